@@ -1,0 +1,76 @@
+//! What SDS says: which practice has which addresses, and under which contract it takes messages.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Asid, CpaId, Interaction, OdsCode, PartyKey};
+
+/// A practice with one GP2GP system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Practice {
+    /// Organisation code.
+    pub ods: OdsCode,
+    /// Address for HL7.
+    pub asid: Asid,
+    /// Address for ebXML.
+    pub party_key: PartyKey,
+    /// SDS lists the COPC interaction: the practice can take large messages (TD53.4).
+    pub large_messaging: bool,
+}
+
+/// Reliability values of one (practice, interaction), from SDS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contract {
+    /// Whose contract: the recipient.
+    pub party_key: PartyKey,
+    /// For which interaction.
+    pub interaction: Interaction,
+    /// Contract id.
+    pub cpa_id: CpaId,
+    /// How often a failed send is repeated.
+    pub retries: u32,
+    /// Pause between repeats.
+    #[serde(with = "crate::time::seconds")]
+    pub retry_interval: Duration,
+    /// How long a message may take to arrive.
+    #[serde(with = "crate::time::seconds")]
+    pub persist_duration: Duration,
+}
+
+/// The directory of one run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Directory {
+    /// Every practice.
+    pub practices: Vec<Practice>,
+    /// Every contract.
+    pub contracts: Vec<Contract>,
+}
+
+impl Directory {
+    /// The practice with this organisation code.
+    pub fn practice(&self, ods: &OdsCode) -> Option<&Practice> {
+        self.practices.iter().find(|practice| practice.ods == *ods)
+    }
+
+    /// The practice with this ASID.
+    pub fn by_asid(&self, asid: &Asid) -> Option<&Practice> {
+        self.practices
+            .iter()
+            .find(|practice| practice.asid == *asid)
+    }
+
+    /// The practice with this party key.
+    pub fn by_party(&self, party_key: &PartyKey) -> Option<&Practice> {
+        self.practices
+            .iter()
+            .find(|practice| practice.party_key == *party_key)
+    }
+
+    /// The contract under which this party takes this interaction.
+    pub fn contract(&self, party_key: &PartyKey, interaction: Interaction) -> Option<&Contract> {
+        self.contracts.iter().find(|contract| {
+            contract.party_key == *party_key && contract.interaction == interaction
+        })
+    }
+}

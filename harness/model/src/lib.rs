@@ -1,0 +1,28 @@
+//! Plain data of the harness: what is planned, what happened, what was judged.
+//!
+//! No IO, no clock, no randomness: every other crate speaks in these types.
+
+pub mod dialect;
+pub mod digest;
+pub mod directory;
+pub mod ids;
+pub mod interaction;
+pub mod malformation;
+pub mod plan;
+pub mod report;
+pub mod requirement;
+pub mod response_code;
+pub mod time;
+pub mod trace;
+pub mod verdict;
+
+pub use dialect::Dialect;
+pub use digest::Sha256;
+pub use ids::{
+    Asid, ContentId, ConversationId, CpaId, DocumentId, EbxmlMessageId, EhrExtractId, EhrRequestId,
+    Hl7MessageId, IdError, NhsNumber, OdsCode, PartyKey, RequirementId, ScenarioId,
+};
+pub use interaction::{Interaction, MessageKind};
+pub use malformation::Break;
+pub use response_code::ResponseCode;
+pub use time::Time;

@@ -1,0 +1,342 @@
+//! What will be done: a scenario after lowering. Everything a run needs, nothing about files.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::directory::Directory;
+use crate::{
+    Break, Dialect, MessageKind, NhsNumber, OdsCode, RequirementId, ResponseCode, ScenarioId,
+    Sha256, Time,
+};
+
+/// A scenario, ready to run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Which scenario.
+    pub scenario: ScenarioId,
+    /// Digest of the scenario file, for the trace header.
+    pub scenario_digest: Sha256,
+    /// How a person asks for it again: its id, or the path of its file.
+    pub asked_as: String,
+    /// One line for lists.
+    pub title: String,
+    /// What happens and why it matters, for people.
+    pub story: String,
+    /// Roles whose conduct this scenario judges.
+    pub judges: Vec<Role>,
+    /// Seed of every random stream of the run.
+    pub seed: u64,
+    /// Virtual time at which the run begins.
+    pub starts_at: Time,
+    /// The run is cut off this long after the start; a healthy run falls silent before.
+    pub time_limit: Duration,
+    /// The directory.
+    pub directory: Directory,
+    /// The requesting practice.
+    pub requesting: Side,
+    /// The sending practice.
+    pub sending: Side,
+    /// The patients and what is held of them.
+    pub patients: Vec<PatientPlan>,
+    /// What the people and the harness do, and when.
+    pub steps: Vec<Step>,
+    /// What goes wrong on the way.
+    pub faults: Vec<Fault>,
+    /// Time a message takes on each of its legs.
+    pub link_delay: Duration,
+    /// Requirements that this scenario must have exercised.
+    pub requirements: Vec<RequirementId>,
+    /// What must have happened for the run to count as exercised.
+    pub exercised_when: Vec<Fact>,
+}
+
+/// One of the two practices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side {
+    /// The practice; its addresses are in the directory.
+    pub ods: OdsCode,
+    /// How its system writes.
+    pub dialect: Dialect,
+    /// Whether GP2GP is switched on.
+    pub enabled: bool,
+    /// Largest base64 text of one attachment in one message, in bytes. Real systems: 4 500 000.
+    pub attachment_threshold: usize,
+    /// Largest whole message that it sends, in bytes. Real systems: 5 000 000.
+    pub message_limit: usize,
+}
+
+/// The role that a system under test plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// New practice: asks for the record.
+    Requesting,
+    /// Old practice: sends the record.
+    Sending,
+}
+
+impl Role {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Requesting, Self::Sending];
+
+    /// Lower-case name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requesting => "requesting",
+            Self::Sending => "sending",
+        }
+    }
+
+    /// The other side.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Requesting => Self::Sending,
+            Self::Sending => Self::Requesting,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A patient and what the sending practice holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PatientPlan {
+    /// Name by which steps call this patient.
+    pub label: String,
+    /// Synthetic number.
+    pub nhs_number: NhsNumber,
+    /// Seed index of the generated person.
+    pub index: u32,
+    /// The sending practice has this patient.
+    pub held: bool,
+    /// Practice of the patient on PDS at the time of the request.
+    pub current_practice: OdsCode,
+    /// The requesting practice still holds an old record of this patient (A-B-A).
+    pub returning: bool,
+    /// Size of the structured record in bytes; 0 is an empty record, which cannot be sent (code 10).
+    pub record_bytes: u64,
+    /// UK07 with redactions instead of UK06.
+    pub redactions: bool,
+    /// Documents, in order.
+    pub documents: Vec<DocumentPlan>,
+    /// What the people of the requesting practice will do with the record.
+    pub habit: Habit,
+}
+
+/// What people do once a record is ready for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Habit {
+    /// Their decision; `None`: they forget the record.
+    pub decision: Option<Decision>,
+    /// How long they take.
+    #[serde(with = "crate::time::seconds")]
+    pub after: Duration,
+}
+
+/// A document of a patient.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DocumentPlan {
+    /// True media type.
+    pub media_type: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// File name; generated if `None`.
+    pub file_name: Option<String>,
+    /// How the sending system describes it, if it does not obey the grammar.
+    pub description: DescriptionChoice,
+    /// The store cannot deliver it: a placeholder travels instead.
+    pub missing: Option<MissingReason>,
+}
+
+/// How an inline attachment is described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DescriptionChoice {
+    /// The grammar of spec 20.
+    #[default]
+    Grammar,
+    /// Only the file name.
+    FilenameOnly,
+    /// The word `Attachment`.
+    Word,
+    /// An empty element.
+    Empty,
+}
+
+/// Why a document cannot be delivered (placeholder reasons of spec 20).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MissingReason {
+    /// 01.
+    UnsupportedType,
+    /// 02.
+    Deleted,
+    /// 03.
+    NotFound,
+    /// 04.
+    Locked,
+    /// 06.
+    Undetermined,
+}
+
+/// Something done at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// After the start.
+    pub at: Duration,
+    /// What.
+    pub act: Act,
+}
+
+/// What people and the harness do to a system: the verbs of the control contract.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "kebab-case")]
+pub enum Act {
+    /// The patient registers at the requesting practice, which asks the previous practice.
+    Register {
+        /// Who.
+        patient: NhsNumber,
+        /// Where the record is.
+        previous_practice: OdsCode,
+    },
+    /// The people of the requesting practice decide on a received record.
+    Decide {
+        /// Whose record.
+        patient: NhsNumber,
+        /// What they decide.
+        decision: Decision,
+    },
+    /// A mock requesting system posts its request a second time: same conversation, new message id.
+    RepeatRequest {
+        /// Whose.
+        patient: NhsNumber,
+    },
+    /// A mock sending system posts the core a second time: same conversation and HL7 part, new message id.
+    RepeatExtract {
+        /// Whose.
+        patient: NhsNumber,
+    },
+}
+
+/// What the people of the requesting practice decide (spec 30, "After a user decision").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// File the record: AA.
+    Integrate,
+    /// Keep the own old record, store this one suppressed: 15.
+    Suppress,
+    /// Wrong patient or wrong record: 17 for a returning patient, 28 for a new one.
+    Reject,
+    /// File it, and the system fails to: 11.
+    FailToIntegrate,
+}
+
+/// Something that goes wrong on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Name in reports.
+    pub name: String,
+    /// What and where.
+    pub effect: Effect,
+}
+
+/// The fault alphabet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "kebab-case")]
+pub enum Effect {
+    /// Spine answers every post with a retriable SOAP fault for a while.
+    SpineOutage {
+        /// After the start.
+        #[serde(with = "crate::time::seconds")]
+        from: Duration,
+        /// For how long.
+        #[serde(with = "crate::time::seconds")]
+        lasts: Duration,
+    },
+    /// Spine accepts a message and it never arrives.
+    Lose {
+        /// Which message.
+        message: MessagePick,
+    },
+    /// Spine delivers a message twice, with the same message id.
+    DeliverTwice {
+        /// Which message.
+        message: MessagePick,
+    },
+    /// A message arrives broken, as if its sender had written it so.
+    Malform {
+        /// Which message.
+        message: MessagePick,
+        /// In which way.
+        how: Break,
+    },
+}
+
+/// Which message a fault means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessagePick {
+    /// Who sent it.
+    pub from: Role,
+    /// Kind of message.
+    pub kind: MessageKind,
+    /// The how-manieth of this kind from this role, from 1.
+    pub occurrence: u32,
+}
+
+/// A fact that must be found in the trace for a scenario to count as exercised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum Fact {
+    /// Spine accepted this many messages of a kind from a role.
+    Accepted {
+        /// By whom.
+        from: Role,
+        /// Of which kind.
+        kind: MessageKind,
+        /// At least so many.
+        at_least: u32,
+        /// At most so many.
+        at_most: Option<u32>,
+    },
+    /// The request was refused with this code.
+    RequestRefused {
+        /// Code.
+        code: ResponseCode,
+    },
+    /// The core was acknowledged positively (`None`) or with this code.
+    CoreAcknowledged {
+        /// Code, or `None` for AA.
+        code: Option<ResponseCode>,
+    },
+    /// No acknowledgement of the core reached the sending system.
+    CoreNeverAcknowledged,
+    /// The extract was a skeleton.
+    SkeletonSent,
+    /// A document of at least this size went through.
+    DocumentOf {
+        /// Bytes.
+        at_least_bytes: u64,
+    },
+    /// The fault of this name acted at least once.
+    FaultFired {
+        /// Name.
+        name: String,
+    },
+    /// The people decided.
+    Decided {
+        /// What.
+        decision: Decision,
+    },
+    /// A message was posted at least twice under one message id.
+    Retransmitted {
+        /// By whom.
+        by: Role,
+    },
+}

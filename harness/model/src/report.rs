@@ -1,0 +1,165 @@
+//! What a run comes to: findings, score, exit status. Rendered by `gp2gp-reports`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Role;
+use crate::requirement::{Level, Requirement};
+use crate::trace::TimeMode;
+use crate::verdict::{Finding, Profile, Verdict};
+use crate::{RequirementId, ScenarioId, Sha256};
+
+/// Printed on everything that people read.
+pub const SYNTHETIC_NOTICE: &str = "synthetic data: no real patient, no real practice";
+
+/// Everything a reporter needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// [`SYNTHETIC_NOTICE`], or that a recording was judged.
+    pub notice: String,
+    /// Name and version of the suite.
+    pub suite: String,
+    /// The system under test, by name.
+    pub sut: String,
+    /// Roles it played.
+    pub roles: Vec<Role>,
+    /// Judged against.
+    pub profile: Profile,
+    /// How time passed.
+    pub time_mode: TimeMode,
+    /// One per scenario (or one for a recording).
+    pub scenarios: Vec<ScenarioReport>,
+    /// Every requirement that has a check and concerns a role that was judged.
+    pub requirements: Vec<RequirementOutcome>,
+    /// The score.
+    pub score: Score,
+    /// Exit status and what led to it.
+    pub exit: Exit,
+}
+
+/// What came of one scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScenarioReport {
+    /// Id; `None` for a recording.
+    pub id: Option<ScenarioId>,
+    /// One line.
+    pub title: String,
+    /// Worst of its findings, or `could_not_run` if it was not exercised.
+    pub verdict: Verdict,
+    /// Facts that should have been found and were not: not exercised.
+    pub missing_facts: Vec<String>,
+    /// Why the run could not be judged at all.
+    pub error: Option<String>,
+    /// Findings, in the order of the catalogue.
+    pub findings: Vec<Finding>,
+    /// The story of the transfer, a line per step, ids and times made stable.
+    pub story: Vec<String>,
+    /// Documents as they arrived, reassembled.
+    pub documents: Vec<DocumentReport>,
+    /// Virtual time from start to end, in milliseconds.
+    pub lasted_ms: u64,
+    /// Messages that crossed the wire.
+    pub messages: usize,
+    /// Bytes that crossed the wire.
+    pub bytes: u64,
+    /// The one line that runs this again.
+    pub reproduce: String,
+}
+
+/// A document as it arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentReport {
+    /// File name, from the description.
+    pub file_name: String,
+    /// Type, from the description.
+    pub content_type: String,
+    /// How it travelled, in words.
+    pub travelled: String,
+    /// Size after reassembly and decompression.
+    pub bytes: Option<u64>,
+    /// Digest after reassembly and decompression.
+    pub sha256: Option<Sha256>,
+    /// What is wrong with it.
+    pub problem: Option<String>,
+}
+
+/// A requirement over all scenarios.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RequirementOutcome {
+    /// Which.
+    pub id: RequirementId,
+    /// MUST or SHOULD.
+    pub level: Level,
+    /// Family.
+    pub family: String,
+    /// A safety invariant.
+    pub safety: bool,
+    /// Worst over all scenarios in which it was exercised.
+    pub verdict: Verdict,
+    /// Scenarios in which it was exercised.
+    pub exercised_in: usize,
+}
+
+/// Parts of a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Share {
+    /// Passed.
+    pub passed: usize,
+    /// Applicable: everything but `not_applicable`.
+    pub applicable: usize,
+}
+
+impl Share {
+    /// Percentage, or `None` where nothing is applicable.
+    pub fn percent(self) -> Option<f64> {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "counts of requirements are far below 2^52"
+        )]
+        (self.applicable > 0).then(|| self.passed as f64 * 100.0 / self.applicable as f64)
+    }
+}
+
+/// Conformance score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// The grade in a word.
+    pub grade: Grade,
+    /// MUSTs.
+    pub must: Share,
+    /// SHOULDs.
+    pub should: Share,
+    /// MUSTs by family, sorted.
+    pub families: Vec<(String, Share)>,
+    /// Safety invariants that were broken.
+    pub unsafe_because: Vec<RequirementId>,
+    /// Requirements of the judged roles that have no check yet.
+    pub not_yet_checked: usize,
+}
+
+/// Grade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Grade {
+    /// Every MUST that was required passed.
+    Conforms,
+    /// A MUST failed.
+    DoesNotConform,
+    /// A safety invariant was broken, whatever the percentage.
+    Unsafe,
+    /// Nothing failed, and not everything could be judged.
+    Incomplete,
+}
+
+/// Exit status of the process, with everything that contributed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    /// 0 conforms, 1 failures, 2 usage, 3 incomplete, 4 stale baseline, 5 gate, 6 self-test, 7 SUT, 70 harness.
+    pub code: u8,
+    /// All statuses that apply, in order of precedence.
+    pub all: Vec<u8>,
+}
+
+/// The catalogue as the reports need it.
+pub fn find<'a>(catalogue: &'a [Requirement], id: &RequirementId) -> Option<&'a Requirement> {
+    catalogue.iter().find(|requirement| requirement.id == *id)
+}

@@ -1,0 +1,331 @@
+//! What happened: an append-only list of events. The judge sees nothing else.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::directory::Directory;
+use crate::plan::{Act, Role};
+use crate::{NhsNumber, ScenarioId, Sha256, Time};
+
+/// Version of the trace format.
+pub const FORMAT: &str = "gp2gp-trace/1";
+
+/// A whole trace. Bodies are beside it, by digest: see [`Bodies`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// First line.
+    pub header: Header,
+    /// One line each, in order.
+    pub events: Vec<Event>,
+}
+
+/// What a trace is of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`FORMAT`].
+    pub format: String,
+    /// Which scenario, or `None` for a recording.
+    pub scenario: Option<ScenarioId>,
+    /// Digest of the scenario file.
+    pub scenario_digest: Option<Sha256>,
+    /// Seed of every random stream.
+    pub seed: u64,
+    /// Name and version of the suite that ran.
+    pub suite: String,
+    /// The system under test, by name.
+    pub sut: String,
+    /// Roles that the system under test played.
+    pub sut_roles: Vec<Role>,
+    /// How time passed.
+    pub time_mode: TimeMode,
+    /// When the run began.
+    pub started: Time,
+    /// The directory that everybody was shown; empty for a recording.
+    pub directory: Directory,
+    /// Whether the record goes from where to where, if known from the plan.
+    pub practices: Option<Practices>,
+}
+
+/// The two practices of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Practices {
+    /// The requesting practice.
+    pub requesting: crate::OdsCode,
+    /// The sending practice.
+    pub sending: crate::OdsCode,
+    /// GP2GP is switched on at the sending practice.
+    pub sending_enabled: bool,
+}
+
+/// How time passed during a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeMode {
+    /// In process, under the virtual clock.
+    Virtual,
+    /// On sockets; idle time was skipped.
+    Compressed,
+    /// On sockets, as it was.
+    Wall,
+    /// A recording: times are what the messages say of themselves.
+    Recorded,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Position, from 1.
+    pub seq: u64,
+    /// When.
+    pub at: Time,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// Who takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Endpoint {
+    /// The requesting system.
+    Requesting,
+    /// Spine.
+    Spine,
+    /// The sending system.
+    Sending,
+}
+
+impl Endpoint {
+    /// The role of this endpoint; Spine has none.
+    pub const fn role(self) -> Option<Role> {
+        match self {
+            Self::Requesting => Some(Role::Requesting),
+            Self::Sending => Some(Role::Sending),
+            Self::Spine => None,
+        }
+    }
+}
+
+impl From<Role> for Endpoint {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Requesting => Self::Requesting,
+            Role::Sending => Self::Sending,
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Requesting => "requesting",
+            Self::Spine => "spine",
+            Self::Sending => "sending",
+        })
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum What {
+    /// An HTTP request left `from` for `to`.
+    Post {
+        /// Number of the exchange; its answer bears the same.
+        exchange: u64,
+        /// Who posts.
+        from: Endpoint,
+        /// To whom.
+        to: Endpoint,
+        /// `SOAPAction`, if there was one.
+        soap_action: Option<String>,
+        /// `Content-Type`.
+        content_type: String,
+        /// The body.
+        body: BodyRef,
+    },
+    /// The answer to a post.
+    Answer {
+        /// Number of the exchange.
+        exchange: u64,
+        /// HTTP status.
+        status: u16,
+        /// `Content-Type`.
+        content_type: Option<String>,
+        /// The body.
+        body: BodyRef,
+    },
+    /// A post got no answer.
+    NoAnswer {
+        /// Number of the exchange.
+        exchange: u64,
+        /// Refused, reset, timed out.
+        why: String,
+    },
+    /// The harness, playing the people, did something to a system.
+    Acted {
+        /// To which system.
+        on: Endpoint,
+        /// What.
+        act: Act,
+        /// The system said that it does not know this verb.
+        not_supported: bool,
+    },
+    /// What is true of a patient in this run, whatever systems make of it.
+    Patient {
+        /// Who.
+        patient: NhsNumber,
+        /// The sending practice has this patient.
+        held: bool,
+        /// Practice of the patient on PDS.
+        current_practice: crate::OdsCode,
+        /// The requesting practice still holds an old record (A-B-A).
+        returning: bool,
+        /// Size of the structured record; 0 cannot be sent.
+        record_bytes: u64,
+    },
+    /// What the record source of the sending practice holds: the truth about a document.
+    Held {
+        /// Whose document.
+        patient: NhsNumber,
+        /// File name.
+        file_name: String,
+        /// Its true media type.
+        media_type: String,
+        /// Digest of its content.
+        sha256: Sha256,
+        /// Its size in bytes.
+        bytes: u64,
+        /// Whether the source can deliver it.
+        deliverable: bool,
+    },
+    /// What a system says of itself when asked (level L2).
+    Observed {
+        /// Which system.
+        by: Endpoint,
+        /// What.
+        observation: Observation,
+    },
+    /// A planned fault acted.
+    FaultFired {
+        /// Its name.
+        name: String,
+        /// On which exchange, if on one.
+        exchange: Option<u64>,
+    },
+    /// The run is over.
+    Ended {
+        /// Nothing was left to do, as opposed to the time limit.
+        quiescent: bool,
+    },
+}
+
+/// A body beside the trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BodyRef {
+    /// Its digest, under which it is stored.
+    pub sha256: Sha256,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// What a system says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "observation", rename_all = "kebab-case")]
+pub enum Observation {
+    /// A document that a requesting system has stored.
+    Stored {
+        /// Whose.
+        patient: NhsNumber,
+        /// Under which file name.
+        file_name: String,
+        /// With which type.
+        media_type: String,
+        /// Digest of its content.
+        sha256: Sha256,
+        /// Its size in bytes.
+        bytes: u64,
+        /// Recognised as a placeholder.
+        placeholder: bool,
+    },
+    /// Where a transfer stands.
+    Transfer {
+        /// Whose.
+        patient: NhsNumber,
+        /// In the system's own words.
+        state: String,
+        /// Print state 1 to 5 of a sending system (spec 00), where it says one.
+        print_state: Option<u8>,
+    },
+}
+
+/// Where bodies are.
+pub trait Bodies {
+    /// The body with this digest.
+    fn body(&self, sha256: &Sha256) -> Option<Bytes>;
+}
+
+/// Bodies in memory.
+impl Bodies for std::collections::BTreeMap<Sha256, Bytes> {
+    fn body(&self, sha256: &Sha256) -> Option<Bytes> {
+        self.get(sha256).cloned()
+    }
+}
+
+/// Why text is no trace.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// Nothing there.
+    #[error("trace is empty")]
+    Empty,
+    /// A line is not what it should be.
+    #[error("trace line {line}: {source}")]
+    Line {
+        /// From 1.
+        line: usize,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// Another format or version.
+    #[error("trace format is `{found}`, this suite reads `{FORMAT}`")]
+    Format {
+        /// What the header says.
+        found: String,
+    },
+}
+
+impl Trace {
+    /// One JSON object per line, header first.
+    pub fn to_json_lines(&self) -> Result<String, serde_json::Error> {
+        let mut text = serde_json::to_string(&self.header)?;
+        text.push('\n');
+        for event in &self.events {
+            text.push_str(&serde_json::to_string(event)?);
+            text.push('\n');
+        }
+        Ok(text)
+    }
+
+    /// Reads what [`Trace::to_json_lines`] wrote.
+    pub fn from_json_lines(text: &str) -> Result<Self, TraceError> {
+        let mut lines = text.lines().enumerate();
+        let at = |(line, source)| TraceError::Line {
+            line: line + 1,
+            source,
+        };
+        let (line, first) = lines.next().ok_or(TraceError::Empty)?;
+        let header: Header = serde_json::from_str(first).map_err(|source| at((line, source)))?;
+        if header.format != FORMAT {
+            return Err(TraceError::Format {
+                found: header.format,
+            });
+        }
+        let events = lines
+            .filter(|(_, text)| !text.trim().is_empty())
+            .map(|(line, text)| serde_json::from_str(text).map_err(|source| at((line, source))))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { header, events })
+    }
+}

@@ -1,0 +1,133 @@
+//! The vocabulary of judgement.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Role;
+use crate::requirement::Level;
+use crate::{RequirementId, ScenarioId};
+
+/// How a requirement came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Exercised and kept.
+    Pass,
+    /// A MUST was broken.
+    Fail,
+    /// A SHOULD was not met.
+    Warn,
+    /// The system does not claim the capability.
+    NotApplicable,
+    /// Required, and nothing in the trace exercised it.
+    CouldNotRun,
+    /// Exercised, and the evidence does not decide.
+    Unknown,
+    /// Fails, and the baseline says why.
+    KnownFailure,
+    /// Passes, and the baseline says it fails.
+    UnexpectedPass,
+    /// Now this, now that.
+    Flaky,
+    /// Our own defect.
+    HarnessError,
+}
+
+impl Verdict {
+    /// The name in JSON and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Warn => "warn",
+            Self::NotApplicable => "not_applicable",
+            Self::CouldNotRun => "could_not_run",
+            Self::Unknown => "unknown",
+            Self::KnownFailure => "known_failure",
+            Self::UnexpectedPass => "unexpected_pass",
+            Self::Flaky => "flaky",
+            Self::HarnessError => "harness_error",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Against what is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// The specification.
+    #[default]
+    Strict,
+    /// What deployed systems do (spec 30).
+    Field,
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Strict => "strict",
+            Self::Field => "field",
+        })
+    }
+}
+
+/// What one check says of one trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assessment {
+    /// Nothing in the trace put the requirement to the test; why not, in words.
+    NotExercised(&'static str),
+    /// Put to the test this many times and kept every time.
+    Held {
+        /// Occasions looked at.
+        occasions: usize,
+        /// Which of several accepted ways was taken, where the specification leaves a choice.
+        note: Option<String>,
+    },
+    /// Broken at least once.
+    Broken(Vec<Violation>),
+    /// Put to the test, and the evidence does not decide; why, in words.
+    Undecided(String),
+}
+
+/// One breach.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    /// The event that shows it, by `seq`.
+    pub event: Option<u64>,
+    /// What the requirement asks for, with values.
+    pub expected: String,
+    /// What was there instead, with values.
+    pub seen: String,
+}
+
+/// A requirement's outcome in one scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Which requirement.
+    pub requirement: RequirementId,
+    /// In which scenario; `None` for a recording.
+    pub scenario: Option<ScenarioId>,
+    /// Whose conduct.
+    pub role: Role,
+    /// MUST or SHOULD.
+    pub level: Level,
+    /// Against which profile.
+    pub profile: Profile,
+    /// How it came out.
+    pub verdict: Verdict,
+    /// Occasions on which it was put to the test.
+    pub occasions: usize,
+    /// The breaches, at most a handful; `breaches` counts them all.
+    pub violations: Vec<Violation>,
+    /// Number of breaches.
+    pub breaches: usize,
+    /// Why it could not run or is undecided, or which accepted way was taken.
+    pub note: Option<String>,
+}
