@@ -1,0 +1,14 @@
+//! Simulation kernel: a virtual clock with an ordered queue, named random streams, links.
+//!
+//! Knows no protocol. Nothing here reads a clock or an ambient random source: time is what was
+//! scheduled, and the same seed gives the same bytes.
+
+mod ids;
+mod link;
+mod queue;
+mod streams;
+
+pub use ids::Ids;
+pub use link::Link;
+pub use queue::Queue;
+pub use streams::{Stream, Streams};
