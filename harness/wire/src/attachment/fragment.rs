@@ -1,0 +1,269 @@
+//! A document to base64 chunks: surveyed first, then encoded chunk by chunk.
+
+use std::cell::Cell;
+use std::io::{self, Read};
+
+use bytes::Bytes;
+
+use super::base64::{LINE, append_encoded};
+use super::document::PIECE;
+use super::gzip::{Compressing, Gunzip, Limit, compressing};
+use super::{AttachmentError, Wrap, encoded_len};
+
+/// Smallest threshold: one group of four. Less could carry nothing.
+const SMALLEST_THRESHOLD: usize = 4;
+
+/// What is known of a document's text before its first chunk is sent: an index must promise
+/// every chunk and the total length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkPlan {
+    /// GZIP makes it smaller and is used.
+    pub compressed: bool,
+    /// Bytes of the document.
+    pub document_bytes: u64,
+    /// Characters of the base64 text as it is sent: the `Length` of a description. The line ends
+    /// inside a chunk count; between two chunks there is none.
+    pub text_bytes: u64,
+    /// Number of chunks; 1 means it fits one message.
+    pub chunks: u64,
+}
+
+impl ChunkPlan {
+    /// Reads the document once, without keeping it. `threshold` is the largest base64 text, in
+    /// bytes, that still travels in one message; a longer text is cut into chunks of at most
+    /// `threshold` bytes, at a multiple of four characters, or between two lines if it is
+    /// wrapped. A threshold below 4 counts as 4.
+    ///
+    /// `try_gzip` compresses where that makes the content smaller, and where [`DocumentDecoder`](super::DocumentDecoder)
+    /// would not take the stream for a bomb.
+    pub fn survey(
+        source: impl Read,
+        try_gzip: bool,
+        wrap: Wrap,
+        threshold: usize,
+    ) -> Result<Self, AttachmentError> {
+        let survey = if try_gzip {
+            survey_gzip(source)?
+        } else {
+            survey_plain(source)?
+        };
+        let compressed = survey.gzip_bytes.is_some();
+        let content_bytes = survey.gzip_bytes.unwrap_or(survey.document_bytes);
+        let plan = |text_bytes, chunks| Self {
+            compressed,
+            document_bytes: survey.document_bytes,
+            text_bytes,
+            chunks,
+        };
+
+        let text_bytes = encoded_len(content_bytes, wrap);
+        if text_bytes <= threshold.max(SMALLEST_THRESHOLD) as u64 {
+            return Ok(plan(text_bytes, 1));
+        }
+        let chunk_bytes = bytes_per_chunk(wrap, threshold) as u64;
+        let full_chunks = content_bytes / chunk_bytes;
+        let last_bytes = content_bytes % chunk_bytes;
+        let text_bytes =
+            full_chunks * encoded_len(chunk_bytes, wrap) + encoded_len(last_bytes, wrap);
+        Ok(plan(text_bytes, content_bytes.div_ceil(chunk_bytes)))
+    }
+}
+
+/// What one reading of a document tells.
+struct Survey {
+    document_bytes: u64,
+    /// Length of its gzip stream, if that is to be sent.
+    gzip_bytes: Option<u64>,
+}
+
+fn survey_plain(mut source: impl Read) -> Result<Survey, AttachmentError> {
+    let document_bytes =
+        io::copy(&mut source, &mut io::sink()).map_err(|error| source_failed(&error))?;
+    Ok(Survey {
+        document_bytes,
+        gzip_bytes: None,
+    })
+}
+
+fn survey_gzip(source: impl Read) -> Result<Survey, AttachmentError> {
+    let document_bytes = Cell::new(0);
+    let mut stream = compressing(Counted {
+        source,
+        bytes: &document_bytes,
+    });
+    let mut gzip_bytes = 0;
+    let mut reader = Gunzip::new(Limit::Ratio);
+    let mut readable = true;
+    let mut piece = Vec::with_capacity(PIECE);
+    while read_piece(&mut stream, PIECE as u64, &mut piece)? > 0 {
+        gzip_bytes += piece.len() as u64;
+        readable = readable && reader.push(&piece, &mut |_| ()).is_ok();
+    }
+    let document_bytes = document_bytes.get();
+    let worth_it = readable && gzip_bytes < document_bytes;
+    Ok(Survey {
+        document_bytes,
+        gzip_bytes: worth_it.then_some(gzip_bytes),
+    })
+}
+
+/// Bytes of content in each chunk but the last.
+fn bytes_per_chunk(wrap: Wrap, threshold: usize) -> usize {
+    let line_end = wrap.line_end().len();
+    let lines = threshold.saturating_add(line_end) / (LINE + line_end);
+    let characters = match (wrap, lines) {
+        (Wrap::None, _) | (Wrap::Lf76 | Wrap::CrLf76, 0) => threshold.max(SMALLEST_THRESHOLD),
+        (Wrap::Lf76 | Wrap::CrLf76, lines) => lines * LINE,
+    };
+    characters / 4 * 3
+}
+
+/// The chunks of a document, one after the other; each is base64 text of at most `threshold`
+/// bytes that decodes alone. Ends after the first error.
+pub struct DocumentEncoder<R> {
+    content: Content<R>,
+    plan: ChunkPlan,
+    wrap: Wrap,
+    chunk_bytes: usize,
+    /// Chunks, bytes of content and bytes of text so far.
+    chunks: u64,
+    content_bytes: u64,
+    text_bytes: u64,
+    piece: Vec<u8>,
+}
+
+impl<R: Read> DocumentEncoder<R> {
+    /// Encodes a second reading of the document that was surveyed, with the same `wrap` and
+    /// `threshold`. A source that no longer gives the surveyed document is an error.
+    pub fn new(source: R, plan: ChunkPlan, wrap: Wrap, threshold: usize) -> Self {
+        let content = if plan.compressed {
+            Content::Gzip(Box::new(compressing(source)))
+        } else {
+            Content::Plain(source)
+        };
+        let chunk_bytes = if plan.chunks == 1 {
+            usize::MAX
+        } else {
+            bytes_per_chunk(wrap, threshold)
+        };
+        Self {
+            content,
+            plan,
+            wrap,
+            chunk_bytes,
+            chunks: 0,
+            content_bytes: 0,
+            text_bytes: 0,
+            piece: Vec::new(),
+        }
+    }
+
+    fn next_chunk(&mut self) -> Result<Bytes, AttachmentError> {
+        self.chunks += 1;
+        let text = self.encode_chunk()?;
+        if self.chunks == self.plan.chunks {
+            self.check_end()?;
+        }
+        Ok(text.into())
+    }
+
+    fn encode_chunk(&mut self) -> Result<Vec<u8>, AttachmentError> {
+        let mut text = Vec::with_capacity(self.text_capacity());
+        let mut wanted = self.chunk_bytes;
+        while wanted > 0 {
+            let length = read_piece(&mut self.content, wanted.min(PIECE) as u64, &mut self.piece)?;
+            if length == 0 {
+                break;
+            }
+            append_encoded(&mut text, &self.piece, self.wrap);
+            wanted -= length;
+            self.content_bytes += length as u64;
+            if self.text_bytes + text.len() as u64 > self.plan.text_bytes {
+                return Err(document_changed());
+            }
+        }
+        self.text_bytes += text.len() as u64;
+        Ok(text)
+    }
+
+    fn text_capacity(&self) -> usize {
+        let rest = self.plan.text_bytes.saturating_sub(self.text_bytes);
+        let chunk = encoded_len(self.chunk_bytes as u64 / 3 * 3, self.wrap);
+        usize::try_from(rest.min(chunk)).unwrap_or_default()
+    }
+
+    /// After the last chunk the document must be at its end and have its surveyed length.
+    fn check_end(&mut self) -> Result<(), AttachmentError> {
+        let more = read_piece(&mut self.content, 1, &mut self.piece)? > 0;
+        let other_length = !self.plan.compressed && self.content_bytes != self.plan.document_bytes;
+        if more || other_length || self.text_bytes != self.plan.text_bytes {
+            return Err(document_changed());
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Iterator for DocumentEncoder<R> {
+    type Item = Result<Bytes, AttachmentError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.chunks >= self.plan.chunks {
+            return None;
+        }
+        let chunk = self.next_chunk();
+        if chunk.is_err() {
+            self.chunks = self.plan.chunks;
+        }
+        Some(chunk)
+    }
+}
+
+/// What is encoded: the document or its gzip stream.
+enum Content<R> {
+    Plain(R),
+    Gzip(Box<Compressing<R>>),
+}
+
+impl<R: Read> Read for Content<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(source) => source.read(into),
+            Self::Gzip(stream) => stream.read(into),
+        }
+    }
+}
+
+/// A source that counts what is read of it.
+struct Counted<'c, R> {
+    source: R,
+    bytes: &'c Cell<u64>,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let length = self.source.read(into)?;
+        self.bytes.set(self.bytes.get() + length as u64);
+        Ok(length)
+    }
+}
+
+/// Reads the next `length` bytes, or fewer at the end of the source.
+fn read_piece(
+    source: &mut impl Read,
+    length: u64,
+    piece: &mut Vec<u8>,
+) -> Result<usize, AttachmentError> {
+    piece.clear();
+    source
+        .take(length)
+        .read_to_end(piece)
+        .map_err(|error| source_failed(&error))
+}
+
+fn source_failed(error: &io::Error) -> AttachmentError {
+    AttachmentError::Source(error.to_string())
+}
+
+fn document_changed() -> AttachmentError {
+    AttachmentError::Source("gives another document than the one surveyed".to_owned())
+}
