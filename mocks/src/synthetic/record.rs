@@ -1,0 +1,218 @@
+//! A synthetic record: the folder of an EHR extract.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gp2gp_model::{OdsCode, Time};
+
+use super::agents::Agents;
+use super::composition::{self, Kind, Memory};
+use super::document::DocumentSpec;
+use super::draw::Draw;
+use super::names;
+use super::patient::Patient;
+use super::statement::{Event, Pen, put};
+use super::xml::Escaped;
+
+/// What a record is; its text follows from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordSpec {
+    /// Whose record it is. The extract around the record names the patient; the record itself
+    /// starts no earlier than the date of birth.
+    pub patient: Patient,
+    /// The practice that kept the record.
+    pub practice: OdsCode,
+    /// Size wanted, in bytes: 5 KB to 20 MB. The record has exactly this size, unless its
+    /// header, agents and documents alone need more.
+    pub target_bytes: u64,
+    /// Documents that the record refers to.
+    pub documents: Vec<DocumentSpec>,
+    /// Whether some acts are marked as not to be shown to the patient (`NOPAT`). Such a record
+    /// is valid in an extract UK07 only: the schema of UK06 has no place for the mark.
+    pub redactions: bool,
+    /// Seed of the content.
+    pub seed: u64,
+    /// When the record was made: nothing in it is later.
+    pub recorded_at: Time,
+}
+
+impl RecordSpec {
+    /// The record as XML text in UTF-8: one `component` with an `ehrFolder`, without a prefix,
+    /// to stand where `urn:hl7-org:v3` is the default namespace. Declares the prefix `xsi`
+    /// itself.
+    pub fn record(&self) -> Bytes {
+        let mut folder = Folder::open(self);
+        let documents = folder.document_compositions();
+        folder.add_compositions(documents);
+        folder.close().into()
+    }
+}
+
+/// A folder while it is written.
+struct Folder<'a> {
+    spec: &'a RecordSpec,
+    pen: Pen,
+    memory: Memory,
+    place: String,
+    agents: Agents,
+    first_day: Time,
+}
+
+/// The composition that files a document, and when it was filed.
+struct Filed {
+    at: Time,
+    xml: String,
+}
+
+const FOLDER_END: &str = "</ehrFolder></component>";
+
+/// Room kept for the last composition, which fills the record up to its size.
+const CLOSING_BYTES: usize = 2_800;
+
+/// Size above which no room is set aside in advance.
+const LARGEST_BYTES: usize = 32 << 20;
+
+const SPAN_YEARS: u64 = 30;
+
+impl<'a> Folder<'a> {
+    /// Writes all that stands before the first composition.
+    fn open(spec: &'a RecordSpec) -> Self {
+        let mut pen = Pen::new(Draw::new(spec.seed, "record"), spec.redactions);
+        pen.xml.reserve(target_len(spec).min(LARGEST_BYTES));
+        let place = format!("{} & District Surgery", names::town(&mut pen.draw));
+        let first_day = first_day(spec);
+        write_header(&mut pen, spec, first_day);
+        let people = 2 + (spec.target_bytes / 200_000).min(18);
+        let agents = Agents::write(&mut pen, &spec.practice, &place, people);
+        put!(pen, "</agentDirectory></responsibleParty>");
+        Self {
+            spec,
+            pen,
+            memory: Memory::default(),
+            place,
+            agents,
+            first_day,
+        }
+    }
+
+    /// The compositions of the documents, spread evenly over the years of the record.
+    fn document_compositions(&self) -> VecDeque<Filed> {
+        let draw = Draw::new(self.spec.seed, "record/documents");
+        let mut pen = Pen::new(draw, self.spec.redactions);
+        let of = self.spec.documents.len() as u64 + 1;
+        (1..of)
+            .zip(&self.spec.documents)
+            .map(|(nth, document)| {
+                let at = self.point(nth, of);
+                let event = Event {
+                    time: &at.to_hl7(),
+                    agent: self.agents.draw(&mut pen.draw),
+                };
+                composition::document(&mut pen, document, &self.place, event);
+                let xml = std::mem::take(&mut pen.xml);
+                Filed { at, xml }
+            })
+            .collect()
+    }
+
+    /// Writes compositions as long as they fit, the documents among them by their time.
+    fn add_compositions(&mut self, mut documents: VecDeque<Filed>) {
+        let mut waiting: usize = documents.iter().map(|filed| filed.xml.len()).sum();
+        let mut kinds = [
+            Kind::Consultation,
+            Kind::Medication,
+            Kind::Report,
+            Kind::Registration,
+        ]
+        .into_iter();
+        loop {
+            let now = self.point(self.pen.xml.len() as u64, self.spec.target_bytes);
+            while let Some(filed) = documents.pop_front_if(|filed| filed.at <= now) {
+                waiting -= filed.xml.len();
+                self.pen.xml.push_str(&filed.xml);
+            }
+            let kind = kinds.next().unwrap_or_else(|| self.draw_kind());
+            let full = target_len(self.spec).saturating_sub(waiting + CLOSING_BYTES);
+            if !self.add_composition(kind, now, full)
+                && !self.add_composition(Kind::Note, now, full)
+            {
+                break;
+            }
+        }
+        for filed in documents {
+            self.pen.xml.push_str(&filed.xml);
+        }
+    }
+
+    /// Writes a composition, or nothing and gives false if the text would grow beyond `full`.
+    fn add_composition(&mut self, kind: Kind, now: Time, full: usize) -> bool {
+        let before = (self.pen.mark(), self.memory);
+        let event = Event {
+            time: &now.to_hl7(),
+            agent: self.agents.draw(&mut self.pen.draw),
+        };
+        composition::write(kind, &mut self.pen, &mut self.memory, &self.place, event);
+        let fits = self.pen.xml.len() <= full;
+        if !fits {
+            self.pen.go_back(before.0);
+            self.memory = before.1;
+        }
+        fits
+    }
+
+    /// Fills the record up with free text and ends it.
+    fn close(mut self) -> String {
+        let time = self.spec.recorded_at.to_hl7();
+        let event = Event {
+            time: &time,
+            agent: self.agents.draw(&mut self.pen.draw),
+        };
+        let before = self.pen.mark();
+        composition::closing_note(&mut self.pen, 0, &self.place, event);
+        let without_text = self.pen.xml.len() + FOLDER_END.len();
+        self.pen.go_back(before);
+        let text = target_len(self.spec).saturating_sub(without_text).max(1);
+        composition::closing_note(&mut self.pen, text, &self.place, event);
+        self.pen.xml.push_str(FOLDER_END);
+        self.pen.xml
+    }
+
+    fn draw_kind(&mut self) -> Kind {
+        match self.pen.draw.below(100) {
+            0..50 => Kind::Consultation,
+            50..80 => Kind::Medication,
+            80..95 => Kind::Report,
+            95..98 => Kind::Registration,
+            _ => Kind::Note,
+        }
+    }
+
+    /// The `nth` of `of` equal steps from the first day to the last.
+    fn point(&self, nth: u64, of: u64) -> Time {
+        let span = self.spec.recorded_at.since(self.first_day).as_secs();
+        let share = u128::from(span) * u128::from(nth.min(of)) / u128::from(of.max(1));
+        self.first_day + Duration::from_secs(share as u64)
+    }
+}
+
+fn write_header(pen: &mut Pen, spec: &RecordSpec, first_day: Time) {
+    let (id, practice) = (pen.draw.uuid(), Escaped(spec.practice.as_str()));
+    let (first, now) = (first_day.to_hl7(), spec.recorded_at.to_hl7());
+    put!(
+        pen,
+        r#"<component xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" typeCode="COMP"><ehrFolder classCode="FOLDER" moodCode="EVN"><id root="{id}"/><statusCode code="COMPLETE"/><effectiveTime><low value="{first}"/><high value="{now}"/></effectiveTime><availabilityTime value="{now}"/><author typeCode="AUT"><time value="{now}"/><AgentOrgSDS classCode="AGNT"><agentOrganizationSDS classCode="ORG" determinerCode="INSTANCE"><id root="1.2.826.0.1285.0.1.10" extension="{practice}"/></agentOrganizationSDS></AgentOrgSDS></author><responsibleParty typeCode="RESP"><agentDirectory classCode="AGNT">"#
+    );
+}
+
+/// Thirty years before the last day, or the date of birth if that is later.
+fn first_day(spec: &RecordSpec) -> Time {
+    let span = SPAN_YEARS * 365 * 86_400 * 1_000_000;
+    let earliest = Time::from_micros(spec.recorded_at.as_micros().saturating_sub(span));
+    let birth = format!("{}T12:00:00Z", spec.patient.birth_date).parse();
+    birth.unwrap_or(earliest).clamp(earliest, spec.recorded_at)
+}
+
+fn target_len(spec: &RecordSpec) -> usize {
+    usize::try_from(spec.target_bytes).unwrap_or(usize::MAX)
+}
