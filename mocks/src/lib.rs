@@ -1,5 +1,16 @@
 //! Sans-IO peers of a GP2GP transfer, the synthetic records they hold, and `serve`, which puts
 //! any of them on loopback HTTP.
 
+pub mod cast;
+pub mod defect;
+pub mod mhs;
+pub mod peer;
+pub mod people;
+pub mod requesting;
+pub mod sending;
+pub mod serve;
+pub mod spine;
 pub mod synthetic;
 
+pub use defect::Defect;
+pub use peer::{Input, Output, Peer};

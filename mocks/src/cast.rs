@@ -1,0 +1,209 @@
+//! Everybody who plays in a run, made from its plan.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use gp2gp_model::directory::Practice;
+use gp2gp_model::plan::{DocumentPlan, PatientPlan, Plan, Role, Side};
+use gp2gp_model::trace::Endpoint;
+use gp2gp_model::{NhsNumber, OdsCode, Sha256};
+use gp2gp_sim::Streams;
+
+use crate::defect::Defect;
+use crate::mhs::Identity;
+use crate::people::People;
+use crate::requesting::{Requesting, RequestingConfig};
+use crate::sending::{Holding, Sending, SendingConfig};
+use crate::spine::{Spine, SpineConfig};
+use crate::synthetic::{DocumentKind, DocumentSpec, Patient, RecordSpec};
+
+/// Everybody who plays in a run.
+pub struct Cast {
+    /// The requesting system.
+    pub requesting: Requesting,
+    /// The sending system, with the records of the plan.
+    pub sending: Sending,
+    /// Spine, with the faults of the plan.
+    pub spine: Spine,
+    /// The people of the requesting practice.
+    pub people: People,
+    /// The truth about every document that the sending practice holds, in the order of the plan.
+    pub held: Vec<HeldDocument>,
+}
+
+/// The truth about a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldDocument {
+    /// Whose.
+    pub patient: NhsNumber,
+    /// Its name in the store, which is not the name of a placeholder that travels in its place.
+    pub file_name: String,
+    /// True media type.
+    pub media_type: String,
+    /// Digest of its content.
+    pub sha256: Sha256,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Whether the store can deliver it.
+    pub deliverable: bool,
+}
+
+/// The plan names a practice that its directory does not list.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("directory of the plan lists no practice {ods}, which is to be the {role} one")]
+pub struct NoSuchPractice {
+    /// The practice.
+    pub ods: OdsCode,
+    /// What it was to be.
+    pub role: Role,
+}
+
+impl Cast {
+    /// The cast of a plan. Each defect goes to the system whose conduct it breaks.
+    pub fn from_plan(plan: &Plan, sut_defects: &[Defect]) -> Result<Self, NoSuchPractice> {
+        let requesting = identity(plan, Role::Requesting)?;
+        let sending = identity(plan, Role::Sending)?;
+        let holdings = holdings(plan);
+        let streams = Streams::new(plan.seed);
+        Ok(Self {
+            held: holdings.iter().flat_map(held_documents).collect(),
+            people: People::new(&plan.patients),
+            spine: spine(plan, &requesting, &sending, streams),
+            requesting: Requesting::new(
+                RequestingConfig {
+                    identity: requesting,
+                    directory: plan.directory.clone(),
+                    enabled: plan.requesting.enabled,
+                    returning: (plan.patients.iter())
+                        .filter(|patient| patient.returning)
+                        .map(|patient| patient.nhs_number)
+                        .collect(),
+                    defects: defects_of(Role::Requesting, sut_defects),
+                },
+                streams,
+            ),
+            sending: Sending::new(
+                SendingConfig {
+                    identity: sending,
+                    directory: plan.directory.clone(),
+                    enabled: plan.sending.enabled,
+                    attachment_threshold: plan.sending.attachment_threshold,
+                    message_limit: plan.sending.message_limit,
+                    holdings,
+                    defects: defects_of(Role::Sending, sut_defects),
+                },
+                streams,
+            ),
+        })
+    }
+}
+
+fn identity(plan: &Plan, role: Role) -> Result<Identity, NoSuchPractice> {
+    let side = side(plan, role);
+    let practice: &Practice =
+        (plan.directory.practice(&side.ods)).ok_or_else(|| NoSuchPractice {
+            ods: side.ods.clone(),
+            role,
+        })?;
+    Ok(Identity {
+        practice: practice.clone(),
+        dialect: side.dialect,
+    })
+}
+
+const fn side(plan: &Plan, role: Role) -> &Side {
+    match role {
+        Role::Requesting => &plan.requesting,
+        Role::Sending => &plan.sending,
+    }
+}
+
+fn spine(plan: &Plan, requesting: &Identity, sending: &Identity, streams: Streams) -> Spine {
+    let endpoint = |identity: &Identity, at| (identity.practice.party_key.clone(), at);
+    let endpoints = BTreeMap::from([
+        endpoint(requesting, Endpoint::Requesting),
+        endpoint(sending, Endpoint::Sending),
+    ]);
+    let config = SpineConfig {
+        directory: plan.directory.clone(),
+        endpoints,
+        faults: plan.faults.clone(),
+        started: plan.starts_at,
+    };
+    Spine::new(config, streams)
+}
+
+fn defects_of(role: Role, defects: &[Defect]) -> Vec<Defect> {
+    let mut defects = defects.to_vec();
+    defects.retain(|defect| defect.role() == role);
+    defects
+}
+
+/// What the sending practice holds. Documents are numbered through the whole plan, so that no
+/// two of a run are alike.
+fn holdings(plan: &Plan) -> Vec<Holding> {
+    let mut number = 0_u32..;
+    (plan.patients.iter())
+        .map(|patient| {
+            let documents: Vec<(DocumentPlan, DocumentSpec)> = (patient.documents.iter())
+                .zip(&mut number)
+                .map(|(document, number)| (document.clone(), specified(document, plan, number)))
+                .collect();
+            Holding {
+                record: record(patient, plan, &documents),
+                plan: patient.clone(),
+                documents,
+            }
+        })
+        .collect()
+}
+
+fn specified(document: &DocumentPlan, plan: &Plan, number: u32) -> DocumentSpec {
+    let kind = DocumentKind::from_media_type(&document.media_type);
+    let spec = DocumentSpec::generate(plan.seed, number, kind, document.bytes)
+        .with_media_type(&document.media_type);
+    match &document.file_name {
+        Some(file_name) => spec.with_file_name(file_name),
+        None => spec,
+    }
+}
+
+fn record(
+    patient: &PatientPlan,
+    plan: &Plan,
+    documents: &[(DocumentPlan, DocumentSpec)],
+) -> RecordSpec {
+    RecordSpec {
+        patient: Patient {
+            nhs_number: patient.nhs_number,
+            ..Patient::generate(plan.seed, patient.index)
+        },
+        practice: plan.sending.ods.clone(),
+        target_bytes: patient.record_bytes,
+        documents: documents.iter().map(|(_, spec)| spec.clone()).collect(),
+        redactions: patient.redactions,
+        seed: plan.seed.wrapping_add(patient.index.into()),
+        recorded_at: plan.starts_at,
+    }
+}
+
+fn held_documents(holding: &Holding) -> Vec<HeldDocument> {
+    if !holding.plan.held {
+        return Vec::new();
+    }
+    (holding.documents.iter())
+        .map(|(plan, spec)| {
+            let (sha256, bytes) = spec.digest();
+            HeldDocument {
+                patient: holding.plan.nhs_number,
+                file_name: spec.file_name.clone(),
+                media_type: spec.media_type.clone(),
+                sha256,
+                bytes,
+                deliverable: plan.missing.is_none(),
+            }
+        })
+        .collect()
+}

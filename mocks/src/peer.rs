@@ -1,0 +1,150 @@
+//! What every peer is: a state machine that is told what arrived and what time it is, and is
+//! asked what it wants sent and when it wants to be woken. It owns no socket and no clock, so
+//! the same code runs under the virtual clock and behind real sockets.
+
+use bytes::Bytes;
+use gp2gp_model::plan::Act;
+use gp2gp_model::trace::{Endpoint, Observation};
+use gp2gp_model::{NhsNumber, Time};
+
+/// A sans-IO peer.
+///
+/// The driver calls `handle` or `handle_timeout`, then `poll_output` until it is `None`, then
+/// `poll_timeout`. Every [`Input::Request`] is answered by exactly one [`Output::Answer`] with
+/// its id, at once or later.
+pub trait Peer: Send {
+    /// Takes one input.
+    fn handle(&mut self, now: Time, input: Input);
+
+    /// Acts on every deadline that `now` has reached.
+    fn handle_timeout(&mut self, now: Time);
+
+    /// When this peer next wants [`Peer::handle_timeout`], and why.
+    fn poll_timeout(&self) -> Option<Deadline>;
+
+    /// The next thing it wants done.
+    fn poll_output(&mut self) -> Option<Output>;
+
+    /// What it says of itself when asked (control level L2).
+    fn observe(&self) -> Vec<Observation>;
+}
+
+/// When, and for whose eyes why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    /// When.
+    pub at: Time,
+    /// E.g. `retry of a send`, `no final acknowledgement for 8 days`.
+    pub why: &'static str,
+}
+
+/// Number of a post, chosen by the posting peer, unique within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PostId(pub u64);
+
+/// Number of a received request, chosen by the driver, unique within the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AnswerId(pub u64);
+
+/// What happens to a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// An HTTP request arrived.
+    Request {
+        /// To be answered under this number.
+        id: AnswerId,
+        /// The request.
+        request: HttpRequest,
+    },
+    /// A post of this peer was answered.
+    Response {
+        /// Which post.
+        post: PostId,
+        /// The answer.
+        response: HttpResponse,
+    },
+    /// A post of this peer got no answer.
+    Failed {
+        /// Which post.
+        post: PostId,
+        /// Why.
+        error: TransportError,
+    },
+    /// People or the harness do something.
+    Act(Act),
+}
+
+/// What a peer wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Post an HTTP request.
+    Post {
+        /// Its number.
+        id: PostId,
+        /// To whom.
+        to: Endpoint,
+        /// The request.
+        request: HttpRequest,
+    },
+    /// Answer a request.
+    Answer {
+        /// Which.
+        id: AnswerId,
+        /// The answer.
+        response: HttpResponse,
+    },
+    /// Something appears on the screen of the people.
+    Notice(Notice),
+    /// A planned fault of this name acted.
+    FaultFired(String),
+}
+
+/// What people see on their screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A record is complete and waits for a decision.
+    ReadyToIntegrate {
+        /// Whose.
+        patient: NhsNumber,
+    },
+    /// The system does not know a verb.
+    NotSupported(Act),
+}
+
+/// An HTTP request, as much as matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// Path, e.g. `/reliablemessaging/forwardreliable`.
+    pub path: String,
+    /// `SOAPAction`.
+    pub soap_action: Option<String>,
+    /// `Content-Type`.
+    pub content_type: String,
+    /// Body.
+    pub body: Bytes,
+}
+
+/// An HTTP response, as much as matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// Status.
+    pub status: u16,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// Body.
+    pub body: Bytes,
+}
+
+/// Why a post got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TransportError {
+    /// Nobody listens.
+    #[error("connection refused")]
+    Refused,
+    /// The connection broke.
+    #[error("connection reset")]
+    Reset,
+    /// Nobody answered in time.
+    #[error("no answer within 20 s")]
+    TimedOut,
+}

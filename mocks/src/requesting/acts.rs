@@ -1,0 +1,114 @@
+//! What people and the harness do to a requesting system.
+
+use gp2gp_model::directory::Practice;
+use gp2gp_model::plan::Act;
+use gp2gp_model::{ConversationId, EhrRequestId, NhsNumber, OdsCode, Time};
+
+use super::Requesting;
+use super::assembly::Early;
+use super::transfer::{State, Transfer};
+use crate::peer::{Notice, Output};
+
+impl Requesting {
+    pub(super) fn act(&mut self, now: Time, act: Act) {
+        match act {
+            Act::Register {
+                patient,
+                previous_practice,
+            } => self.register(now, patient, &previous_practice),
+            Act::Decide { patient, decision } => {
+                if let Some(conversation) = self.latest.get(&patient).cloned() {
+                    self.step(now, &conversation, |transfer| transfer.decide(decision));
+                }
+            }
+            Act::RepeatRequest { patient } => self.repeat_request(now, patient),
+            other @ Act::RepeatExtract { .. } => {
+                let notice = Notice::NotSupported(other);
+                self.outputs.push_back(Output::Notice(notice));
+            }
+        }
+    }
+
+    /// Asks for the record of a patient who registered, unless that is under way already.
+    fn register(&mut self, now: Time, patient: NhsNumber, previous: &OdsCode) {
+        let latest = self.latest.get(&patient);
+        let latest = latest.and_then(|conversation| self.transfers.get(conversation));
+        if latest.is_some_and(|transfer| !transfer.is_over()) {
+            return;
+        }
+        match self.request(now, patient, previous) {
+            Ok(transfer) => {
+                let conversation = transfer.conversation.clone();
+                self.unrequested.remove(&patient);
+                self.latest.insert(patient, conversation.clone());
+                self.transfers.insert(conversation, transfer);
+            }
+            Err(why) => {
+                self.unrequested.insert(patient, why);
+            }
+        }
+    }
+
+    fn request(
+        &mut self,
+        now: Time,
+        patient: NhsNumber,
+        previous: &OdsCode,
+    ) -> Result<Transfer, String> {
+        if !self.config.enabled {
+            return Err("GP2GP is switched off".to_owned());
+        }
+        if *previous == self.config.identity.practice.ods {
+            // An internal transfer (RCV-01).
+            return Err(format!("practice {previous} is this practice"));
+        }
+        let asked = self.look_up(previous)?.clone();
+        let conversation: ConversationId = self.letters.next_id();
+        let request: EhrRequestId = self.letters.next_id();
+        let message = self
+            .letters
+            .request(now, &conversation, &request, patient, &asked)
+            .map_err(|no_contract| no_contract.to_string())?;
+        Ok(Transfer {
+            patient,
+            conversation,
+            request,
+            asked,
+            request_messages: vec![message],
+            returning: self.config.returning.contains(&patient),
+            flags: Vec::new(),
+            state: State::Requested {
+                early: Early::new(),
+            },
+        })
+    }
+
+    /// Exactly one entry of SDS is an address (RCV-03).
+    fn look_up(&self, ods: &OdsCode) -> Result<&Practice, String> {
+        let practices = &self.config.directory.practices;
+        let found: Vec<&Practice> = practices.iter().filter(|entry| entry.ods == *ods).collect();
+        match found.as_slice() {
+            [practice] => Ok(practice),
+            entries => Err(format!("sds has {} entries for {ods}", entries.len())),
+        }
+    }
+
+    /// Posts the request again under a new message id: what a healthy system never does.
+    fn repeat_request(&mut self, now: Time, patient: NhsNumber) {
+        let conversation = self.latest.get(&patient);
+        let Some(transfer) = conversation.and_then(|id| self.transfers.get_mut(id)) else {
+            return;
+        };
+        let repeated = self.letters.request(
+            now,
+            &transfer.conversation,
+            &transfer.request,
+            patient,
+            &transfer.asked,
+        );
+        match repeated {
+            Ok(message) => transfer.request_messages.push(message),
+            Err(no_contract) => transfer.flags.push(no_contract.to_string()),
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! One document on its way through messages.
+//!
+//! A document is a row of pieces. The row begins as one piece, the reference in the core's
+//! manifest; a COPC puts its own attachments in the place of its promise, be it a whole document,
+//! a chunk or an index of chunks. Pieces are decoded from the front as soon as they are there and
+//! then dropped: only a chunk whose predecessor is missing is held (LM29).
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use gp2gp_model::digest::Hasher;
+use gp2gp_model::{DocumentId, EbxmlMessageId, Sha256};
+use gp2gp_wire::attachment::{AttachmentError, DescriptionStyle, DocumentDecoder, Placeholder};
+use gp2gp_wire::hl7::DocumentLink;
+use gp2gp_wire::limits::RESTORED_EXTRACT_BYTES;
+use gp2gp_wire::message::{Attachment, Inline, Location};
+use gp2gp_wire::mime::TransferEncoding;
+
+use super::assembly::AssemblyFault;
+
+/// One document of the manifest.
+pub(super) struct Document {
+    id: Option<DocumentId>,
+    description: DescriptionStyle,
+    part_type: Option<String>,
+    /// An index was put in the place of the first promise.
+    chunked: bool,
+    pieces: VecDeque<Piece>,
+    content: Content,
+}
+
+/// A document, or the record itself, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stored {
+    pub(super) file_name: String,
+    pub(super) media_type: String,
+    pub(super) sha256: Sha256,
+    pub(super) bytes: u64,
+    pub(super) placeholder: bool,
+}
+
+/// A stretch of a document's text, in manifest order.
+#[derive(Clone)]
+pub(super) enum Piece {
+    Here(Inline),
+    Awaited(EbxmlMessageId),
+}
+
+enum Content {
+    /// No piece was decoded so far.
+    Untouched,
+    Decoding(Box<Decoding>),
+    Whole {
+        sha256: Sha256,
+        bytes: u64,
+        skeleton: Option<Bytes>,
+    },
+}
+
+struct Decoding {
+    decoder: DocumentDecoder,
+    sink: Sink,
+}
+
+/// Counts and hashes; keeps only what must be read again.
+struct Sink {
+    hasher: Hasher,
+    skeleton: Option<Vec<u8>>,
+}
+
+impl Piece {
+    pub(super) fn of(attachment: Attachment) -> Result<Self, AssemblyFault> {
+        match attachment.location {
+            Location::Inline(inline) => Ok(Self::Here(inline)),
+            Location::External(mid) => Ok(Self::Awaited(mid)),
+            Location::Dangling(cid) => Err(AssemblyFault::Dangling(cid)),
+            Location::Other(href) => Err(AssemblyFault::Unknown(href)),
+        }
+    }
+
+    fn is(&self, mid: &EbxmlMessageId) -> bool {
+        match self {
+            Self::Awaited(awaited) => awaited == mid,
+            Self::Here(_) => false,
+        }
+    }
+}
+
+impl Document {
+    /// A document of the core's manifest, before its first piece.
+    pub(super) fn announced(attachment: &Attachment) -> Self {
+        // AR11: the underscore before an eb:id is not part of the id.
+        let id = attachment
+            .id
+            .as_deref()
+            .map(|id| id.trim_start_matches('_'));
+        Self {
+            id: id.and_then(|id| DocumentId::parse(id).ok()),
+            description: described(attachment),
+            part_type: part_type(attachment),
+            chunked: false,
+            pieces: VecDeque::new(),
+            content: Content::Untouched,
+        }
+    }
+
+    /// A whole document in one COPC may be described there better than in the core; a chunk's
+    /// description is only about the chunk.
+    pub(super) fn adopt_description(&mut self, attachments: &[Attachment]) {
+        let ([attachment], false) = (attachments, self.chunked) else {
+            return;
+        };
+        self.part_type = part_type(attachment);
+        let described_here = described(attachment);
+        if !is_grammar(&self.description) && is_grammar(&described_here) {
+            self.description = described_here;
+        }
+    }
+
+    /// Puts pieces in the place of a promise, or at the end.
+    pub(super) fn put(&mut self, place: Option<&EbxmlMessageId>, pieces: Vec<Piece>) {
+        let at = place.and_then(|mid| self.pieces.iter().position(|piece| piece.is(mid)));
+        let Some(at) = at else {
+            self.pieces.extend(pieces);
+            return;
+        };
+        self.chunked |= !matches!(pieces.as_slice(), [Piece::Here(_)]);
+        let mut rest = self.pieces.split_off(at);
+        rest.pop_front();
+        self.pieces.extend(pieces);
+        self.pieces.append(&mut rest);
+    }
+
+    pub(super) fn held(&self) -> usize {
+        let is_here = |piece: &&Piece| match piece {
+            Piece::Here(_) => true,
+            Piece::Awaited(_) => false,
+        };
+        self.pieces.iter().filter(is_here).count()
+    }
+
+    /// Decodes from the front whatever is here, and closes the document after its last piece.
+    pub(super) fn advance(&mut self) -> Result<(), AttachmentError> {
+        while let Some(Piece::Here(inline)) = self.pieces.front() {
+            let decoding = match &mut self.content {
+                Content::Decoding(decoding) => decoding,
+                Content::Untouched => {
+                    self.content = Content::Decoding(Box::new(Decoding::of(&self.description)));
+                    continue;
+                }
+                Content::Whole { .. } => break,
+            };
+            decoding.push(inline)?;
+            self.pieces.pop_front();
+        }
+        if !self.pieces.is_empty() {
+            return Ok(());
+        }
+        match std::mem::replace(&mut self.content, Content::Untouched) {
+            Content::Decoding(decoding) => self.content = decoding.finish()?,
+            other @ (Content::Untouched | Content::Whole { .. }) => self.content = other,
+        }
+        Ok(())
+    }
+
+    /// The original extract, once, when this document is a skeleton's attachment and whole.
+    pub(super) fn take_skeleton_content(&mut self) -> Option<Bytes> {
+        match &mut self.content {
+            Content::Whole { skeleton, .. } => skeleton.take(),
+            Content::Untouched | Content::Decoding(_) => None,
+        }
+    }
+
+    pub(super) fn store(self, at: usize, links: &[DocumentLink]) -> Option<Stored> {
+        let Content::Whole { sha256, bytes, .. } = self.content else {
+            return None;
+        };
+        let (name, media_type) = match self.description {
+            DescriptionStyle::Grammar(description) if description.is_skeleton() => return None,
+            DescriptionStyle::Grammar(description) => {
+                (Some(description.filename), Some(description.content_type))
+            }
+            DescriptionStyle::FilenameOnly(name) => (Some(name), None),
+            DescriptionStyle::Word | DescriptionStyle::Empty => (None, None),
+        };
+        let link = find_link(links, self.id.as_ref(), name.as_deref());
+        let file_name = match (name, link) {
+            (Some(name), Some(link)) if percent_decoded(&name) == link.file_name() => {
+                link.file_name()
+            }
+            (Some(name), _) => name,
+            (None, Some(link)) => link.file_name(),
+            (None, None) => format!("attachment-{}", at + 1),
+        };
+        Some(Stored {
+            placeholder: Placeholder::is_file_name(&file_name),
+            media_type: media_type
+                .or_else(|| link.and_then(|link| link.media_type.clone()))
+                .or(self.part_type)
+                .unwrap_or_else(|| "application/octet-stream".to_owned()),
+            file_name,
+            sha256,
+            bytes,
+        })
+    }
+}
+
+impl Decoding {
+    fn of(description: &DescriptionStyle) -> Self {
+        let (compressed, is_skeleton) = match description {
+            DescriptionStyle::Grammar(description) => {
+                (description.compressed, description.is_skeleton())
+            }
+            DescriptionStyle::FilenameOnly(_)
+            | DescriptionStyle::Word
+            | DescriptionStyle::Empty => (false, false),
+        };
+        Self {
+            decoder: DocumentDecoder::new(compressed),
+            sink: Sink {
+                hasher: Sha256::hasher(),
+                skeleton: is_skeleton.then(Vec::new),
+            },
+        }
+    }
+
+    fn push(&mut self, inline: &Inline) -> Result<(), AttachmentError> {
+        let Self { decoder, sink } = self;
+        let mut write = |bytes: &[u8]| sink.write(bytes);
+        match inline.encoding {
+            TransferEncoding::Base64 => decoder.push(&inline.body, &mut write),
+            TransferEncoding::Identity => decoder.push_identity(&inline.body, &mut write),
+        }
+    }
+
+    fn finish(self) -> Result<Content, AttachmentError> {
+        let Self { decoder, mut sink } = self;
+        decoder.finish(&mut |bytes| sink.write(bytes))?;
+        let (sha256, bytes) = sink.hasher.finish();
+        Ok(Content::Whole {
+            sha256,
+            bytes,
+            skeleton: sink.skeleton.map(Bytes::from),
+        })
+    }
+}
+
+impl Sink {
+    fn write(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        if let Some(skeleton) = &mut self.skeleton
+            && skeleton.len() < RESTORED_EXTRACT_BYTES
+        {
+            skeleton.extend_from_slice(bytes);
+        }
+    }
+}
+
+fn described(attachment: &Attachment) -> DescriptionStyle {
+    DescriptionStyle::read(attachment.description.as_deref().unwrap_or_default())
+}
+
+fn is_grammar(style: &DescriptionStyle) -> bool {
+    match style {
+        DescriptionStyle::Grammar(_) => true,
+        DescriptionStyle::FilenameOnly(_) | DescriptionStyle::Word | DescriptionStyle::Empty => {
+            false
+        }
+    }
+}
+
+/// `Content-Type` of an inline part, without parameters.
+fn part_type(attachment: &Attachment) -> Option<String> {
+    match &attachment.location {
+        Location::Inline(inline) => {
+            let media_type = inline.content_type.split(';').next();
+            media_type.map(|media_type| media_type.trim().to_owned())
+        }
+        Location::External(_) | Location::Dangling(_) | Location::Other(_) => None,
+    }
+}
+
+/// The extract's link to a document: by id, else by name.
+fn find_link<'a>(
+    links: &'a [DocumentLink],
+    id: Option<&DocumentId>,
+    name: Option<&str>,
+) -> Option<&'a DocumentLink> {
+    let by_id = links.iter().find(|link| id == Some(&link.id));
+    let by_name = || {
+        let name = percent_decoded(name?);
+        links.iter().find(|link| link.file_name() == name)
+    };
+    by_id.or_else(by_name)
+}
+
+/// A description may carry the name percent-encoded, as the extract's link does (AR16).
+fn percent_decoded(name: &str) -> String {
+    percent_encoding::percent_decode_str(name)
+        .decode_utf8_lossy()
+        .into_owned()
+}

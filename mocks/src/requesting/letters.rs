@@ -1,0 +1,180 @@
+//! What a requesting system writes: the request, the Continue, acknowledgements.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use gp2gp_model::directory::{Directory, Practice};
+use gp2gp_model::{
+    ConversationId, EbxmlMessageId, EhrRequestId, Hl7MessageId, Interaction, NhsNumber, OdsCode,
+    ResponseCode, Time,
+};
+use gp2gp_sim::Ids;
+use gp2gp_wire::hl7::{
+    Acknowledgement, CONTINUE_SUBJECT, Continue, EhrRequest, Gp2gpFragment, Payload,
+};
+use gp2gp_wire::message::Message;
+
+use super::transfer::CoreRef;
+use crate::mhs::{Address, Identity, NoContract, Outbox, next_id};
+
+/// Writes and sends.
+pub(super) struct Letters {
+    identity: Identity,
+    directory: Directory,
+    ids: Ids,
+    pub(super) outbox: Outbox<Letter>,
+    /// What must not get lost without a consequence, for delivery failures that Spine reports later.
+    vital: BTreeMap<EbxmlMessageId, Letter>,
+}
+
+/// What was sent, to recognise what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Letter {
+    /// The request of this conversation.
+    Request(ConversationId),
+    /// The Continue of this conversation for the core with this message id.
+    Continue(ConversationId, EbxmlMessageId),
+    /// An acknowledgement; nothing follows from its loss.
+    Acknowledgement,
+}
+
+impl Letters {
+    pub(super) fn new(identity: Identity, directory: Directory, ids: Ids) -> Self {
+        Self {
+            outbox: Outbox::new(identity.dialect, directory.clone()),
+            identity,
+            directory,
+            ids,
+            vital: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn next_id<I: FromStr>(&mut self) -> I {
+        next_id(&mut self.ids)
+    }
+
+    /// Asks a practice for a record; gives the id of the message.
+    pub(super) fn request(
+        &mut self,
+        now: Time,
+        conversation: &ConversationId,
+        id: &EhrRequestId,
+        patient: NhsNumber,
+        from: &Practice,
+    ) -> Result<Hl7MessageId, NoContract> {
+        let to = Address::from(from);
+        let message_id: EbxmlMessageId = self.next_id();
+        let hl7_id = Hl7MessageId::from(&message_id);
+        let interaction = Interaction::EhrRequestUk05;
+        let payload = Payload::EhrRequest(EhrRequest {
+            wrapper: self.identity.wrapper(now, &to, interaction, hl7_id.clone()),
+            id: id.clone(),
+            patient,
+            author: self.identity.practice.ods.clone(),
+            destination: from.ods.clone(),
+        });
+        let letter = Letter::Request(conversation.clone());
+        self.send(now, &to, conversation, message_id, payload, letter)?;
+        Ok(hl7_id)
+    }
+
+    /// Asks for what a core promises. The core is named by its ebXML message id, which a sending
+    /// system surely knows; where both ids are equal there is no choice to make (spec 10, Ids).
+    pub(super) fn continue_core(
+        &mut self,
+        now: Time,
+        conversation: &ConversationId,
+        core: &CoreRef,
+    ) -> Result<(), NoContract> {
+        let message_id: EbxmlMessageId = self.next_id();
+        let hl7_id = Hl7MessageId::from(&message_id);
+        let core_id = Hl7MessageId::from(&core.message_id);
+        let payload = Payload::Continue(Continue {
+            wrapper: self
+                .identity
+                .wrapper(now, &core.sender, Interaction::Copc, hl7_id.clone()),
+            information_code: "GP2GP_PI".to_owned(),
+            fragment: self.fragment(core.practice.clone(), hl7_id),
+            ack_type: "AA".to_owned(),
+            detail_type: "IF".to_owned(),
+            detail_code: "0".to_owned(),
+            message_ref: core_id.clone(),
+            acknowledged_message: Some(core_id),
+        });
+        let letter = Letter::Continue(conversation.clone(), core.message_id.clone());
+        self.send(now, &core.sender, conversation, message_id, payload, letter)
+    }
+
+    /// Acknowledges a message: positively, or with a code.
+    pub(super) fn acknowledge(
+        &mut self,
+        now: Time,
+        to: &Address,
+        conversation: &ConversationId,
+        message_ref: Hl7MessageId,
+        code: Option<ResponseCode>,
+    ) -> Result<(), NoContract> {
+        let message_id: EbxmlMessageId = self.next_id();
+        let hl7_id = Hl7MessageId::from(&message_id);
+        let wrapper = self
+            .identity
+            .wrapper(now, to, Interaction::Acknowledgement, hl7_id);
+        let acknowledgement = match code {
+            None => Acknowledgement::positive(wrapper, message_ref),
+            Some(code) => {
+                Acknowledgement::negative(wrapper, message_ref, code, self.identity.dialect)
+            }
+        };
+        let payload = Payload::Acknowledgement(acknowledgement);
+        let letter = Letter::Acknowledgement;
+        self.send(now, to, conversation, message_id, payload, letter)
+    }
+
+    /// What a message was whose delivery failed, if its loss matters.
+    pub(super) fn vital(&self, message_id: &EbxmlMessageId) -> Option<Letter> {
+        self.vital.get(message_id).cloned()
+    }
+
+    fn fragment(&self, recipient: OdsCode, message_id: Hl7MessageId) -> Gp2gpFragment {
+        Gp2gpFragment {
+            version: "01".to_owned(),
+            recipients: vec![recipient],
+            from: self.identity.practice.ods.clone(),
+            subject: CONTINUE_SUBJECT.to_owned(),
+            message_id,
+            in_order: true,
+        }
+    }
+
+    fn send(
+        &mut self,
+        now: Time,
+        to: &Address,
+        conversation: &ConversationId,
+        message_id: EbxmlMessageId,
+        payload: Payload,
+        letter: Letter,
+    ) -> Result<(), NoContract> {
+        let header = self.identity.header(
+            &self.directory,
+            now,
+            to,
+            &payload,
+            conversation.clone(),
+            message_id.clone(),
+        )?;
+        match &letter {
+            Letter::Request(_) | Letter::Continue(..) => {
+                self.vital.insert(message_id, letter.clone());
+            }
+            Letter::Acknowledgement => {}
+        }
+        let message = Message {
+            header,
+            payload,
+            attachments: Vec::new(),
+        };
+        self.outbox.send(now, &message, letter);
+        Ok(())
+    }
+}

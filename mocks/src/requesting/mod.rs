@@ -1,0 +1,313 @@
+//! Reference requesting system: asks for a record, collects it, lets people decide, and gives
+//! exactly one final answer.
+
+mod acts;
+mod arrival;
+mod assembly;
+mod document;
+mod letters;
+#[cfg(test)]
+mod tests;
+mod transfer;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use gp2gp_model::directory::Directory;
+use gp2gp_model::trace::Observation;
+use gp2gp_model::{
+    ConversationId, EbxmlMessageId, Hl7MessageId, Interaction, NhsNumber, ResponseCode, Time,
+};
+use gp2gp_sim::{Ids, Streams};
+use gp2gp_wire::hl7::Payload;
+use gp2gp_wire::message::Received;
+
+use self::arrival::Arrival;
+use self::letters::{Letter, Letters};
+use self::transfer::{Persist, Reply, Transfer};
+use crate::defect::Defect;
+use crate::mhs::{Address, Identity, Inbound, Inbox};
+use crate::peer::{Deadline, Input, Notice, Output, Peer};
+
+/// What a requesting system is told before it starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestingConfig {
+    /// Its practice, and how it writes.
+    pub identity: Identity,
+    /// What SDS says.
+    pub directory: Directory,
+    /// Whether GP2GP is switched on.
+    pub enabled: bool,
+    /// Patients of whom the practice still holds an old record.
+    pub returning: BTreeSet<NhsNumber>,
+    /// How it is broken on purpose.
+    pub defects: Vec<Defect>,
+}
+
+/// A requesting system.
+pub struct Requesting {
+    config: RequestingConfig,
+    inbox: Inbox,
+    letters: Letters,
+    transfers: BTreeMap<ConversationId, Transfer>,
+    /// The latest transfer of each patient: what people mean when they name a patient.
+    latest: BTreeMap<NhsNumber, ConversationId>,
+    /// Registrations that led to no request, and why (RCV-03).
+    unrequested: BTreeMap<NhsNumber, String>,
+    deadlines: BTreeSet<(Time, ConversationId)>,
+    outputs: VecDeque<Output>,
+}
+
+impl Requesting {
+    /// A system that knows no patient so far.
+    pub fn new(config: RequestingConfig, streams: Streams) -> Self {
+        let ids = |name| Ids::new(streams.stream(name));
+        Self {
+            inbox: Inbox::new(&config.identity, ids("requesting/acknowledgments")),
+            letters: Letters::new(
+                config.identity.clone(),
+                config.directory.clone(),
+                ids("requesting/ids"),
+            ),
+            config,
+            transfers: BTreeMap::new(),
+            latest: BTreeMap::new(),
+            unrequested: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+}
+
+impl Peer for Requesting {
+    fn handle(&mut self, now: Time, input: Input) {
+        match input {
+            Input::Request { id, request } => {
+                let (response, inbound) = self.inbox.take(now, &request);
+                self.outputs.push_back(Output::Answer { id, response });
+                match inbound {
+                    Inbound::New(received) => self.take(now, *received),
+                    Inbound::Answered | Inbound::DeliveryFailed { ref_to: None } => {}
+                    Inbound::DeliveryFailed {
+                        ref_to: Some(message_id),
+                    } => self.take_delivery_failure(now, &message_id),
+                }
+            }
+            Input::Response { post, response } => {
+                self.letters.outbox.handle_response(now, post, &response);
+            }
+            Input::Failed { post, error } => self.letters.outbox.handle_failure(now, post, error),
+            Input::Act(act) => self.act(now, act),
+        }
+        self.take_outcomes(now);
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        self.letters.outbox.handle_timeout(now);
+        self.take_outcomes(now);
+        while self.deadlines.first().is_some_and(|(at, _)| *at <= now) {
+            if let Some((_, conversation)) = self.deadlines.pop_first() {
+                self.step(now, &conversation, |transfer| transfer.handle_timeout(now));
+            }
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Deadline> {
+        let fragments = self.deadlines.first().map(|(at, _)| Deadline {
+            at: *at,
+            why: "promised messages overdue",
+        });
+        let posts = self.letters.outbox.poll_timeout();
+        fragments
+            .into_iter()
+            .chain(posts)
+            .min_by_key(|deadline| deadline.at)
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        let own = self.outputs.pop_front();
+        own.or_else(|| self.letters.outbox.poll_output())
+    }
+
+    fn observe(&self) -> Vec<Observation> {
+        let unrequested = self.unrequested.iter();
+        let unrequested = unrequested.map(|(patient, why)| Observation::Transfer {
+            patient: *patient,
+            state: format!("not requested: {why}"),
+            print_state: None,
+        });
+        let transfers = self.transfers.values().flat_map(Transfer::observe);
+        unrequested.chain(transfers).collect()
+    }
+}
+
+impl Requesting {
+    fn take(&mut self, now: Time, received: Received) {
+        let arrival = Arrival::read(received, &self.config.directory);
+        match arrival.received.interaction() {
+            Some(Interaction::EhrExtractUk06 | Interaction::EhrExtractUk07) => {
+                self.take_core(now, arrival);
+            }
+            Some(Interaction::Copc) => {
+                // Without a transfer there is nothing to say about a fragment (spec 30).
+                let conversation = arrival.conversation().clone();
+                self.step(now, &conversation, |transfer| {
+                    transfer.take_fragment(arrival)
+                });
+            }
+            Some(Interaction::Acknowledgement) => {
+                let conversation = arrival.conversation().clone();
+                if let Some(Payload::Acknowledgement(ack)) = &arrival.payload {
+                    self.step(now, &conversation, |transfer| {
+                        transfer.take_acknowledgement(ack)
+                    });
+                }
+            }
+            // Set aside: no message for a requesting system.
+            Some(Interaction::EhrRequestUk05) | None => {}
+        }
+    }
+
+    fn take_core(&mut self, now: Time, arrival: Arrival) {
+        let conversation = arrival.conversation().clone();
+        if let Some(code) = self.refusal_of_core(&conversation) {
+            if let Some(to) = &arrival.sender {
+                // A repeated core may share its HL7 id with the first: only its ebXML id names the
+                // second and leaves the first alone (code 12 in spec 30).
+                let second = Hl7MessageId::from(&arrival.received.header.message_id);
+                self.acknowledge(now, &conversation, to, second, Some(code.into()));
+            }
+            return;
+        }
+        let persist = Persist::of(
+            &self.config.directory,
+            &self.config.identity.practice.party_key,
+            arrival.received.interaction(),
+        );
+        self.step(now, &conversation, |transfer| {
+            transfer.take_core(arrival, persist)
+        });
+    }
+
+    fn refusal_of_core(&self, conversation: &ConversationId) -> Option<&'static str> {
+        if !self.config.enabled {
+            return Some("07");
+        }
+        match self.transfers.get(conversation) {
+            Some(transfer) => transfer.refusal_of_core(),
+            None => Some("09"),
+        }
+    }
+
+    fn take_delivery_failure(&mut self, now: Time, message_id: &EbxmlMessageId) {
+        if let Some(letter) = self.letters.vital(message_id) {
+            self.lose(now, letter, "spine could not deliver it");
+        }
+    }
+
+    fn take_outcomes(&mut self, now: Time) {
+        while let Some(outcome) = self.letters.outbox.poll_outcome() {
+            if let Err(gave_up) = outcome.result {
+                self.lose(now, outcome.tag, &gave_up.to_string());
+            }
+        }
+    }
+
+    fn lose(&mut self, now: Time, letter: Letter, why: &str) {
+        match letter {
+            Letter::Request(conversation) => {
+                let why = why.to_owned();
+                self.step(now, &conversation, |transfer| transfer.lose_request(why));
+            }
+            Letter::Continue(conversation, core) => {
+                self.step(now, &conversation, |transfer| transfer.lose_continue(&core));
+            }
+            Letter::Acknowledgement => {}
+        }
+    }
+
+    /// Lets one transfer take one step, and carries out what is due after it.
+    fn step(
+        &mut self,
+        now: Time,
+        conversation: &ConversationId,
+        step: impl FnOnce(&mut Transfer) -> Vec<Reply>,
+    ) {
+        let Some(transfer) = self.transfers.get_mut(conversation) else {
+            return;
+        };
+        let before = transfer.deadline();
+        let replies = step(transfer);
+        let after = transfer.deadline();
+        if before != after {
+            let entry = |at| (at, conversation.clone());
+            before.map(|at| self.deadlines.remove(&entry(at)));
+            after.map(|at| self.deadlines.insert(entry(at)));
+        }
+        for reply in replies {
+            self.carry_out(now, conversation, reply);
+        }
+    }
+
+    fn carry_out(&mut self, now: Time, conversation: &ConversationId, reply: Reply) {
+        match reply {
+            Reply::CoreTaken(core) => {
+                if self.is_broken(Defect::AckBeforeStoring) {
+                    self.acknowledge(now, conversation, &core.sender, core.hl7_id, None);
+                }
+            }
+            Reply::Continue(core) => {
+                let times = if self.is_broken(Defect::ContinueTwice) {
+                    2
+                } else {
+                    1
+                };
+                for _ in 0..times {
+                    let sent = self.letters.continue_core(now, conversation, &core);
+                    if let Err(no_contract) = sent {
+                        let letter =
+                            Letter::Continue(conversation.clone(), core.message_id.clone());
+                        self.lose(now, letter, &no_contract.to_string());
+                    }
+                }
+            }
+            Reply::AcknowledgeFragment { to, fragment, code } => {
+                self.acknowledge(now, conversation, &to, fragment, code);
+            }
+            Reply::AcknowledgeCore { core, code } => {
+                let is_swallowed =
+                    self.is_broken(Defect::NoFinalAck) || self.is_broken(Defect::AckBeforeStoring);
+                if code.is_some() || !is_swallowed {
+                    self.acknowledge(now, conversation, &core.sender, core.hl7_id, code);
+                }
+            }
+            Reply::Ready => {
+                if let Some(transfer) = self.transfers.get(conversation) {
+                    let patient = transfer.patient;
+                    let notice = Notice::ReadyToIntegrate { patient };
+                    self.outputs.push_back(Output::Notice(notice));
+                }
+            }
+        }
+    }
+
+    fn acknowledge(
+        &mut self,
+        now: Time,
+        conversation: &ConversationId,
+        to: &Address,
+        message_ref: Hl7MessageId,
+        code: Option<ResponseCode>,
+    ) {
+        let sent = self
+            .letters
+            .acknowledge(now, to, conversation, message_ref, code);
+        // Without a contract nothing can be answered; people are shown that.
+        if let (Err(no_contract), Some(transfer)) = (sent, self.transfers.get_mut(conversation)) {
+            transfer.flags.push(no_contract.to_string());
+        }
+    }
+
+    fn is_broken(&self, defect: Defect) -> bool {
+        self.config.defects.contains(&defect)
+    }
+}

@@ -1,0 +1,476 @@
+//! Reference sending system: answers an EHR request with the record, or refuses with a code.
+//!
+//! A transfer walks through these files: `request` decides whether it is served,
+//! `core_extract` plans what travels where (with `survey` and `layout`), `transfer` knows
+//! what is due, `fragments` makes what was promised.
+
+mod broken;
+mod core_extract;
+mod fragments;
+mod layout;
+mod letters;
+mod parcel;
+mod request;
+mod survey;
+mod transfer;
+mod unsendable;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use gp2gp_model::directory::Directory;
+use gp2gp_model::plan::{Act, DocumentPlan, PatientPlan};
+use gp2gp_model::trace::Observation;
+use gp2gp_model::{
+    ConversationId, EbxmlMessageId, Hl7MessageId, Interaction, NhsNumber, ResponseCode, Time,
+};
+use gp2gp_sim::{Ids, Streams};
+use gp2gp_wire::hl7::{EhrRequest, Payload};
+use gp2gp_wire::message::Received;
+
+use self::core_extract::{Core, Order};
+use self::letters::{Correspondent, Office};
+use self::transfer::Transfer;
+use crate::defect::Defect;
+use crate::mhs::{Address, Identity, Inbound, Inbox, Outbox, Outcome, next_id};
+use crate::peer::{AnswerId, Deadline, HttpRequest, Input, Notice, Output, Peer};
+use crate::synthetic::{DocumentSpec, RecordSpec};
+
+/// What a sending system is and holds.
+#[derive(Debug, Clone)]
+pub struct SendingConfig {
+    /// Its practice, and how it writes.
+    pub identity: Identity,
+    /// What SDS says.
+    pub directory: Directory,
+    /// Whether GP2GP is switched on.
+    pub enabled: bool,
+    /// Largest base64 text of one attachment in one message, in bytes; one more splits.
+    pub attachment_threshold: usize,
+    /// Largest whole message that it sends, in bytes.
+    pub message_limit: usize,
+    /// The patients it knows.
+    pub holdings: Vec<Holding>,
+    /// How it is broken on purpose.
+    pub defects: Vec<Defect>,
+}
+
+/// What is held of one patient.
+#[derive(Debug, Clone)]
+pub struct Holding {
+    /// What was planned.
+    pub plan: PatientPlan,
+    /// The structured record. The documents that it links are those below.
+    pub record: RecordSpec,
+    /// The documents, in order.
+    pub documents: Vec<(DocumentPlan, DocumentSpec)>,
+}
+
+/// A sending system.
+pub struct Sending {
+    office: Office,
+    enabled: bool,
+    limits: SizeLimits,
+    holdings: BTreeMap<NhsNumber, Holding>,
+    defects: Vec<Defect>,
+    streams: Streams,
+    inbox: Inbox,
+    outbox: Outbox<Tag>,
+    cases: BTreeMap<ConversationId, Case>,
+    /// Conversations that may have something to send when the outbox has room, first come first.
+    waiting: VecDeque<ConversationId>,
+    deadlines: BTreeSet<(Time, ConversationId)>,
+    outputs: VecDeque<Output>,
+}
+
+/// How large what is sent may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct SizeLimits {
+    /// Base64 text of one attachment in one message.
+    attachment_bytes: usize,
+    /// Whole message.
+    message_bytes: usize,
+}
+
+/// A conversation that a request opened.
+enum Case {
+    /// Refused, with the patient where it could be read.
+    Refused(Option<NhsNumber>, ResponseCode),
+    /// Being served, or served.
+    Open(Box<Transfer>),
+}
+
+/// What a message in the outbox was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Tag {
+    /// An answer to a request, or anything else whose fate changes nothing.
+    Loose,
+    /// A core or a fragment of this conversation.
+    Record(ConversationId),
+}
+
+impl Sending {
+    /// A sending system whose ids come from `streams`: each conversation draws from its own.
+    pub fn new(config: SendingConfig, streams: Streams) -> Self {
+        let ids = Ids::new(streams.stream("sending/inbox"));
+        Self {
+            enabled: config.enabled,
+            limits: SizeLimits {
+                attachment_bytes: config.attachment_threshold,
+                message_bytes: config.message_limit,
+            },
+            holdings: (config.holdings.into_iter())
+                .map(|holding| (holding.plan.nhs_number, holding))
+                .collect(),
+            defects: config.defects,
+            streams,
+            inbox: Inbox::new(&config.identity, ids),
+            outbox: Outbox::new(config.identity.dialect, config.directory.clone()),
+            office: Office {
+                identity: config.identity,
+                directory: config.directory,
+            },
+            cases: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            deadlines: BTreeSet::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+}
+
+impl Peer for Sending {
+    fn handle(&mut self, now: Time, input: Input) {
+        match input {
+            Input::Request { id, request } => self.take_delivery(now, id, &request),
+            Input::Response { post, response } => {
+                self.outbox.handle_response(now, post, &response);
+            }
+            Input::Failed { post, error } => self.outbox.handle_failure(now, post, error),
+            Input::Act(act) => self.act(now, act),
+        }
+        self.settle_outcomes(now);
+        self.send_waiting(now);
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        self.outbox.handle_timeout(now);
+        self.settle_outcomes(now);
+        let due: Vec<_> = (self.deadlines.iter())
+            .take_while(|(at, _)| *at <= now)
+            .map(|(_, conversation)| conversation.clone())
+            .collect();
+        for conversation in due {
+            self.change(now, &conversation, |transfer, _| transfer.lose_patience());
+        }
+        self.send_waiting(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Deadline> {
+        let patience = self.deadlines.first().map(|(at, _)| Deadline {
+            at: *at,
+            why: "no final acknowledgement for 8 days",
+        });
+        let outbox = self.outbox.poll_timeout();
+        outbox
+            .into_iter()
+            .chain(patience)
+            .min_by_key(|deadline| deadline.at)
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outputs
+            .pop_front()
+            .or_else(|| self.outbox.poll_output())
+    }
+
+    fn observe(&self) -> Vec<Observation> {
+        self.cases.values().filter_map(Case::observation).collect()
+    }
+}
+
+impl Sending {
+    fn take_delivery(&mut self, now: Time, id: AnswerId, request: &HttpRequest) {
+        let (response, inbound) = self.inbox.take(now, request);
+        self.outputs.push_back(Output::Answer { id, response });
+        match inbound {
+            Inbound::New(received) => self.receive(now, &received),
+            Inbound::DeliveryFailed { ref_to: Some(id) } => self.delivery_failed(now, &id),
+            Inbound::DeliveryFailed { ref_to: None } | Inbound::Answered => {}
+        }
+    }
+
+    /// Whatever fits nowhere is left alone: it must not disturb a live transfer (SND-61).
+    fn receive(&mut self, now: Time, received: &Received) {
+        let conversation = &received.header.conversation_id;
+        match (received.interaction(), received.payload()) {
+            (Some(Interaction::EhrRequestUk05), payload) => {
+                self.requested(now, received, payload.ok());
+            }
+            (Some(Interaction::Copc), Ok(Payload::Continue(_))) => {
+                self.change(now, conversation, |transfer, _| {
+                    transfer.continue_with_promises();
+                });
+            }
+            (Some(Interaction::Acknowledgement), Ok(Payload::Acknowledgement(ack))) => {
+                self.change(now, conversation, |transfer, _| transfer.acknowledged(&ack));
+            }
+            (_, _) => {}
+        }
+    }
+
+    /// Opens a case for the first request of a conversation; repeats change nothing (SND-18).
+    fn requested(&mut self, now: Time, received: &Received, payload: Option<Payload>) {
+        let conversation = &received.header.conversation_id;
+        if self.cases.contains_key(conversation) {
+            return;
+        }
+        let case = match payload {
+            Some(Payload::EhrRequest(request)) => self.open_case(now, received, &request),
+            Some(
+                Payload::EhrExtract(_)
+                | Payload::Continue(_)
+                | Payload::Fragment(_)
+                | Payload::Acknowledgement(_),
+            )
+            | None => self.refuse_unreadable(now, received),
+        };
+        self.cases.insert(conversation.clone(), case);
+        self.change(now, conversation, |_, _| ());
+    }
+
+    fn open_case(&mut self, now: Time, received: &Received, request: &EhrRequest) -> Case {
+        let to = Correspondent {
+            address: Address::of_sender(received, &request.wrapper),
+            opening: received.header.clone(),
+        };
+        let mut ids = self.ids_of(&to.opening.conversation_id);
+        let request_ref = request.wrapper.id.clone();
+        match self.plan_core(now, &to, request, &mut ids) {
+            Ok(core) => {
+                let mut transfer = Transfer::new(now, request.patient, request_ref, core, ids);
+                if self.has(Defect::FragmentDropped) {
+                    transfer.drop_last_fragment();
+                }
+                Case::Open(Box::new(transfer))
+            }
+            Err(code) => {
+                self.refuse(now, &to, request_ref, code.clone(), &mut ids);
+                if self.has(Defect::ExtractAfterNack) && broken::is_of_the_record(&code) {
+                    self.send_all_the_same(now, to, request, &mut ids);
+                }
+                Case::Refused(Some(request.patient), code)
+            }
+        }
+    }
+
+    /// The core that serves the request, or the code of the refusal.
+    fn plan_core(
+        &self,
+        now: Time,
+        to: &Correspondent,
+        request: &EhrRequest,
+        ids: &mut Ids,
+    ) -> Result<Core, ResponseCode> {
+        if !self.enabled {
+            return Err(ResponseCode::from("07"));
+        }
+        let held = self.holdings.get(&request.patient);
+        let (holding, requester) = request::examine(request, &self.office, held)?;
+        let own = &self.office.identity.practice;
+        let order = Order {
+            now,
+            to: to.clone(),
+            requester: request.author.clone(),
+            request: request.id.clone(),
+            record_target: if self.has(Defect::WrongNhsNumber) {
+                self.somebody_else_than(request.patient)
+            } else {
+                request.patient
+            },
+            record: &holding.record,
+            documents: &holding.documents,
+            limits: self.limits,
+            large_messaging: requester.large_messaging && own.large_messaging,
+        };
+        let core = Core::plan(order, &self.office, ids).map_err(|error| error.code())?;
+        match core.needs_large_messaging() {
+            true if !requester.large_messaging => Err(ResponseCode::from("14")),
+            true if !own.large_messaging => Err(ResponseCode::from("23")),
+            true | false => Ok(core),
+        }
+    }
+
+    /// A request without its mandatory parts still gets an answer (SND-17), if SDS knows an
+    /// address for its sender.
+    fn refuse_unreadable(&mut self, now: Time, received: &Received) -> Case {
+        let header = &received.header;
+        let code = ResponseCode::from(if self.enabled { "18" } else { "07" });
+        if let Some(practice) = self.office.directory.by_party(&header.from) {
+            let to = Correspondent {
+                address: Address::from(practice),
+                opening: header.clone(),
+            };
+            let request_ref = request::readable_id(&received.payload_xml)
+                .unwrap_or_else(|| Hl7MessageId::from(&header.message_id));
+            let mut ids = self.ids_of(&header.conversation_id);
+            self.refuse(now, &to, request_ref, code.clone(), &mut ids);
+        }
+        Case::Refused(None, code)
+    }
+
+    fn refuse(
+        &mut self,
+        now: Time,
+        to: &Correspondent,
+        request_ref: Hl7MessageId,
+        code: ResponseCode,
+        ids: &mut Ids,
+    ) {
+        let nack = self
+            .office
+            .answer(now, to, next_id(ids), request_ref, Some(code));
+        self.outbox.send(now, &nack, Tag::Loose);
+    }
+
+    /// Spine reports later that a message which it took did not arrive.
+    fn delivery_failed(&mut self, now: Time, message_id: &EbxmlMessageId) {
+        let conversation = self
+            .cases
+            .iter()
+            .find_map(|(conversation, case)| match case {
+                Case::Open(transfer) => transfer.is_core(message_id).then(|| conversation.clone()),
+                Case::Refused(..) => None,
+            });
+        if let Some(conversation) = conversation {
+            self.change(now, &conversation, |transfer, _| {
+                transfer.undeliverable(message_id);
+            });
+        }
+    }
+
+    fn act(&mut self, now: Time, act: Act) {
+        let done = match &act {
+            Act::RepeatExtract { patient } => self.repeat_extract(now, *patient),
+            Act::Register { .. } | Act::Decide { .. } | Act::RepeatRequest { .. } => false,
+        };
+        if !done {
+            self.outputs
+                .push_back(Output::Notice(Notice::NotSupported(act)));
+        }
+    }
+
+    fn repeat_extract(&mut self, now: Time, patient: NhsNumber) -> bool {
+        let latest = (self.cases.iter())
+            .filter_map(|(conversation, case)| match case {
+                Case::Open(transfer) if transfer.patient == patient => {
+                    Some((transfer.requested_at, conversation.clone()))
+                }
+                Case::Open(_) | Case::Refused(..) => None,
+            })
+            .max();
+        latest.is_some_and(|(_, conversation)| {
+            self.change(now, &conversation, |transfer, _| transfer.repeat_core(now)) == Some(true)
+        })
+    }
+
+    fn settle_outcomes(&mut self, now: Time) {
+        while let Some(Outcome {
+            tag,
+            message_id,
+            result,
+        }) = self.outbox.poll_outcome()
+        {
+            match (tag, result) {
+                (Tag::Record(conversation), Ok(())) => {
+                    self.change(now, &conversation, |transfer, _| {
+                        transfer.accepted(&message_id);
+                    });
+                }
+                (Tag::Record(conversation), Err(_)) => {
+                    self.change(now, &conversation, |transfer, _| {
+                        transfer.undeliverable(&message_id);
+                    });
+                }
+                (Tag::Loose, _) => {}
+            }
+        }
+    }
+
+    /// Encodes the next messages only when the outbox has room: hundreds of transfers must not
+    /// pile up hundreds of messages.
+    fn send_waiting(&mut self, now: Time) {
+        while self.outbox.room() > 0 {
+            let Some(conversation) = self.waiting.pop_front() else {
+                return;
+            };
+            let message = self.change(now, &conversation, |transfer, office| {
+                match transfer.next_message(now, office) {
+                    Ok(message) => message,
+                    Err(error) => {
+                        transfer.stop(error.code());
+                        None
+                    }
+                }
+            });
+            if let Some(message) = message.flatten() {
+                self.outbox.send(now, &message, Tag::Record(conversation));
+            }
+        }
+    }
+
+    /// Changes an open transfer, and sees to all that follows from it: the answer to the request,
+    /// the next message, the deadline.
+    fn change<R>(
+        &mut self,
+        now: Time,
+        conversation: &ConversationId,
+        change: impl FnOnce(&mut Transfer, &Office) -> R,
+    ) -> Option<R> {
+        let Some(Case::Open(transfer)) = self.cases.get_mut(conversation) else {
+            return None;
+        };
+        let old_deadline = transfer.deadline();
+        let changed = change(transfer, &self.office);
+        if let Some(code) = transfer.take_answer(self.office.dialect()) {
+            let id = next_id(&mut transfer.ids);
+            let (to, request_ref) = (&transfer.core.to, transfer.request_ref.clone());
+            let answer = self.office.answer(now, to, id, request_ref, code);
+            self.outbox.send(now, &answer, Tag::Loose);
+        }
+        if transfer.has_message() {
+            self.waiting.push_back(conversation.clone());
+        }
+        if old_deadline != transfer.deadline() {
+            let entry = |at| (at, conversation.clone());
+            old_deadline.map(|at| self.deadlines.remove(&entry(at)));
+            self.deadlines.extend(transfer.deadline().map(entry));
+        }
+        Some(changed)
+    }
+
+    /// Ids of one conversation: what one transfer draws never shifts what another draws.
+    fn ids_of(&self, conversation: &ConversationId) -> Ids {
+        let name = conversation.as_str().to_ascii_uppercase();
+        Ids::new(self.streams.stream(&format!("sending/{name}")))
+    }
+}
+
+impl Case {
+    fn observation(&self) -> Option<Observation> {
+        const FULL_PRINT: u8 = 4;
+        match self {
+            Self::Refused(patient, code) => patient.map(|patient| Observation::Transfer {
+                patient,
+                state: format!("refused with {code}"),
+                print_state: Some(FULL_PRINT),
+            }),
+            Self::Open(transfer) => Some(Observation::Transfer {
+                patient: transfer.patient,
+                state: transfer.state(),
+                print_state: Some(transfer.print_state()),
+            }),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Facts about the sending system.
+
+mod desk;
+mod refusing;
+mod sizes;
+mod transferring;

@@ -1,0 +1,17 @@
+//! The socket edge: peers on loopback HTTP/1.1. [`serve`] gives an endpoint a port and hands
+//! over what arrives there; [`post`] sends what a peer wants sent. Which peer answers, and when,
+//! is the caller's business.
+
+mod body;
+mod client;
+mod server;
+
+pub use client::{Client, post};
+pub use server::{Incoming, Server, serve};
+
+/// Largest body taken, in bytes: far above any message, so that peers and not sockets decide
+/// what is too large.
+pub const BODY_BYTES: usize = 64_000_000;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! A port for an endpoint.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+use gp2gp_model::trace::Endpoint;
+use http_body_util::Full;
+use hyper::body::Incoming as IncomingBody;
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::body::{BodyError, collect};
+use crate::peer::{HttpRequest, HttpResponse};
+
+/// Puts an endpoint on a free port of the loopback interface. What arrives there goes to
+/// `incoming`, which may be shared by several endpoints.
+///
+/// Must be called inside a tokio runtime with IO and time.
+pub async fn serve(endpoint: Endpoint, incoming: mpsc::Sender<Incoming>) -> io::Result<Server> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let addr = listener.local_addr()?;
+    let accepting = tokio::spawn(accept(listener, Door { endpoint, incoming })).abort_handle();
+    Ok(Server { addr, accepting })
+}
+
+/// A served endpoint. Dropped, it closes its port and every connection.
+#[derive(Debug)]
+pub struct Server {
+    addr: SocketAddr,
+    accepting: AbortHandle,
+}
+
+impl Server {
+    /// Where it listens.
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Where it arrived.
+    pub endpoint: Endpoint,
+    /// The request.
+    pub request: HttpRequest,
+    /// Where its answer goes. Dropped without one, the connection is closed unanswered.
+    pub answer: oneshot::Sender<HttpResponse>,
+}
+
+#[derive(Clone)]
+struct Door {
+    endpoint: Endpoint,
+    incoming: mpsc::Sender<Incoming>,
+}
+
+/// Why a request is not answered: its connection is closed instead.
+#[derive(Debug, thiserror::Error)]
+enum Unanswered {
+    #[error("request body broke off")]
+    BodyBrokeOff,
+    #[error("nobody answers")]
+    Nobody,
+}
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// Owns every connection, so that none outlives it.
+async fn accept(listener: TcpListener, door: Door) -> Infallible {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => { connections.spawn(talk(stream, door.clone())); }
+                // Out of file handles or the like: passes when a connection ends.
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn talk(stream: TcpStream, door: Door) {
+    // An answer is written in one go; waiting for more of it would only cost time.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| take(request, &door));
+    // How a connection ends is for its client to judge.
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .title_case_headers(true)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+async fn take(
+    request: Request<IncomingBody>,
+    door: &Door,
+) -> Result<Response<Full<Bytes>>, Unanswered> {
+    let (head, body) = request.into_parts();
+    if head.method != Method::POST {
+        return Ok(not_allowed());
+    }
+    let body = match collect(body).await {
+        Ok(body) => body,
+        Err(BodyError::TooLarge) => return Ok(too_large()),
+        Err(BodyError::Broken) => return Err(Unanswered::BodyBrokeOff),
+    };
+    let request = HttpRequest {
+        path: head
+            .uri
+            .path_and_query()
+            .map_or_else(String::new, ToString::to_string),
+        soap_action: text(&head.headers, "soapaction"),
+        content_type: text(&head.headers, "content-type").unwrap_or_default(),
+        body,
+    };
+    let (answer, answered) = oneshot::channel();
+    let incoming = Incoming {
+        endpoint: door.endpoint,
+        request,
+        answer,
+    };
+    door.incoming
+        .send(incoming)
+        .await
+        .map_err(|_| Unanswered::Nobody)?;
+    answered.await.map(response).map_err(|_| Unanswered::Nobody)
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    let value = headers.get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+fn response(answer: HttpResponse) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(answer.body));
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let content_type = answer
+        .content_type
+        .and_then(|text| HeaderValue::from_str(&text).ok());
+    if let Some(content_type) = content_type {
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
+    response
+}
+
+fn not_allowed() -> Response<Full<Bytes>> {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static("POST"));
+    response
+}
+
+/// The rest of the body is not read, so the connection cannot be used again.
+fn too_large() -> Response<Full<Bytes>> {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}

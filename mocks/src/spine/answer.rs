@@ -1,0 +1,245 @@
+//! What Spine says itself: acknowledgments, refusals, and what it tells a sender later.
+
+use std::str::FromStr;
+
+use bytes::Bytes;
+use gp2gp_model::{
+    Asid, CpaId, EbxmlMessageId, IdError, Interaction, ResponseCode, Time, interaction,
+};
+use gp2gp_sim::Ids;
+use gp2gp_wire::ebxml::{
+    self, AckRequested, Acknowledgment, EBXML_SERVICE, EbxmlError, EbxmlErrorCode, ErrorList,
+    Fault, Header, NEXT_MSH, NaspError, TO_PARTY_MSH,
+};
+use gp2gp_wire::hl7::{Acknowledgement, Payload, Wrapper};
+use gp2gp_wire::limits::SPINE_MESSAGE_BYTES;
+use gp2gp_wire::{Dialect, Message};
+
+use super::PATH;
+use super::admission::Refusal;
+use crate::peer::{HttpRequest, HttpResponse};
+
+/// Party key of Spine itself.
+pub(super) const PARTY_KEY: &str = "YES-0000806";
+/// ASID of Spine itself.
+pub(super) const ASID: &str = "990000000806";
+
+/// The only content type that deployed handlers read an error list from (spec 10).
+const TEXT_XML: &str = "text/xml";
+const ERRORS: &str = "urn:oasis:names:tc:ebxml-msg:service:errors";
+const SYNC_REPLY: &str = "http://schemas.xmlsoap.org/soap/actor/next";
+const UNKNOWN: &str = "unknown";
+
+const INVALID_RECIPIENT: &str = "506";
+const INVALID_RECIPIENT_TEXT: &str = "hl7:{interactionId}/hl7:communicationFunctionRcv/hl7:device/hl7:id/@extension is missing, empty, invalid or ACL violation";
+
+/// Spine accepts: the answer with this acknowledgment.
+pub(super) fn accepted(acknowledgment: Bytes) -> HttpResponse {
+    text_xml(202, acknowledgment)
+}
+
+/// Spine is out of order; the sender may try again.
+pub(super) fn out_of_order() -> HttpResponse {
+    fault(500, "200", "System failure to process message - default")
+}
+
+/// Writes what needs an id of its own.
+#[derive(Debug)]
+pub(super) struct Speaker {
+    ids: Ids,
+}
+
+/// A message of Spine itself to a sender.
+#[derive(Debug)]
+pub(super) struct OwnMessage {
+    pub(super) message_id: EbxmlMessageId,
+    pub(super) request: HttpRequest,
+}
+
+impl Speaker {
+    pub(super) const fn new(ids: Ids) -> Self {
+        Self { ids }
+    }
+
+    /// "The next handler has it."
+    pub(super) fn acknowledgment(&mut self, now: Time, message: &Header) -> Bytes {
+        let text = ebxml::acknowledgment(&Acknowledgment {
+            from: ours(PARTY_KEY),
+            to: message.from.clone(),
+            cpa_id: message.cpa_id.clone(),
+            conversation_id: message.conversation_id.clone(),
+            message_id: self.next_id(),
+            ref_to_message_id: message.message_id.clone(),
+            timestamp: now.to_whole_second(),
+            actor: NEXT_MSH.to_owned(),
+        });
+        Bytes::from(text)
+    }
+
+    /// The answer to what is not taken.
+    pub(super) fn refused(&mut self, now: Time, refusal: Refusal) -> HttpResponse {
+        match refusal {
+            Refusal::NoSuchService { path } => fault(404, "300", &format!("no service at {path}")),
+            Refusal::TooLarge { bytes } => {
+                let why = format!(
+                    "message is {bytes} bytes long, at most {SPINE_MESSAGE_BYTES} are allowed"
+                );
+                fault(500, "300", &why)
+            }
+            Refusal::Message {
+                header,
+                code,
+                description,
+            } => {
+                let list = self.error_list(now, header.as_deref(), code, description);
+                text_xml(500, ebxml::error_list(&list).into())
+            }
+        }
+    }
+
+    /// Tells a sender that its message could not be delivered.
+    pub(super) fn delivery_failure(&mut self, now: Time, message: &Header) -> OwnMessage {
+        let why = format!(
+            "message {} could not be delivered to {}",
+            message.message_id, message.to
+        );
+        let list = self.error_list(now, Some(message), EbxmlErrorCode::DeliveryFailure, why);
+        let request = HttpRequest {
+            path: PATH.to_owned(),
+            soap_action: Some(format!("{EBXML_SERVICE}/MessageError")),
+            content_type: TEXT_XML.to_owned(),
+            body: ebxml::error_list(&list).into(),
+        };
+        OwnMessage {
+            message_id: list.message_id,
+            request,
+        }
+    }
+
+    /// Tells a sender that no system of the recipient has the ASID that its message names
+    /// (SND-53, SEC-03). `cpa_id` is the sender's for acknowledgements.
+    pub(super) fn misaddressed(
+        &mut self,
+        now: Time,
+        refused: &Header,
+        wrapper: &Wrapper,
+        cpa_id: CpaId,
+    ) -> OwnMessage {
+        let message_id = self.next_id();
+        let message = Message {
+            header: Header {
+                from: ours(PARTY_KEY),
+                to: refused.from.clone(),
+                cpa_id,
+                conversation_id: refused.conversation_id.clone(),
+                service: interaction::SERVICE.to_owned(),
+                action: Interaction::Acknowledgement.id().to_owned(),
+                message_id: message_id.clone(),
+                timestamp: now.to_whole_second(),
+                time_to_live: None,
+                ref_to_message_id: Some(refused.message_id.clone()),
+                duplicate_elimination: true,
+                ack_requested: Some(AckRequested {
+                    actor: TO_PARTY_MSH.to_owned(),
+                    signed: false,
+                }),
+                sync_reply: Some(SYNC_REPLY.to_owned()),
+            },
+            payload: Payload::Acknowledgement(invalid_recipient(now, &message_id, wrapper)),
+            attachments: Vec::new(),
+        };
+        let encoded = message.encode(Dialect::Spine);
+        OwnMessage {
+            message_id,
+            request: HttpRequest {
+                path: PATH.to_owned(),
+                soap_action: Some(encoded.soap_action),
+                content_type: encoded.content_type,
+                body: encoded.body,
+            },
+        }
+    }
+
+    /// Where the header cannot be read there is nobody to address: `unknown`.
+    fn error_list(
+        &mut self,
+        now: Time,
+        message: Option<&Header>,
+        code: EbxmlErrorCode,
+        description: String,
+    ) -> ErrorList {
+        ErrorList {
+            from: ours(PARTY_KEY),
+            to: message.map_or_else(|| ours(UNKNOWN), |header| header.from.clone()),
+            cpa_id: message.map_or_else(|| ours(UNKNOWN), |header| header.cpa_id.clone()),
+            conversation_id: message
+                .map_or_else(|| ours(UNKNOWN), |header| header.conversation_id.clone()),
+            message_id: self.next_id(),
+            ref_to_message_id: message.map(|header| header.message_id.clone()),
+            timestamp: now.to_whole_second(),
+            errors: vec![EbxmlError {
+                code,
+                code_context: ERRORS.to_owned(),
+                is_error: true,
+                location: None,
+                description,
+            }],
+        }
+    }
+
+    fn next_id(&mut self) -> EbxmlMessageId {
+        ours(&self.ids.next_uuid())
+    }
+}
+
+fn invalid_recipient(now: Time, message_id: &EbxmlMessageId, refused: &Wrapper) -> Acknowledgement {
+    let asid: Asid = ours(ASID);
+    let action = Interaction::Acknowledgement.id();
+    let wrapper = Wrapper {
+        id: message_id.into(),
+        creation_time: now.to_hl7(),
+        version_code: "V3NPfIT3.0".to_owned(),
+        root: action.to_owned(),
+        interaction_id: action.to_owned(),
+        recipient: refused.sender.clone(),
+        sender: asid.clone(),
+        author: Some(asid),
+    };
+    let code = ResponseCode::from(INVALID_RECIPIENT);
+    let mut nack = Acknowledgement::negative(wrapper, refused.id.clone(), code, Dialect::Spine);
+    if let Some(detail) = &mut nack.detail {
+        detail.display_name = Some(INVALID_RECIPIENT_TEXT.to_owned());
+    }
+    nack
+}
+
+fn fault(status: u16, code: &str, description: &str) -> HttpResponse {
+    let fault = Fault {
+        code: "SOAP:Server".to_owned(),
+        string: "Application Exception".to_owned(),
+        errors: vec![NaspError {
+            code_context: "urn:nhs:names:error:tms".to_owned(),
+            code: code.to_owned(),
+            severity: "Error".to_owned(),
+            location: "Not Supported".to_owned(),
+            description: description.to_owned(),
+        }],
+    };
+    text_xml(status, ebxml::fault(&fault).into())
+}
+
+fn text_xml(status: u16, body: Bytes) -> HttpResponse {
+    HttpResponse {
+        status,
+        content_type: Some(TEXT_XML.to_owned()),
+        body,
+    }
+}
+
+/// An identifier that this file spells out or draws.
+fn ours<Id: FromStr<Err = IdError>>(text: &str) -> Id {
+    match text.parse() {
+        Ok(id) => id,
+        Err(error) => unreachable!("{error}"),
+    }
+}
