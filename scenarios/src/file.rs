@@ -1,0 +1,397 @@
+//! What an author may write in a scenario file. Unknown keys are refused; what is left out has
+//! the value that a real system would have.
+
+use std::fmt;
+use std::time::Duration;
+
+use gp2gp_model::plan::{Decision, DescriptionChoice, MissingReason, Role};
+use gp2gp_model::{Break, Dialect, MessageKind};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use toml::Spanned;
+
+use crate::quantity::{Size, Span};
+
+/// A scenario file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct File {
+    pub(crate) title: Spanned<String>,
+    #[serde(default)]
+    pub(crate) story: String,
+    pub(crate) judges: Spanned<Vec<Role>>,
+    #[serde(default)]
+    pub(crate) requirements: Vec<Spanned<String>>,
+    pub(crate) seed: Option<u64>,
+    pub(crate) time_limit: Option<Spanned<Span>>,
+    #[serde(default)]
+    pub(crate) requesting: Practice,
+    #[serde(default)]
+    pub(crate) sending: Practice,
+    #[serde(default)]
+    pub(crate) contract: Contract,
+    #[serde(default)]
+    pub(crate) patient: Vec<Patient>,
+    #[serde(default)]
+    pub(crate) step: Vec<Spanned<Step>>,
+    #[serde(default)]
+    pub(crate) fault: Vec<Spanned<Fault>>,
+    #[serde(default)]
+    pub(crate) exercised: Exercised,
+}
+
+/// One of the two practices.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Practice {
+    pub(crate) dialect: PracticeDialect,
+    pub(crate) large_messaging: bool,
+    pub(crate) enabled: bool,
+    pub(crate) attachment_threshold: Option<Spanned<Size>>,
+    pub(crate) message_limit: Option<Spanned<Size>>,
+}
+
+impl Default for Practice {
+    fn default() -> Self {
+        Self {
+            dialect: PracticeDialect::NationalMhs,
+            large_messaging: true,
+            enabled: true,
+            attachment_threshold: None,
+            message_limit: None,
+        }
+    }
+}
+
+/// The dialects that a practice can speak: all but Spine's own.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PracticeDialect {
+    NationalMhs,
+    Tpp,
+    Emis,
+    Vision,
+}
+
+impl From<PracticeDialect> for Dialect {
+    fn from(dialect: PracticeDialect) -> Self {
+        match dialect {
+            PracticeDialect::NationalMhs => Self::NationalMhs,
+            PracticeDialect::Tpp => Self::Tpp,
+            PracticeDialect::Emis => Self::Emis,
+            PracticeDialect::Vision => Self::Vision,
+        }
+    }
+}
+
+/// What SDS says of how reliably both practices take messages.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Contract {
+    pub(crate) retries: u8,
+    pub(crate) retry_interval: Span,
+    pub(crate) persist: Persist,
+}
+
+impl Default for Contract {
+    fn default() -> Self {
+        Self {
+            retries: 2,
+            retry_interval: minutes(5),
+            persist: Persist::default(),
+        }
+    }
+}
+
+/// How long a message of each kind may take to arrive. The values for extract and COPC are those
+/// of the samples (spec 30).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Persist {
+    pub(crate) request: Span,
+    pub(crate) extract: Span,
+    pub(crate) copc: Span,
+    pub(crate) acknowledgement: Span,
+}
+
+impl Default for Persist {
+    fn default() -> Self {
+        Self {
+            request: minutes(4 * 60 + 10),
+            extract: minutes(4 * 60 + 10),
+            copc: minutes(7 * 60),
+            acknowledgement: minutes(4 * 60 + 10),
+        }
+    }
+}
+
+/// A patient.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Patient {
+    pub(crate) name: Spanned<String>,
+    pub(crate) record: Option<Spanned<Size>>,
+    #[serde(default = "yes")]
+    pub(crate) held: bool,
+    pub(crate) current_practice: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) returning: bool,
+    #[serde(default)]
+    pub(crate) redactions: bool,
+    pub(crate) nhs_number: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) wrong_check_digit: bool,
+    #[serde(default)]
+    pub(crate) people: People,
+    #[serde(default)]
+    pub(crate) document: Vec<Document>,
+}
+
+/// What the people of the requesting practice do with the record.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct People {
+    pub(crate) decision: Option<Spanned<Habit>>,
+    pub(crate) after: Span,
+}
+
+impl Default for People {
+    fn default() -> Self {
+        Self {
+            decision: None,
+            after: minutes(2 * 60),
+        }
+    }
+}
+
+impl People {
+    /// `None`: they forget the record. Unless it is said, they file it.
+    pub(crate) fn decision(&self) -> Option<Decision> {
+        let habit = self
+            .decision
+            .as_ref()
+            .map_or(Habit::Integrate, |habit| *habit.get_ref());
+        habit.decision()
+    }
+}
+
+/// A decision, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Habit {
+    Integrate,
+    Suppress,
+    Reject,
+    FailToIntegrate,
+    Forget,
+}
+
+impl Habit {
+    const fn decision(self) -> Option<Decision> {
+        match self {
+            Self::Integrate => Some(Decision::Integrate),
+            Self::Suppress => Some(Decision::Suppress),
+            Self::Reject => Some(Decision::Reject),
+            Self::FailToIntegrate => Some(Decision::FailToIntegrate),
+            Self::Forget => None,
+        }
+    }
+}
+
+/// A document of a patient, or several alike.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Document {
+    #[serde(rename = "type")]
+    pub(crate) media_type: Spanned<String>,
+    pub(crate) size: Spanned<Size>,
+    pub(crate) file_name: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) description: DescriptionChoice,
+    pub(crate) missing: Option<MissingReason>,
+    pub(crate) count: Option<Spanned<u32>>,
+}
+
+/// Something done at a time: exactly one of the verbs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Step {
+    #[serde(default)]
+    pub(crate) at: Span,
+    pub(crate) register: Option<Spanned<String>>,
+    pub(crate) decide: Option<Decide>,
+    pub(crate) repeat_request: Option<Spanned<String>>,
+    pub(crate) repeat_extract: Option<Spanned<String>>,
+}
+
+impl Step {
+    /// Everybody named here; one person, unless the step is wrong.
+    pub(crate) fn patients(&self) -> impl Iterator<Item = &Spanned<String>> {
+        let decided = self.decide.as_ref().map(|decide| &decide.patient);
+        let others = [&self.register, &self.repeat_request, &self.repeat_extract];
+        decided.into_iter().chain(others.into_iter().flatten())
+    }
+}
+
+/// The people decide at this very time, instead of after a while.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Decide {
+    pub(crate) patient: Spanned<String>,
+    pub(crate) decision: Spanned<Decision>,
+}
+
+/// Something that goes wrong: exactly one of the effects.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fault {
+    pub(crate) name: Spanned<String>,
+    pub(crate) spine_outage: Option<Outage>,
+    pub(crate) lose: Option<Spanned<Pick>>,
+    pub(crate) deliver_twice: Option<Spanned<Pick>>,
+    pub(crate) malform: Option<Spanned<Malform>>,
+}
+
+/// One message, and how it is broken.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Malform {
+    pub(crate) from: Role,
+    pub(crate) kind: Kind,
+    #[serde(default = "first")]
+    pub(crate) occurrence: u32,
+    pub(crate) how: Break,
+}
+
+/// A time without Spine.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Outage {
+    pub(crate) from: Span,
+    pub(crate) lasts: Span,
+}
+
+/// One message of the transfer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pick {
+    pub(crate) from: Role,
+    pub(crate) kind: Kind,
+    #[serde(default = "first")]
+    pub(crate) occurrence: u32,
+}
+
+/// Kinds of messages in an author's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    Request,
+    Extract,
+    Continue,
+    Fragment,
+    Acknowledgement,
+}
+
+impl From<Kind> for MessageKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Request => Self::EhrRequest,
+            Kind::Extract => Self::EhrExtract,
+            Kind::Continue => Self::Continue,
+            Kind::Fragment => Self::Fragment,
+            Kind::Acknowledgement => Self::Acknowledgement,
+        }
+    }
+}
+
+/// What must be found in the trace.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Exercised {
+    pub(crate) accepted: Vec<Spanned<Accepted>>,
+    pub(crate) request_refused: Option<Spanned<OneOrMore>>,
+    pub(crate) core_acknowledged: Option<Spanned<OneOrMore>>,
+    pub(crate) core_never_acknowledged: Option<Spanned<True>>,
+    pub(crate) skeleton_sent: Option<True>,
+    pub(crate) document_of: Option<Spanned<Size>>,
+    pub(crate) fault_fired: Vec<Spanned<String>>,
+    pub(crate) decided: Vec<Spanned<Decision>>,
+    pub(crate) retransmitted_by: Vec<Role>,
+}
+
+/// How many messages of a kind Spine accepted.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Accepted {
+    pub(crate) from: Role,
+    pub(crate) kind: Kind,
+    pub(crate) exactly: Option<u32>,
+    pub(crate) at_least: Option<u32>,
+    pub(crate) at_most: Option<u32>,
+}
+
+/// `"06"` or `["AA", "12"]`.
+#[derive(Debug, Clone)]
+pub(crate) struct OneOrMore(pub(crate) Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMore {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrMoreVisitor)
+    }
+}
+
+struct OneOrMoreVisitor;
+
+impl<'de> Visitor<'de> for OneOrMoreVisitor {
+    type Value = OneOrMore;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a code such as \"AA\" or \"06\", or a list of them")
+    }
+
+    fn visit_str<E: Error>(self, code: &str) -> Result<OneOrMore, E> {
+        Ok(OneOrMore(vec![code.to_owned()]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut codes: A) -> Result<OneOrMore, A::Error> {
+        let mut all = Vec::new();
+        while let Some(code) = codes.next_element()? {
+            all.push(code);
+        }
+        Ok(OneOrMore(all))
+    }
+}
+
+/// A fact that can be named or left out, but not denied.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct True;
+
+impl<'de> Deserialize<'de> for True {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if bool::deserialize(deserializer)? {
+            Ok(Self)
+        } else {
+            Err(D::Error::custom(
+                "`false` says nothing\nleave the key out: a fact that is not named is not looked for",
+            ))
+        }
+    }
+}
+
+impl Default for Span {
+    fn default() -> Self {
+        Self(Duration::ZERO)
+    }
+}
+
+const fn minutes(minutes: u64) -> Span {
+    Span(Duration::from_secs(60 * minutes))
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn first() -> u32 {
+    1
+}

@@ -1,0 +1,51 @@
+//! What a system must do, and the stories that put it to the test: the requirement catalogue and
+//! the scenarios, as data.
+//!
+//! A scenario file is written by people who know practices, not programs. It is read in two
+//! steps: [`parse`] refuses what no author may write, [`lower`] turns the rest into a
+//! [`Plan`](gp2gp_model::plan::Plan) and refuses what cannot be. Errors of both show the line and
+//! say what to write instead. [`lint`] then tells what works and is still not good enough.
+//!
+//! ```
+//! let text = r#"
+//! title = "A small record"
+//! story = "A patient moves; the record has one scanned letter."
+//! judges = ["requesting", "sending"]
+//! requirements = ["SND-43", "RCV-16"]
+//!
+//! [requesting]
+//! dialect = "emis"
+//!
+//! [[patient]]
+//! name = "alice"
+//! record = "60 KB"
+//! people = { decision = "integrate", after = "2h" }
+//!
+//!     [[patient.document]]
+//!     type = "image/tiff"
+//!     size = "40 KB"
+//!
+//! [exercised]
+//! core_acknowledged = "AA"
+//! "#;
+//! let catalogue = gp2gp_scenarios::catalogue()?;
+//! let source = gp2gp_scenarios::load_str("mine/small", text)?;
+//! let plan = gp2gp_scenarios::lower(&gp2gp_scenarios::parse(&source)?, &catalogue, None)?;
+//! assert_eq!(plan.patients[0].documents.len(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod catalogue;
+mod error;
+mod file;
+mod lint;
+mod lower;
+mod quantity;
+mod source;
+mod suggest;
+
+pub use catalogue::{CatalogueError, catalogue};
+pub use error::ScenarioError;
+pub use lint::{Lint, Rule, lint};
+pub use lower::lower;
+pub use source::{LoadError, Scenario, Source, builtin, load_file, load_str, parse};

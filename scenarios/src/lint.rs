@@ -1,0 +1,307 @@
+//! What works and is still not good enough: a scenario that proves nothing, or that nobody
+//! will understand.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use gp2gp_model::plan::Role;
+use gp2gp_model::requirement::{Obliged, Requirement};
+use miette::{Diagnostic, NamedSource, SourceSpan};
+use toml::Spanned;
+
+use crate::Scenario;
+use crate::error::{named, shown};
+
+/// Longest title that fits a line of a list, in characters.
+const LONGEST_TITLE: usize = 72;
+
+/// A rule that a good scenario keeps. The number of a rule never changes its meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// GP001: it names no requirement.
+    NoRequirement,
+    /// GP002: it says of nothing that it must have happened.
+    NoFact,
+    /// GP003: it judges a role and names no requirement of that role.
+    JudgedForNothing,
+    /// GP004: it names a requirement of a role that it does not judge.
+    NotJudged,
+    /// GP005: it names a requirement twice.
+    NamedTwice,
+    /// GP006: it has a fault and does not ask whether the fault acted.
+    FaultNotAskedFor,
+    /// GP007: it names a requirement that no check covers.
+    NoCheck,
+    /// GP008: it has no story.
+    NoStory,
+    /// GP009: its title is empty, or too long for a line of a list.
+    BadTitle,
+    /// GP010: it has a patient for whom nothing is done.
+    IdlePatient,
+}
+
+impl Rule {
+    /// Every rule.
+    pub const ALL: [Self; 10] = [
+        Self::NoRequirement,
+        Self::NoFact,
+        Self::JudgedForNothing,
+        Self::NotJudged,
+        Self::NamedTwice,
+        Self::FaultNotAskedFor,
+        Self::NoCheck,
+        Self::NoStory,
+        Self::BadTitle,
+        Self::IdlePatient,
+    ];
+
+    /// `GP001` and so on.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NoRequirement => "GP001",
+            Self::NoFact => "GP002",
+            Self::JudgedForNothing => "GP003",
+            Self::NotJudged => "GP004",
+            Self::NamedTwice => "GP005",
+            Self::FaultNotAskedFor => "GP006",
+            Self::NoCheck => "GP007",
+            Self::NoStory => "GP008",
+            Self::BadTitle => "GP009",
+            Self::IdlePatient => "GP010",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// A rule that is not kept. As a [`miette::Diagnostic`] it shows the line.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, Diagnostic)]
+#[error("{rule}: {message}")]
+#[diagnostic(severity(Warning))]
+pub struct Lint {
+    /// Which rule.
+    pub rule: Rule,
+    message: String,
+    #[source_code]
+    text: NamedSource<Arc<str>>,
+    #[label("here")]
+    span: SourceSpan,
+    #[help]
+    help: &'static str,
+}
+
+/// Every rule that a scenario does not keep. `checked` are the requirements that a check covers,
+/// where that is known.
+pub fn lint(
+    scenario: &Scenario,
+    catalogue: &[Requirement],
+    checked: Option<&BTreeSet<&str>>,
+) -> Vec<Lint> {
+    let mut linter = Linter {
+        scenario,
+        lints: Vec::new(),
+    };
+    linter.title_and_story();
+    linter.requirements(catalogue, checked);
+    linter.roles(catalogue);
+    linter.facts();
+    linter.patients();
+    linter
+        .lints
+        .sort_by_key(|lint| (lint.span.offset(), lint.rule));
+    linter.lints
+}
+
+struct Linter<'a> {
+    scenario: &'a Scenario,
+    lints: Vec<Lint>,
+}
+
+impl Linter<'_> {
+    fn title_and_story(&mut self) {
+        let file = &self.scenario.file;
+        let title = file.title.get_ref().trim();
+        if title.is_empty() || title.chars().count() > LONGEST_TITLE {
+            self.report(
+                Rule::BadTitle,
+                file.title.span(),
+                format!("the title has {} characters", title.chars().count()),
+                "a title has 1 to 72 characters; the rest belongs into the story",
+            );
+        }
+        if file.story.trim().is_empty() {
+            self.report(
+                Rule::NoStory,
+                file.title.span(),
+                "the scenario has no story".to_owned(),
+                "say in `story` why this happens in a practice and what good systems do",
+            );
+        }
+    }
+
+    fn requirements(&mut self, catalogue: &[Requirement], checked: Option<&BTreeSet<&str>>) {
+        let file = &self.scenario.file;
+        if file.requirements.is_empty() {
+            self.report(
+                Rule::NoRequirement,
+                file.title.span(),
+                "the scenario names no requirement".to_owned(),
+                "without `requirements` nothing has to be exercised, and nothing is proven",
+            );
+        }
+        let mut seen = BTreeSet::new();
+        for (written, row) in named_requirements(self.scenario, catalogue) {
+            if !seen.insert(&row.id) {
+                self.report(
+                    Rule::NamedTwice,
+                    written.span(),
+                    format!("{} is named twice", row.id),
+                    "leave one of them out",
+                );
+            }
+            if checked.is_some_and(|checked| !checked.contains(row.id.as_str())) {
+                self.report(
+                    Rule::NoCheck,
+                    written.span(),
+                    format!("no check covers {}", row.id),
+                    "a requirement without a check is never judged; leave it out until there is one",
+                );
+            }
+        }
+    }
+
+    fn roles(&mut self, catalogue: &[Requirement]) {
+        let judges = &self.scenario.file.judges;
+        let named = named_requirements(self.scenario, catalogue);
+        for role in judges.get_ref() {
+            if !named.is_empty() && named.iter().all(|(_, row)| Some(*role) != role_of(row)) {
+                self.report(
+                    Rule::JudgedForNothing,
+                    judges.span(),
+                    format!("the {role} system is judged, but no requirement for it is named"),
+                    "name a requirement that binds this role, or do not judge it here",
+                );
+            }
+        }
+        for (written, row) in named {
+            let is_judged = match row.role {
+                Obliged::Any => true,
+                Obliged::Sending | Obliged::Requesting => judges
+                    .get_ref()
+                    .iter()
+                    .any(|role| Some(*role) == role_of(row)),
+                Obliged::Exporting | Obliged::Hub => false,
+            };
+            if !is_judged {
+                self.report(
+                    Rule::NotJudged,
+                    written.span(),
+                    format!(
+                        "{} binds the {} system, which is not judged here",
+                        row.id, row.role
+                    ),
+                    "leave the requirement out, or judge its role",
+                );
+            }
+        }
+    }
+
+    fn facts(&mut self) {
+        let file = &self.scenario.file;
+        let facts = &file.exercised;
+        let has_fact = !facts.accepted.is_empty()
+            || facts.request_refused.is_some()
+            || facts.core_acknowledged.is_some()
+            || facts.core_never_acknowledged.is_some()
+            || facts.skeleton_sent.is_some()
+            || facts.document_of.is_some()
+            || !facts.fault_fired.is_empty()
+            || !facts.decided.is_empty()
+            || !facts.retransmitted_by.is_empty();
+        if !has_fact {
+            self.report(
+                Rule::NoFact,
+                file.title.span(),
+                "the scenario does not say what must have happened".to_owned(),
+                "add an [exercised] table: a run that misses its point must not pass",
+            );
+        }
+        for fault in &file.fault {
+            let name = &fault.get_ref().name;
+            let is_asked_for = facts
+                .fault_fired
+                .iter()
+                .any(|fired| fired.get_ref().trim() == name.get_ref().trim());
+            if !is_asked_for {
+                self.report(
+                    Rule::FaultNotAskedFor,
+                    name.span(),
+                    format!("nothing asks whether `{}` acted", name.get_ref()),
+                    "add its name to `fault_fired` in [exercised]",
+                );
+            }
+        }
+    }
+
+    fn patients(&mut self) {
+        let file = &self.scenario.file;
+        for patient in &file.patient {
+            let name = &patient.name;
+            let acts = file.step.iter().flat_map(|step| step.get_ref().patients());
+            let is_idle = !acts
+                .map(|acted| acted.get_ref().trim())
+                .any(|acted| acted == name.get_ref().trim());
+            if is_idle && !file.step.is_empty() {
+                self.report(
+                    Rule::IdlePatient,
+                    name.span(),
+                    format!("no step has to do with `{}`", name.get_ref()),
+                    "add a [[step]] for this patient, or take the patient out",
+                );
+            }
+        }
+    }
+
+    fn report(&mut self, rule: Rule, span: Range<usize>, message: String, help: &'static str) {
+        let source = &self.scenario.source;
+        self.lints.push(Lint {
+            rule,
+            message,
+            text: named(source),
+            span: shown(&source.text, span),
+            help,
+        });
+    }
+}
+
+/// The requirements that the catalogue knows, with the place where each is named.
+fn named_requirements<'a>(
+    scenario: &'a Scenario,
+    catalogue: &'a [Requirement],
+) -> Vec<(&'a Spanned<String>, &'a Requirement)> {
+    let known = |written: &Spanned<String>| {
+        catalogue.iter().find(|row| {
+            row.id
+                .as_str()
+                .eq_ignore_ascii_case(written.get_ref().trim())
+        })
+    };
+    let requirements = scenario.file.requirements.iter();
+    requirements
+        .filter_map(|written| Some((written, known(written)?)))
+        .collect()
+}
+
+const fn role_of(requirement: &Requirement) -> Option<Role> {
+    match requirement.role {
+        Obliged::Sending => Some(Role::Sending),
+        Obliged::Requesting => Some(Role::Requesting),
+        Obliged::Exporting | Obliged::Hub | Obliged::Any => None,
+    }
+}

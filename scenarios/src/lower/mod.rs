@@ -1,0 +1,145 @@
+//! From a scenario file to a plan. Each part of a plan has a file here; a part refuses what
+//! cannot be, and says at which place of the file.
+
+mod facts;
+mod faults;
+mod patients;
+mod practices;
+mod steps;
+
+use std::time::Duration;
+
+use gp2gp_model::plan::{Plan, Role};
+use gp2gp_model::requirement::Requirement;
+use gp2gp_model::{RequirementId, Time};
+use toml::Spanned;
+
+use crate::error::{Problem, ScenarioError};
+use crate::file::File;
+use crate::quantity::Span;
+use crate::{Scenario, suggest};
+use practices::Practices;
+
+/// 2026-01-05T09:00:00Z, a Monday morning: every run begins then, so that runs can be compared.
+const STARTS_AT: Time = Time::from_micros(1_767_603_600_000_000);
+
+const LINK_DELAY: Duration = Duration::from_millis(40);
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Long enough for the eight days of S124 and the forgetful people before them.
+const USUAL_TIME_LIMIT: Duration = Duration::from_secs(30 * DAY.as_secs());
+
+const LONGEST_TIME_LIMIT: Duration = Duration::from_secs(366 * DAY.as_secs());
+
+/// The plan of a scenario. `seed` goes before the seed of the file, which goes before the usual
+/// one. The same text and seed give the same plan.
+pub fn lower(
+    scenario: &Scenario,
+    catalogue: &[Requirement],
+    seed: Option<u64>,
+) -> Result<Plan, ScenarioError> {
+    plan(scenario, catalogue, seed).map_err(|problem| problem.in_source(&scenario.source))
+}
+
+fn plan(
+    scenario: &Scenario,
+    catalogue: &[Requirement],
+    seed: Option<u64>,
+) -> Result<Plan, Problem> {
+    let file = &scenario.file;
+    let time_limit = time_limit(file)?;
+    let mut practices = Practices::of(file)?;
+    let patients = patients::lower(file, &mut practices)?;
+    let steps = steps::lower(file, &patients, &practices, time_limit)?;
+    let faults = faults::lower(file)?;
+    Ok(Plan {
+        scenario: scenario.id().clone(),
+        scenario_digest: scenario.digest(),
+        asked_as: scenario.id().to_string(),
+        title: file.title.get_ref().trim().to_owned(),
+        story: file.story.trim().to_owned(),
+        judges: judges(file)?,
+        seed: seed.or(file.seed).unwrap_or_else(|| scenario.usual_seed()),
+        starts_at: STARTS_AT,
+        time_limit,
+        directory: practices.directory(&file.contract)?,
+        requesting: practices.requesting.clone(),
+        sending: practices.sending.clone(),
+        link_delay: LINK_DELAY,
+        requirements: requirements(file, catalogue)?,
+        exercised_when: facts::lower(file, &patients, &steps)?,
+        patients,
+        steps,
+        faults,
+    })
+}
+
+fn time_limit(file: &File) -> Result<Duration, Problem> {
+    let Some(written) = &file.time_limit else {
+        return Ok(USUAL_TIME_LIMIT);
+    };
+    let Span(limit) = *written.get_ref();
+    if limit.is_zero() || limit > LONGEST_TIME_LIMIT {
+        return Err(Problem::at(written.span(), "no run can last this long")
+            .help("a time limit is longer than nothing and at most 366d"));
+    }
+    Ok(limit)
+}
+
+fn judges(file: &File) -> Result<Vec<Role>, Problem> {
+    let judges = file.judges.get_ref();
+    if judges.is_empty() {
+        return Err(Problem::at(file.judges.span(), "nobody is judged")
+            .help("name `requesting`, `sending` or both"));
+    }
+    let mut judges = judges.clone();
+    judges.sort();
+    judges.dedup();
+    Ok(judges)
+}
+
+fn requirements(file: &File, catalogue: &[Requirement]) -> Result<Vec<RequirementId>, Problem> {
+    let mut ids: Vec<RequirementId> = Vec::new();
+    for written in &file.requirements {
+        let id = requirement(written, catalogue)?;
+        if !ids.contains(id) {
+            ids.push(id.clone());
+        }
+    }
+    Ok(ids)
+}
+
+fn requirement<'a>(
+    written: &Spanned<String>,
+    catalogue: &'a [Requirement],
+) -> Result<&'a RequirementId, Problem> {
+    let name = written.get_ref();
+    RequirementId::parse(name)
+        .ok()
+        .and_then(|id| catalogue.iter().find(|row| row.id == id))
+        .map(|row| &row.id)
+        .ok_or_else(|| {
+            Problem::at(written.span(), format!("unknown requirement `{name}`"))
+                .help(requirement_help(name, catalogue))
+        })
+}
+
+/// Which numbers there are says more than which of 180 ids looks most like the one written.
+fn requirement_help(name: &str, catalogue: &[Requirement]) -> String {
+    let family = name.split('-').next().unwrap_or_default();
+    let mut same_family = catalogue
+        .iter()
+        .filter(|row| row.family().eq_ignore_ascii_case(family));
+    match (same_family.next(), same_family.next_back()) {
+        (Some(first), Some(last)) => {
+            format!("this family runs from `{}` to `{}`", first.id, last.id)
+        }
+        (Some(only), None) => format!("this family has only `{}`", only.id),
+        (None, _) => {
+            let mut families: Vec<&str> = catalogue.iter().map(Requirement::family).collect();
+            families.dedup();
+            suggest::help(family, "families of requirements", families.iter().copied())
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Patients, their numbers and their documents.
+
+use gp2gp_model::NhsNumber;
+use gp2gp_model::plan::{Decision, DocumentPlan, Habit, PatientPlan};
+use toml::Spanned;
+
+use super::Practices;
+use crate::error::Problem;
+use crate::file::{Document, File, Patient};
+use crate::quantity::Size;
+
+/// A record of an adult with a few years of entries.
+const USUAL_RECORD: Size = Size(60_000);
+
+/// The largest structured record anybody will want to make in memory.
+const LARGEST_RECORD: Size = Size(100_000_000);
+
+/// The largest attachment measured is 677 MB (spec 70).
+const LARGEST_DOCUMENT: Size = Size(1_000_000_000);
+
+/// The most attachments measured in one transfer are 2 658 (spec 70).
+const MOST_DOCUMENTS: u32 = 3_000;
+
+/// Spec 20 has file names of up to 1024 characters.
+const LONGEST_FILE_NAME: usize = 1024;
+
+pub(super) fn lower(file: &File, practices: &mut Practices) -> Result<Vec<PatientPlan>, Problem> {
+    if file.patient.is_empty() {
+        return Err(
+            Problem::at(file.title.span(), "the scenario has no patient")
+                .help("add a [[patient]] with a name"),
+        );
+    }
+    let mut numbers = Numbers::reserving(file)?;
+    let mut patients: Vec<PatientPlan> = Vec::new();
+    for (index, written) in (0..).zip(&file.patient) {
+        let label = label(&written.name, &patients)?;
+        patients.push(PatientPlan {
+            label,
+            nhs_number: numbers.number_of(written)?,
+            index,
+            held: written.held,
+            current_practice: match &written.current_practice {
+                Some(name) => practices.named(name)?,
+                None => practices.requesting.ods.clone(),
+            },
+            returning: written.returning,
+            record_bytes: record_bytes(written)?,
+            redactions: written.redactions,
+            documents: documents(written)?,
+            habit: habit(written)?,
+        });
+    }
+    Ok(patients)
+}
+
+fn label(name: &Spanned<String>, before: &[PatientPlan]) -> Result<String, Problem> {
+    let label = name.get_ref().trim();
+    if label.is_empty() {
+        return Err(Problem::at(name.span(), "a patient has an empty name"));
+    }
+    if before.iter().any(|patient| patient.label == label) {
+        return Err(
+            Problem::at(name.span(), format!("two patients are called `{label}`"))
+                .help("steps name patients, so every name stands for one patient"),
+        );
+    }
+    Ok(label.to_owned())
+}
+
+fn record_bytes(patient: &Patient) -> Result<u64, Problem> {
+    let Some(written) = &patient.record else {
+        return Ok(USUAL_RECORD.0);
+    };
+    let size = *written.get_ref();
+    if size > LARGEST_RECORD {
+        return Err(Problem::at(
+            written.span(),
+            format!("a structured record of {size} is out of range"),
+        )
+        .help(format!(
+            "write at most {LARGEST_RECORD}; what is larger in real life is in documents"
+        )));
+    }
+    Ok(size.0)
+}
+
+fn habit(patient: &Patient) -> Result<Habit, Problem> {
+    let people = &patient.people;
+    if let Some(written) = &people.decision {
+        suppressible(people.decision(), patient.returning, written.span())?;
+    }
+    Ok(Habit {
+        decision: people.decision(),
+        after: people.after.0,
+    })
+}
+
+/// Suppressing keeps the own old record, so there must be one (AB03.1).
+pub(super) fn suppressible(
+    decision: Option<Decision>,
+    returning: bool,
+    span: std::ops::Range<usize>,
+) -> Result<(), Problem> {
+    if decision == Some(Decision::Suppress) && !returning {
+        return Err(Problem::at(
+            span,
+            "only the record of a returning patient can be suppressed",
+        )
+        .help("add `returning = true` to the patient"));
+    }
+    Ok(())
+}
+
+fn documents(patient: &Patient) -> Result<Vec<DocumentPlan>, Problem> {
+    let mut plans = Vec::new();
+    for document in &patient.document {
+        let plan = document_plan(document)?;
+        for _ in 0..count(document)? {
+            plans.push(plan.clone());
+        }
+    }
+    Ok(plans)
+}
+
+fn count(document: &Document) -> Result<u32, Problem> {
+    let Some(written) = &document.count else {
+        return Ok(1);
+    };
+    let count = *written.get_ref();
+    if (1..=MOST_DOCUMENTS).contains(&count) {
+        Ok(count)
+    } else {
+        Err(Problem::at(
+            written.span(),
+            format!("a count of {count} is out of range"),
+        )
+        .help(format!("write a number from 1 to {MOST_DOCUMENTS}")))
+    }
+}
+
+fn document_plan(document: &Document) -> Result<DocumentPlan, Problem> {
+    let size = *document.size.get_ref();
+    if size > LARGEST_DOCUMENT {
+        return Err(Problem::at(
+            document.size.span(),
+            format!("a document of {size} is out of range"),
+        )
+        .help(format!("write at most {LARGEST_DOCUMENT}")));
+    }
+    Ok(DocumentPlan {
+        media_type: media_type(&document.media_type)?,
+        bytes: size.0,
+        file_name: document.file_name.as_ref().map(file_name).transpose()?,
+        description: document.description,
+        missing: document.missing,
+    })
+}
+
+fn media_type(written: &Spanned<String>) -> Result<String, Problem> {
+    let text = written.get_ref();
+    let is_token = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-+.".contains(&byte))
+    };
+    match text.split_once('/') {
+        Some((kind, form)) if is_token(kind) && is_token(form) => Ok(text.clone()),
+        Some(_) | None => Err(
+            Problem::at(written.span(), format!("`{text}` is not a media type"))
+                .help("write two words with a slash between them, such as `image/tiff`"),
+        ),
+    }
+}
+
+fn file_name(written: &Spanned<String>) -> Result<String, Problem> {
+    let name = written.get_ref();
+    if name.trim().is_empty()
+        || name.chars().any(char::is_control)
+        || name.chars().count() > LONGEST_FILE_NAME
+    {
+        return Err(
+            Problem::at(written.span(), "this is no name for a file").help(format!(
+                "a name has 1 to {LONGEST_FILE_NAME} characters, none of them a control character"
+            )),
+        );
+    }
+    Ok(name.clone())
+}
+
+/// Gives every patient a number of their own.
+struct Numbers {
+    taken: Vec<NhsNumber>,
+    serial: u32,
+}
+
+impl Numbers {
+    /// Sets aside the numbers that the author has chosen.
+    fn reserving(file: &File) -> Result<Self, Problem> {
+        let mut taken = Vec::new();
+        for written in file
+            .patient
+            .iter()
+            .filter_map(|patient| patient.nhs_number.as_ref())
+        {
+            let number = chosen(written)?;
+            if taken.contains(&number) {
+                return Err(Problem::at(
+                    written.span(),
+                    format!("two patients have the nhs number {number}"),
+                ));
+            }
+            taken.push(number);
+        }
+        Ok(Self { taken, serial: 0 })
+    }
+
+    fn number_of(&mut self, patient: &Patient) -> Result<NhsNumber, Problem> {
+        let number = match &patient.nhs_number {
+            Some(written) => chosen(written)?,
+            None => self.next(),
+        };
+        Ok(if patient.wrong_check_digit {
+            spoilt(number)?
+        } else {
+            number
+        })
+    }
+
+    fn next(&mut self) -> NhsNumber {
+        loop {
+            self.serial += 1;
+            if let Some(number) =
+                NhsNumber::synthetic(self.serial).filter(|number| !self.taken.contains(number))
+            {
+                self.taken.push(number);
+                return number;
+            }
+        }
+    }
+}
+
+/// A number that the author writes must be nobody's: it lies in the range kept free for tests.
+fn chosen(written: &Spanned<String>) -> Result<NhsNumber, Problem> {
+    let text = written.get_ref();
+    let number =
+        NhsNumber::parse(text).map_err(|error| Problem::at(written.span(), error.to_string()))?;
+    if !number.is_synthetic() {
+        return Err(Problem::at(
+            written.span(),
+            format!("{number} may be the number of a real person"),
+        )
+        .help("write a number that begins with 999, or leave it out to get one"));
+    }
+    if !number.check_digit_fits() {
+        return Err(Problem::at(written.span(), format!("the check digit of {number} does not fit"))
+            .help("leave the number out to get one, or say `wrong_check_digit = true` if it is meant to be wrong"));
+    }
+    Ok(number)
+}
+
+/// The number with its last digit changed.
+fn spoilt(number: NhsNumber) -> Result<NhsNumber, Problem> {
+    let (front, last) = number.as_str().split_at(9);
+    let digit: u32 = last.parse().unwrap_or_default();
+    Ok(NhsNumber::parse(&format!("{front}{}", (digit + 1) % 10))?)
+}

@@ -1,0 +1,173 @@
+//! Practices, their addresses and contracts: what SDS would say.
+
+use gp2gp_model::directory::{Contract, Directory, Practice};
+use gp2gp_model::plan::Side;
+use gp2gp_model::{Asid, CpaId, IdError, Interaction, OdsCode, PartyKey};
+use toml::Spanned;
+
+use crate::error::Problem;
+use crate::file::{self, File};
+use crate::quantity::{Size, Span};
+use crate::suggest;
+
+/// Limits of real systems (spec 20).
+const USUAL_THRESHOLD: Size = Size(4_500_000);
+const USUAL_MESSAGE_LIMIT: Size = Size(5_000_000);
+
+/// Smaller than this, envelope and payload alone would not fit.
+const SMALLEST_MESSAGE_LIMIT: Size = Size(50_000);
+
+/// Every practice of a scenario; the first two are the requesting and the sending one.
+pub(super) struct Practices {
+    pub(super) requesting: Side,
+    pub(super) sending: Side,
+    all: Vec<Practice>,
+}
+
+impl Practices {
+    pub(super) fn of(file: &File) -> Result<Self, Problem> {
+        let requesting = practice(&invented_ods(1)?, 1, file.requesting.large_messaging)?;
+        let sending = practice(&invented_ods(2)?, 2, file.sending.large_messaging)?;
+        Ok(Self {
+            requesting: side(&requesting, &file.requesting)?,
+            sending: side(&sending, &file.sending)?,
+            all: vec![requesting, sending],
+        })
+    }
+
+    /// The practice that an author means by `requesting`, `sending` or an ODS code; a code that
+    /// was not heard of before belongs to one more practice.
+    pub(super) fn named(&mut self, written: &Spanned<String>) -> Result<OdsCode, Problem> {
+        let name = written.get_ref().as_str();
+        if name == "requesting" {
+            return Ok(self.requesting.ods.clone());
+        }
+        if name == "sending" {
+            return Ok(self.sending.ods.clone());
+        }
+        if !looks_like_ods(name) {
+            return Err(Problem::at(written.span(), format!("`{name}` is no practice"))
+                .help(match suggest::nearest(name, ["requesting", "sending"]) {
+                    Some(role) => format!("did you mean `{role}`?"),
+                    None => "write `requesting`, `sending`, or the ODS code of a third practice such as `Z99903`".to_owned(),
+                }));
+        }
+        let ods = OdsCode::parse(name)?;
+        if self.all.iter().all(|practice| practice.ods != ods) {
+            self.all.push(practice(&ods, self.all.len() + 1, true)?);
+        }
+        Ok(ods)
+    }
+
+    pub(super) fn directory(&self, contract: &file::Contract) -> Result<Directory, Problem> {
+        let mut contracts = Vec::new();
+        for practice in &self.all {
+            for (at, interaction) in Interaction::ALL.into_iter().enumerate() {
+                if interaction != Interaction::Copc || practice.large_messaging {
+                    contracts.push(contract_for(practice, interaction, at, contract)?);
+                }
+            }
+        }
+        Ok(Directory {
+            practices: self.all.clone(),
+            contracts,
+        })
+    }
+}
+
+/// Codes that look like real ones and belong to nobody.
+fn invented_ods(number: usize) -> Result<OdsCode, IdError> {
+    OdsCode::parse(&format!("Z999{number:02}"))
+}
+
+fn looks_like_ods(text: &str) -> bool {
+    (3..=10).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+fn practice(ods: &OdsCode, number: usize, large_messaging: bool) -> Result<Practice, IdError> {
+    Ok(Practice {
+        ods: ods.clone(),
+        asid: Asid::parse(&format!("{:012}", 200_000_099_900 + number))?,
+        party_key: PartyKey::parse(&format!("{ods}-{}", 899_900 + number))?,
+        large_messaging,
+    })
+}
+
+fn side(practice: &Practice, written: &file::Practice) -> Result<Side, Problem> {
+    let message_limit = written
+        .message_limit
+        .as_ref()
+        .map_or(USUAL_MESSAGE_LIMIT, |size| *size.get_ref());
+    let usual_threshold = USUAL_THRESHOLD.min(Size(message_limit.0 / 10 * 9));
+    let threshold = written
+        .attachment_threshold
+        .as_ref()
+        .map_or(usual_threshold, |size| *size.get_ref());
+    if let Some(limit) = written
+        .message_limit
+        .as_ref()
+        .filter(|_| message_limit < SMALLEST_MESSAGE_LIMIT)
+    {
+        return Err(Problem::at(limit.span(), "no message fits into this limit")
+            .help(format!("the smallest is {SMALLEST_MESSAGE_LIMIT}")));
+    }
+    if let Some(size) = written
+        .attachment_threshold
+        .as_ref()
+        .filter(|_| threshold.0 < 1_000 || threshold >= message_limit)
+    {
+        return Err(Problem::at(
+            size.span(),
+            "an attachment of this size fits into no message, or holds next to nothing",
+        )
+        .help(format!(
+            "the threshold is at least 1 KB and smaller than the message limit of {message_limit}"
+        )));
+    }
+    Ok(Side {
+        ods: practice.ods.clone(),
+        dialect: written.dialect.into(),
+        enabled: written.enabled,
+        attachment_threshold: in_memory(threshold),
+        message_limit: in_memory(message_limit),
+    })
+}
+
+fn in_memory(Size(bytes): Size) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+/// CPA ids are unique for (practice, interaction): a message sent under another contract shows.
+fn contract_for(
+    practice: &Practice,
+    interaction: Interaction,
+    at: usize,
+    written: &file::Contract,
+) -> Result<Contract, IdError> {
+    let party = practice
+        .party_key
+        .as_str()
+        .rsplit('-')
+        .next()
+        .unwrap_or_default();
+    Ok(Contract {
+        party_key: practice.party_key.clone(),
+        interaction,
+        cpa_id: CpaId::parse(&format!("S{party}A{:06}", at + 1))?,
+        retries: written.retries.into(),
+        retry_interval: written.retry_interval.0,
+        persist_duration: persist(interaction, &written.persist).0,
+    })
+}
+
+const fn persist(interaction: Interaction, written: &file::Persist) -> Span {
+    match interaction {
+        Interaction::EhrRequestUk05 => written.request,
+        Interaction::EhrExtractUk06 | Interaction::EhrExtractUk07 => written.extract,
+        Interaction::Copc => written.copc,
+        Interaction::Acknowledgement => written.acknowledgement,
+    }
+}

@@ -1,0 +1,144 @@
+//! The scenarios in the binary are good ones.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by a panic"
+)]
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use gp2gp_model::NhsNumber;
+use gp2gp_model::plan::{Plan, Role};
+use gp2gp_model::requirement::Requirement;
+use gp2gp_scenarios::{Source, builtin, catalogue, lint, lower, parse};
+
+static CATALOGUE: LazyLock<Vec<Requirement>> = LazyLock::new(|| catalogue().unwrap());
+
+fn plan(source: &Source, seed: Option<u64>) -> Plan {
+    let scenario = parse(source).unwrap_or_else(|error| panic!("{:?}", miette::Report::new(error)));
+    lower(&scenario, &CATALOGUE, seed)
+        .unwrap_or_else(|error| panic!("{:?}", miette::Report::new(error)))
+}
+
+#[test]
+fn every_scenario_becomes_a_plan() {
+    let plans: Vec<Plan> = builtin().iter().map(|source| plan(source, None)).collect();
+    assert!(plans.len() >= 16, "only {} scenarios", plans.len());
+    for plan in plans {
+        assert!(
+            !plan.steps.is_empty()
+                && !plan.requirements.is_empty()
+                && !plan.exercised_when.is_empty()
+        );
+    }
+}
+
+#[test]
+fn every_scenario_lints_clean() {
+    for source in builtin() {
+        let lints = lint(&parse(&source).unwrap(), &CATALOGUE, None);
+        let shown: Vec<String> = lints
+            .into_iter()
+            .map(|lint| format!("{:?}", miette::Report::new(lint)))
+            .collect();
+        assert!(shown.is_empty(), "{}", shown.join("\n"));
+    }
+}
+
+#[test]
+fn the_same_text_gives_the_same_plan() {
+    for source in builtin() {
+        assert_eq!(plan(&source, None), plan(&source, None));
+        assert_eq!(plan(&source, Some(7)).seed, 7);
+    }
+}
+
+#[test]
+fn scenarios_differ_in_their_seeds() {
+    let seeds: BTreeSet<u64> = builtin()
+        .iter()
+        .map(|source| plan(source, None).seed)
+        .collect();
+    assert_eq!(seeds.len(), builtin().len());
+}
+
+#[test]
+fn every_family_of_scenarios_is_there() {
+    let families: BTreeSet<String> = builtin()
+        .iter()
+        .filter_map(|source| Some(source.id.as_str().split_once('/')?.0.to_owned()))
+        .collect();
+    assert_eq!(
+        families.into_iter().collect::<Vec<_>>(),
+        [
+            "duplicate",
+            "hostile",
+            "outage",
+            "people",
+            "refusal",
+            "transfer"
+        ]
+    );
+}
+
+#[test]
+fn every_practice_is_in_the_directory_with_contracts_of_its_own() {
+    for source in builtin() {
+        let plan = plan(&source, None);
+        let directory = &plan.directory;
+        let cpa_ids: BTreeSet<_> = directory
+            .contracts
+            .iter()
+            .map(|contract| &contract.cpa_id)
+            .collect();
+        assert_eq!(
+            cpa_ids.len(),
+            directory.contracts.len(),
+            "{}",
+            plan.scenario
+        );
+        for patient in &plan.patients {
+            assert!(
+                directory.practice(&patient.current_practice).is_some(),
+                "{}",
+                plan.scenario
+            );
+        }
+        for side in [&plan.requesting, &plan.sending] {
+            let practice = directory.practice(&side.ods).unwrap();
+            assert_eq!(practice.asid.as_str().len(), 12);
+            assert!(practice.party_key.as_str().starts_with(side.ods.as_str()));
+        }
+    }
+}
+
+#[test]
+fn nobody_is_a_real_person_and_nobody_shares_a_number() {
+    for source in builtin() {
+        let plan = plan(&source, None);
+        let numbers: BTreeSet<NhsNumber> = plan
+            .patients
+            .iter()
+            .map(|patient| patient.nhs_number)
+            .collect();
+        assert_eq!(numbers.len(), plan.patients.len());
+        assert!(
+            numbers.iter().all(NhsNumber::is_synthetic),
+            "{}",
+            plan.scenario
+        );
+    }
+}
+
+#[test]
+fn both_roles_are_judged_somewhere() {
+    for role in Role::ALL {
+        assert!(
+            builtin()
+                .iter()
+                .any(|source| plan(source, None).judges.contains(&role)),
+            "{role}"
+        );
+    }
+}

@@ -1,0 +1,308 @@
+//! What a scenario file means.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by a panic"
+)]
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use gp2gp_model::plan::{Act, Decision, Effect, Fact, Plan, Role};
+use gp2gp_model::requirement::Requirement;
+use gp2gp_model::{Dialect, Interaction, MessageKind, ResponseCode};
+use gp2gp_scenarios::{catalogue, lint, load_str, lower, parse};
+
+static CATALOGUE: LazyLock<Vec<Requirement>> = LazyLock::new(|| catalogue().unwrap());
+
+const HEAD: &str = "title = 'T'\njudges = ['sending', 'requesting', 'sending']\n";
+
+fn plan(text: &str) -> Plan {
+    let scenario = parse(&load_str("test/plan", text).unwrap()).unwrap();
+    lower(&scenario, &CATALOGUE, None).unwrap()
+}
+
+fn refused(text: &str) -> String {
+    let source = load_str("test/refused", text).unwrap();
+    let error = match parse(&source) {
+        Ok(scenario) => lower(&scenario, &CATALOGUE, None).unwrap_err(),
+        Err(error) => error,
+    };
+    error.to_string()
+}
+
+#[test]
+fn the_example_of_the_readme_is_a_good_scenario() {
+    let readme = include_str!("../README.md");
+    let example = readme
+        .split("```")
+        .nth(1)
+        .unwrap()
+        .trim_start_matches("toml");
+    let plan = plan(example);
+    assert_eq!(
+        (
+            plan.seed,
+            plan.patients[0].documents.len(),
+            plan.steps.len()
+        ),
+        (7, 2, 2)
+    );
+    let scenario = parse(&load_str("readme/example", example).unwrap()).unwrap();
+    assert_eq!(lint(&scenario, &CATALOGUE, None), []);
+}
+
+#[test]
+fn what_is_left_out_is_as_in_real_systems() {
+    let plan = plan(&format!("{HEAD}[[patient]]\nname = 'alice'\n"));
+    assert_eq!(plan.starts_at.to_ebxml(), "2026-01-05T09:00:00Z");
+    assert_eq!(plan.judges, [Role::Requesting, Role::Sending]);
+    assert_eq!(plan.requesting.dialect, Dialect::NationalMhs);
+    assert_eq!(
+        (
+            plan.sending.attachment_threshold,
+            plan.sending.message_limit
+        ),
+        (4_500_000, 5_000_000)
+    );
+    let extract = plan
+        .directory
+        .contract(
+            &plan.directory.practices[0].party_key,
+            Interaction::EhrExtractUk06,
+        )
+        .unwrap();
+    assert_eq!(extract.persist_duration, Duration::from_secs(15_000));
+    assert_eq!(plan.patients[0].habit.decision, Some(Decision::Integrate));
+    assert_eq!(plan.patients[0].current_practice, plan.requesting.ods);
+    let [step] = plan.steps.as_slice() else {
+        panic!("{:?}", plan.steps)
+    };
+    assert_eq!(step.at, Duration::ZERO);
+    assert!(
+        matches!(&step.act, Act::Register { previous_practice, .. } if *previous_practice == plan.sending.ods)
+    );
+}
+
+#[test]
+fn a_practice_without_large_messaging_has_no_contract_for_fragments() {
+    let plan = plan(&format!(
+        "{HEAD}[requesting]\nlarge_messaging = false\n[[patient]]\nname = 'alice'\n"
+    ));
+    let [requesting, sending] = plan.directory.practices.as_slice() else {
+        panic!()
+    };
+    assert!(
+        plan.directory
+            .contract(&requesting.party_key, Interaction::Copc)
+            .is_none()
+    );
+    assert!(
+        plan.directory
+            .contract(&sending.party_key, Interaction::Copc)
+            .is_some()
+    );
+}
+
+#[test]
+fn steps_come_in_the_order_of_time() {
+    let plan = plan(&format!(
+        "{HEAD}[[patient]]\nname = 'alice'\n[[step]]\nat = '1h'\nrepeat_extract = 'alice'\n[[step]]\nregister = 'alice'\n"
+    ));
+    assert!(matches!(plan.steps[0].act, Act::Register { .. }));
+    assert_eq!(plan.steps[1].at, Duration::from_secs(3600));
+    assert!(matches!(plan.steps[1].act, Act::RepeatExtract { .. }));
+}
+
+#[test]
+fn documents_alike_are_counted() {
+    let plan = plan(&format!(
+        "{HEAD}[[patient]]\nname = 'alice'\n[[patient.document]]\ntype = 'image/png'\nsize = '8 KB'\ncount = 150\n"
+    ));
+    assert_eq!(plan.patients[0].documents.len(), 150);
+    assert_eq!(plan.patients[0].documents[149].bytes, 8_000);
+}
+
+#[test]
+fn faults_and_facts_keep_their_meaning() {
+    let plan = plan(&format!(
+        "{HEAD}[[patient]]\nname = 'alice'\n[[fault]]\nname = 'f'\nlose = {{ from = 'sending', kind = 'fragment' }}\n\
+         [exercised]\nfault_fired = ['f']\ncore_acknowledged = ['31', 'AA']\nrequest_refused = '06'\n\
+         accepted = [{{ from = 'sending', kind = 'extract', at_most = 0 }}]\n"
+    ));
+    let Effect::Lose { message } = &plan.faults[0].effect else {
+        panic!()
+    };
+    assert_eq!(
+        (message.kind, message.occurrence),
+        (MessageKind::Fragment, 1)
+    );
+    assert_eq!(
+        plan.exercised_when,
+        [
+            Fact::Accepted {
+                from: Role::Sending,
+                kind: MessageKind::EhrExtract,
+                at_least: 0,
+                at_most: Some(0)
+            },
+            Fact::RequestRefused {
+                code: ResponseCode::from("06")
+            },
+            Fact::CoreAcknowledged {
+                code: Some(ResponseCode::from("31"))
+            },
+            Fact::CoreAcknowledged { code: None },
+            Fact::FaultFired {
+                name: "f".to_owned()
+            },
+        ]
+    );
+}
+
+#[test]
+fn a_chosen_number_is_kept_and_nobody_else_gets_it() {
+    let plan = plan(&format!(
+        "{HEAD}[[patient]]\nname = 'a'\n[[patient]]\nname = 'b'\nnhs_number = '9990000018'\n"
+    ));
+    assert_eq!(plan.patients[1].nhs_number.as_str(), "9990000018");
+    assert_ne!(plan.patients[0].nhs_number, plan.patients[1].nhs_number);
+}
+
+#[test]
+fn a_wrong_check_digit_is_wrong() {
+    let plan = plan(&format!(
+        "{HEAD}[[patient]]\nname = 'a'\nwrong_check_digit = true\n"
+    ));
+    let number = plan.patients[0].nhs_number;
+    assert!(number.is_synthetic() && !number.check_digit_fits());
+}
+
+#[test]
+fn a_code_of_a_third_practice_puts_it_into_the_directory() {
+    let plan = plan(&format!(
+        "{HEAD}[[patient]]\nname = 'a'\ncurrent_practice = 'Y00001'\n"
+    ));
+    assert_eq!(plan.directory.practices.len(), 3);
+    assert_eq!(
+        plan.directory.practices[2].ods,
+        plan.patients[0].current_practice
+    );
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let alice = format!("{HEAD}[[patient]]\nname = 'alice'\n");
+    let cases = [
+        (format!("{HEAD}seed = 1\n"), "the scenario has no patient"),
+        (
+            "title = 'T'\njudges = []\n[[patient]]\nname = 'a'\n".to_owned(),
+            "nobody is judged",
+        ),
+        (
+            format!("time_limit = '0s'\n{alice}"),
+            "no run can last this long",
+        ),
+        (
+            format!("{alice}[[patient]]\nname = 'alice'\n"),
+            "two patients are called `alice`",
+        ),
+        (
+            format!("{alice}record = '1 GB'\n"),
+            "a structured record of 1 GB is out of range",
+        ),
+        (
+            format!("{alice}nhs_number = '9446363101'\n"),
+            "9446363101 may be the number of a real person",
+        ),
+        (
+            format!("{alice}nhs_number = '9990000019'\n"),
+            "the check digit of 9990000019 does not fit",
+        ),
+        (
+            format!("{alice}nhs_number = '999'\n"),
+            "nhs number `999` is not ten digits",
+        ),
+        (
+            format!("{alice}current_practice = 'sendign'\n"),
+            "`sendign` is no practice",
+        ),
+        (
+            format!("{alice}people = {{ decision = 'suppress' }}\n"),
+            "only the record of a returning patient can be suppressed",
+        ),
+        (
+            format!("{alice}[[patient.document]]\ntype = 'tiff'\nsize = 1\n"),
+            "`tiff` is not a media type",
+        ),
+        (
+            format!("{alice}[[patient.document]]\ntype = 'a/b'\nsize = 1\nfile_name = ''\n"),
+            "this is no name for a file",
+        ),
+        (
+            format!("{alice}[[patient.document]]\ntype = 'a/b'\nsize = 1\ncount = 0\n"),
+            "a count of 0 is out of range",
+        ),
+        (
+            format!("{alice}[sending]\nmessage_limit = '1 KB'\n"),
+            "no message fits into this limit",
+        ),
+        (
+            format!("{alice}[[step]]\nat = '1h'\n"),
+            "this step does nothing",
+        ),
+        (
+            format!("{alice}[[step]]\nrepeat_request = 'alice'\n"),
+            "`alice` is not registered by then",
+        ),
+        (
+            format!("{alice}[[step]]\nat = '31d'\nregister = 'alice'\n"),
+            "this step comes after the time limit of the run",
+        ),
+        (
+            format!("{alice}[[fault]]\nname = 'f'\n"),
+            "this fault does nothing",
+        ),
+        (
+            format!(
+                "{alice}[[fault]]\nname = 'f'\nlose = {{ from = 'requesting', kind = 'extract' }}\n"
+            ),
+            "the requesting system sends no message of this kind",
+        ),
+        (
+            format!("{alice}[exercised]\ndocument_of = '1 KB'\n"),
+            "no document of this scenario is so large",
+        ),
+        (
+            format!("{alice}[exercised]\ncore_acknowledged = '06'\n"),
+            "the requesting system has no response code `06`",
+        ),
+        (
+            format!("{alice}[exercised]\nrequest_refused = '6'\n"),
+            "the sending system has no response code `6`",
+        ),
+        (
+            format!("{alice}[exercised]\ndecided = ['reject']\n"),
+            "nobody in this scenario decides so",
+        ),
+        (
+            format!(
+                "{alice}[exercised]\ncore_acknowledged = 'AA'\ncore_never_acknowledged = true\n"
+            ),
+            "the core cannot be acknowledged and never be acknowledged",
+        ),
+        (
+            format!(
+                "{alice}[exercised]\naccepted = [{{ from = 'sending', kind = 'extract', at_least = 2, at_most = 1 }}]\n"
+            ),
+            "no number is this large and this small",
+        ),
+        (
+            format!("{alice}[exercised]\nskeleton_sent = false\n"),
+            "`false` says nothing",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(refused(&text), expected, "{text}");
+    }
+}
