@@ -1,0 +1,87 @@
+//! JUnit XML for CI: a suite for each scenario, a case for each requirement.
+
+use gp2gp_model::report::{RunReport, ScenarioReport, find};
+use gp2gp_model::requirement::Requirement;
+use gp2gp_model::verdict::{Finding, Verdict};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+/// Renders a run.
+pub fn junit(
+    report: &RunReport,
+    catalogue: &[Requirement],
+) -> Result<String, quick_junit::SerializeError> {
+    let mut junit = Report::new(format!("{} ({})", report.suite, report.notice));
+    for scenario in &report.scenarios {
+        junit.add_test_suite(suite(scenario, catalogue));
+    }
+    junit.to_string()
+}
+
+fn suite(scenario: &ScenarioReport, catalogue: &[Requirement]) -> TestSuite {
+    let name = scenario.id.as_ref().map_or("recording", |id| id.as_str());
+    let mut suite = TestSuite::new(name);
+    suite.add_test_case(exercised(scenario));
+    for finding in &scenario.findings {
+        suite.add_test_case(case(finding, scenario, catalogue));
+    }
+    suite
+}
+
+/// Whether the scenario did what it is about.
+fn exercised(scenario: &ScenarioReport) -> TestCase {
+    let status = match (&scenario.error, scenario.missing_facts.as_slice()) {
+        (Some(error), _) => non_success(NonSuccessKind::Error, error, &scenario.reproduce),
+        (None, []) => TestCaseStatus::success(),
+        (None, missing) => non_success(
+            NonSuccessKind::Failure,
+            "the scenario did not exercise its point",
+            &missing.join("\n"),
+        ),
+    };
+    TestCase::new("exercised", status)
+}
+
+fn case(finding: &Finding, scenario: &ScenarioReport, catalogue: &[Requirement]) -> TestCase {
+    let wording = find(catalogue, &finding.requirement).map_or("", |row| row.wording.as_str());
+    let status = match finding.verdict {
+        Verdict::Pass | Verdict::KnownFailure => TestCaseStatus::success(),
+        Verdict::Fail | Verdict::UnexpectedPass | Verdict::Flaky => non_success(
+            NonSuccessKind::Failure,
+            wording,
+            &details(finding, scenario),
+        ),
+        Verdict::HarnessError | Verdict::CouldNotRun | Verdict::Unknown => {
+            non_success(NonSuccessKind::Error, wording, &details(finding, scenario))
+        }
+        Verdict::Warn | Verdict::NotApplicable => {
+            let mut skipped = TestCaseStatus::skipped();
+            skipped.set_message(format!(
+                "{}: {}",
+                finding.verdict,
+                details(finding, scenario)
+            ));
+            skipped
+        }
+    };
+    let mut case = TestCase::new(finding.requirement.as_str(), status);
+    case.set_classname(scenario.id.as_ref().map_or("recording", |id| id.as_str()));
+    case
+}
+
+fn non_success(kind: NonSuccessKind, message: &str, details: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(kind);
+    status.set_message(message);
+    status.set_description(details);
+    status
+}
+
+fn details(finding: &Finding, scenario: &ScenarioReport) -> String {
+    let mut lines: Vec<String> = finding
+        .violations
+        .iter()
+        .map(|violation| format!("expected {}; seen {}", violation.expected, violation.seen))
+        .collect();
+    lines.extend(finding.note.clone());
+    lines.push(format!("reproduce: {}", scenario.reproduce));
+    lines.join("\n")
+}

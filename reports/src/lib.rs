@@ -1,0 +1,12 @@
+//! Renders run reports. Judges nothing: what is not in a [`RunReport`] is not said here.
+//!
+//! [`RunReport`]: gp2gp_model::report::RunReport
+
+mod junit;
+mod style;
+mod terminal;
+mod text;
+
+pub use junit::junit;
+pub use terminal::{recording, run};
+pub use text::{explain_requirement, wrap};

@@ -1,0 +1,339 @@
+//! What a person reads at the end of a run.
+
+use std::fmt::Write as _;
+
+use gp2gp_model::report::{DocumentReport, Grade, RunReport, ScenarioReport, Score, Share, find};
+use gp2gp_model::requirement::Requirement;
+use gp2gp_model::trace::TimeMode;
+use gp2gp_model::verdict::{Finding, Verdict};
+
+use crate::style::{BOLD, DIM, of, paint};
+use crate::text::wrap;
+
+/// A whole run: a line for each scenario, every failure with what to do, the score last.
+pub fn run(report: &RunReport, catalogue: &[Requirement]) -> String {
+    let mut text = head(report);
+    for scenario in &report.scenarios {
+        text.push_str(&line(scenario));
+    }
+    text.push('\n');
+    for scenario in &report.scenarios {
+        text.push_str(&troubles(scenario, catalogue));
+    }
+    text.push_str(&score(report));
+    text
+}
+
+/// A recording: its story, its documents, every finding, the score last.
+pub fn recording(report: &RunReport, catalogue: &[Requirement]) -> String {
+    let mut text = head(report);
+    for scenario in &report.scenarios {
+        let _ = writeln!(
+            text,
+            "{}",
+            paint(BOLD, "messages, in the order of their references")
+        );
+        for step in &scenario.story {
+            let _ = writeln!(text, "  {step}");
+        }
+        text.push('\n');
+        text.push_str(&documents(&scenario.documents));
+        text.push_str(&troubles(scenario, catalogue));
+        text.push_str(&not_judged(scenario, catalogue));
+        text.push_str(&held(scenario));
+    }
+    text.push_str(&score(report));
+    text
+}
+
+fn head(report: &RunReport) -> String {
+    let time = match report.time_mode {
+        TimeMode::Virtual => "virtual time",
+        TimeMode::Compressed => "real HTTP on loopback, idle time skipped",
+        TimeMode::Wall => "wall time",
+        TimeMode::Recorded => "recorded times",
+    };
+    let roles: Vec<_> = report.roles.iter().map(|role| role.name()).collect();
+    format!(
+        "{}  system under test: {} ({}), {} profile, {time}\n{}\n\n",
+        paint(BOLD, &report.suite),
+        report.sut,
+        roles.join(" and "),
+        report.profile,
+        paint(DIM, &report.notice),
+    )
+}
+
+fn line(scenario: &ScenarioReport) -> String {
+    let id = scenario.id.as_ref().map_or("recording", |id| id.as_str());
+    let checks = scenario
+        .findings
+        .iter()
+        .filter(|finding| finding.verdict != Verdict::CouldNotRun)
+        .count();
+    format!(
+        "{}  {id:<38} {}  {}\n",
+        paint(
+            of(scenario.verdict),
+            format!("{:>13}", scenario.verdict.name())
+        ),
+        paint(
+            DIM,
+            format!(
+                "{checks:>2} requirements, {:>4} messages, {:>9}",
+                scenario.messages,
+                lasted(scenario.lasted_ms)
+            )
+        ),
+        scenario.title,
+    )
+}
+
+/// Everything of a scenario that is not well, each with what a person needs to act on it.
+fn troubles(scenario: &ScenarioReport, catalogue: &[Requirement]) -> String {
+    let id = scenario
+        .id
+        .as_ref()
+        .map_or("the recording", |id| id.as_str());
+    let mut text = String::new();
+    if let Some(error) = &scenario.error {
+        let _ = writeln!(
+            text,
+            "{} in {id}: {error}",
+            paint(of(Verdict::HarnessError), "could not judge")
+        );
+        text.push_str(&field("reproduce", &scenario.reproduce));
+        text.push('\n');
+    }
+    if !scenario.missing_facts.is_empty() && scenario.verdict != Verdict::Fail {
+        let _ = writeln!(
+            text,
+            "{} in {id}: the scenario did not exercise its point",
+            paint(of(Verdict::CouldNotRun), "could_not_run")
+        );
+        for fact in &scenario.missing_facts {
+            text.push_str(&field("missing", fact));
+        }
+        text.push_str(&field("reproduce", &scenario.reproduce));
+        text.push('\n');
+    }
+    for finding in scenario
+        .findings
+        .iter()
+        .filter(|finding| shown(finding, scenario))
+    {
+        text.push_str(&trouble(finding, scenario, catalogue));
+    }
+    text
+}
+
+fn shown(finding: &Finding, scenario: &ScenarioReport) -> bool {
+    match finding.verdict {
+        Verdict::Pass | Verdict::NotApplicable | Verdict::KnownFailure => false,
+        Verdict::CouldNotRun => scenario.id.is_some() && scenario.verdict != Verdict::Fail,
+        Verdict::Fail
+        | Verdict::Warn
+        | Verdict::Unknown
+        | Verdict::UnexpectedPass
+        | Verdict::Flaky
+        | Verdict::HarnessError => true,
+    }
+}
+
+fn trouble(finding: &Finding, scenario: &ScenarioReport, catalogue: &[Requirement]) -> String {
+    let id = scenario
+        .id
+        .as_ref()
+        .map_or("the recording", |id| id.as_str());
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "{} {} in {id}  {}",
+        paint(of(finding.verdict), finding.verdict.name()),
+        paint(BOLD, &finding.requirement),
+        paint(
+            DIM,
+            format!("{} for the {} system", finding.level, finding.role)
+        ),
+    );
+    if let Some(requirement) = find(catalogue, &finding.requirement) {
+        text.push_str(&wrap(&requirement.wording, "  "));
+        text.push_str(&field(
+            "why",
+            wrap(&requirement.rationale, "              ").trim(),
+        ));
+        text.push_str(&field("clause", &requirement.clause.join(", ")));
+    }
+    for violation in &finding.violations {
+        text.push_str(&field(
+            "expected",
+            wrap(&violation.expected, "              ").trim(),
+        ));
+        let event = violation.event.map_or_else(String::new, |event| {
+            paint(DIM, format!("  (event {event} of the trace)"))
+        });
+        text.push_str(&field(
+            "seen",
+            &format!("{}{event}", wrap(&violation.seen, "              ").trim()),
+        ));
+    }
+    let more = finding.breaches.saturating_sub(finding.violations.len());
+    if more > 0 {
+        text.push_str(&field("", &format!("and {more} more like these")));
+    }
+    if let Some(note) = &finding.note {
+        text.push_str(&field("note", note));
+    }
+    text.push_str(&field("reproduce", &scenario.reproduce));
+    text.push('\n');
+    text
+}
+
+fn documents(documents: &[DocumentReport]) -> String {
+    let mut text = format!(
+        "{}\n",
+        paint(
+            BOLD,
+            format!(
+                "{} documents, reassembled and decompressed",
+                documents.len()
+            )
+        )
+    );
+    for document in documents {
+        let _ = writeln!(text, "  {}", document.file_name);
+        text.push_str(&field("type", &document.content_type));
+        text.push_str(&field("travelled", &document.travelled));
+        if let (Some(bytes), Some(sha256)) = (document.bytes, document.sha256) {
+            text.push_str(&field("bytes", &bytes.to_string()));
+            text.push_str(&field("sha256", &sha256.to_string()));
+        }
+        if let Some(problem) = &document.problem {
+            text.push_str(&field("problem", &paint(of(Verdict::Fail), problem)));
+        }
+    }
+    text.push('\n');
+    text
+}
+
+fn not_judged(scenario: &ScenarioReport, catalogue: &[Requirement]) -> String {
+    let open: Vec<_> = scenario
+        .findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::CouldNotRun)
+        .collect();
+    if open.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        "{}\n",
+        paint(
+            BOLD,
+            format!("{} requirements could not be judged", open.len())
+        )
+    );
+    for finding in open {
+        let wording = find(catalogue, &finding.requirement).map_or("", |row| row.wording.as_str());
+        let _ = writeln!(
+            text,
+            "  {}  {wording}",
+            paint(of(Verdict::CouldNotRun), &finding.requirement)
+        );
+        if let Some(note) = &finding.note {
+            let _ = writeln!(text, "          {}", paint(DIM, note));
+        }
+    }
+    text.push('\n');
+    text
+}
+
+fn held(scenario: &ScenarioReport) -> String {
+    let held: Vec<_> = scenario
+        .findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Pass)
+        .map(|finding| finding.requirement.to_string())
+        .collect();
+    format!(
+        "{}\n{}\n",
+        paint(BOLD, format!("{} requirements kept", held.len())),
+        wrap(&held.join(", "), "  "),
+    )
+}
+
+fn score(report: &RunReport) -> String {
+    let Score {
+        grade,
+        must,
+        should,
+        families,
+        unsafe_because,
+        not_yet_checked,
+    } = &report.score;
+    let (word, verdict) = match grade {
+        Grade::Conforms => ("conforms", Verdict::Pass),
+        Grade::DoesNotConform => ("does not conform", Verdict::Fail),
+        Grade::Unsafe => ("unsafe", Verdict::Fail),
+        Grade::Incomplete => ("incomplete", Verdict::CouldNotRun),
+    };
+    let mut text = format!(
+        "{}  {}   MUST {}   SHOULD {}\n",
+        paint(BOLD, "score"),
+        paint(of(verdict), word),
+        paint(BOLD, share(*must)),
+        share(*should),
+    );
+    let families: Vec<_> = families
+        .iter()
+        .filter(|(_, part)| part.applicable > 0)
+        .map(|(family, part)| format!("{family} {}", share(*part)))
+        .collect();
+    let _ = writeln!(text, "       MUST by family: {}", families.join("   "));
+    if !unsafe_because.is_empty() {
+        let ids: Vec<_> = unsafe_because.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "       broken safety invariants: {}", ids.join(", "));
+    }
+    let judged = report
+        .scenarios
+        .iter()
+        .filter(|scenario| scenario.verdict == Verdict::Pass)
+        .count();
+    let _ = writeln!(
+        text,
+        "       {judged} of {} scenarios passed",
+        report.scenarios.len()
+    );
+    if *not_yet_checked > 0 {
+        let _ = writeln!(
+            text,
+            "{}",
+            paint(
+                DIM,
+                format!(
+                    "       {not_yet_checked} requirements of these roles have no check yet: gp2gp list --unchecked"
+                )
+            )
+        );
+    }
+    text
+}
+
+fn share(share: Share) -> String {
+    share.percent().map_or_else(
+        || "none applicable".to_owned(),
+        |percent| format!("{}/{} ({percent:.1} %)", share.passed, share.applicable),
+    )
+}
+
+fn field(name: &str, value: &str) -> String {
+    format!("  {}  {value}\n", paint(DIM, format!("{name:<10}")))
+}
+
+fn lasted(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1_000;
+    match (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60) {
+        (0, 0, 0) => format!("{}.{:03} s", seconds, milliseconds % 1_000),
+        (0, hours, minutes) => format!("{hours}h {minutes:02}m"),
+        (days, hours, _) => format!("{days}d {hours:02}h"),
+    }
+}
