@@ -1,0 +1,187 @@
+//! What people decide, and what the sending system is told of it (RCV-43 to 46).
+
+use gp2gp_model::plan::Decision;
+use gp2gp_model::verdict::{Assessment, Profile, Violation};
+
+use super::ruling::Ruling;
+use super::transfer::{Ack, Transfer, id_of, show_all, transfers};
+use crate::check::view::Post;
+use crate::check::{View, violation};
+
+/// RCV-43.
+pub(super) fn one_proof_after_integration(view: &View, _: Profile) -> Assessment {
+    let mut ruling = Ruling::default();
+    for transfer in transfers(view) {
+        let Some(core) = transfer.core() else {
+            continue;
+        };
+        let proofs = transfer.proofs();
+        let core_id = id_of(core);
+        if let [_, second, ..] = proofs.as_slice() {
+            ruling.unless(Some(violation(
+                second.post,
+                format!("exactly one AA of core {core_id}"),
+                format!("{}: {}", proofs.len(), show_all(&proofs)),
+            )));
+        }
+        if view.has_real_times() {
+            for proof in &proofs {
+                ruling.unless(too_early(&transfer, core, proof));
+            }
+        } else if !proofs.is_empty() {
+            ruling.kept();
+            ruling.note("a recording does not show when the record was integrated");
+        }
+        if let (true, Some((acted, Decision::Integrate))) = (proofs.is_empty(), transfer.decision())
+        {
+            let answers = show_all(&transfer.answers());
+            let violation = Violation {
+                event: Some(acted.seq),
+                expected: format!(
+                    "one AA of core {core_id} after the people decided at {} to integrate it",
+                    acted.at
+                ),
+                seen: format!("no AA; {answers} for the core"),
+            };
+            ruling.absent(view, violation);
+        }
+    }
+    ruling.assess("nobody decided to integrate a record, and no core was accepted")
+}
+
+/// What speaks against an AA: people had not decided, or something promised had not come.
+fn too_early(transfer: &Transfer<'_>, core: &Post, proof: &Ack<'_>) -> Option<Violation> {
+    let core_id = id_of(core);
+    let decision = transfer.decision();
+    let before = match decision {
+        Some((acted, Decision::Integrate)) if acted.seq < proof.post.seq => None,
+        Some((acted, decision)) => Some(format!("they decided {decision:?} at {}", acted.at)),
+        None => Some("they never decided".to_owned()),
+    };
+    if let Some(decided) = before {
+        return Some(violation(
+            proof.post,
+            format!("no AA of core {core_id} before the people decide to integrate it"),
+            format!("{} before any such decision; {decided}", proof.show()),
+        ));
+    }
+    let promises = transfer.promises(core);
+    let has_come = |post: &Post| post.seq < proof.post.seq;
+    let missing: Vec<_> = promises
+        .iter()
+        .filter(|promise| !promise.came.is_some_and(has_come))
+        .collect();
+    let first = missing.first()?;
+    Some(violation(
+        proof.post,
+        format!(
+            "no AA of core {core_id} before all {} promised messages came",
+            promises.len()
+        ),
+        format!(
+            "{}; {} had not come, the first of them {}",
+            proof.show(),
+            missing.len(),
+            first.id
+        ),
+    ))
+}
+
+/// RCV-44.
+pub(super) fn failed_integration(view: &View, _: Profile) -> Assessment {
+    let due = Due {
+        decision: Decision::FailToIntegrate,
+        codes: |_| &["11", "21"],
+        recorded: &["11"],
+    };
+    due.assess(view, "no record was accepted that could not be filed")
+}
+
+/// RCV-45.
+pub(super) fn suppressed(view: &View, _: Profile) -> Assessment {
+    let due = Due {
+        decision: Decision::Suppress,
+        codes: |_| &["15"],
+        recorded: &["15"],
+    };
+    due.assess(view, "no record was stored as suppressed")
+}
+
+/// RCV-46.
+pub(super) fn rejected(view: &View, _: Profile) -> Assessment {
+    let due = Due {
+        decision: Decision::Reject,
+        codes: |transfer| match transfer.is_returning() {
+            true => &["17"],
+            false => &["28"],
+        },
+        recorded: &["17", "28"],
+    };
+    due.assess(view, "nobody rejected a record")
+}
+
+/// What the sending system must be told after a decision.
+struct Due {
+    decision: Decision,
+    codes: fn(&Transfer<'_>) -> &'static [&'static str],
+    /// Codes that show the decision where it is not recorded.
+    recorded: &'static [&'static str],
+}
+
+impl Due {
+    fn assess(&self, view: &View, unexercised: &'static str) -> Assessment {
+        let mut ruling = Ruling::default();
+        for transfer in transfers(view) {
+            if view.has_real_times() {
+                self.judge(view, &transfer, &mut ruling);
+            } else {
+                self.judge_recorded(&transfer, &mut ruling);
+            }
+        }
+        ruling.assess(unexercised)
+    }
+
+    fn judge(&self, view: &View, transfer: &Transfer<'_>, ruling: &mut Ruling) {
+        let (Some((acted, decision)), Some(core)) = (transfer.decision(), transfer.core()) else {
+            return;
+        };
+        if decision != self.decision {
+            return;
+        }
+        let codes = (self.codes)(transfer);
+        let answers = transfer.answers();
+        let expected = format!(
+            "one refusal of core {} with {} and no AA, after the people decided {decision:?} at {}",
+            id_of(core),
+            codes.join(" or "),
+            acted.at
+        );
+        match answers.as_slice() {
+            [] => ruling.absent(view, violation(core, expected, "no answer")),
+            [only] if only.code().is_some_and(|code| codes.contains(&code)) => {
+                ruling.kept();
+                ruling.note(format!("answered with {}", only.code().unwrap_or_default()));
+            }
+            [first, ..] => {
+                let wrong = answers.iter().find(|ack| !ack.ack.is_negative());
+                let post = wrong.unwrap_or(first).post;
+                ruling.unless(Some(violation(post, expected, show_all(&answers))));
+            }
+        }
+    }
+
+    /// A code that tells of the decision, and an AA beside it, contradict each other.
+    fn judge_recorded(&self, transfer: &Transfer<'_>, ruling: &mut Ruling) {
+        let answers = transfer.answers();
+        let told = answers
+            .iter()
+            .find(|ack| ack.code().is_some_and(|code| self.recorded.contains(&code)));
+        let Some(told) = told else { return };
+        let proof = answers.iter().find(|ack| !ack.ack.is_negative());
+        ruling.unless(proof.map(|proof| {
+            let expected = format!("no AA of a core that was refused: {}", told.show());
+            violation(proof.post, expected, proof.show())
+        }));
+        ruling.note("a recording does not show what people decided");
+    }
+}

@@ -1,0 +1,151 @@
+//! What the requesting system filed, beside what was sent to it.
+
+use gp2gp_model::Sha256;
+use gp2gp_model::plan::Role;
+use gp2gp_model::trace::{Endpoint, Observation};
+use gp2gp_model::verdict::Violation;
+
+use super::transfer::{Ack, Transfer, transfers};
+use crate::check::documents::Document;
+use crate::check::view::Post;
+use crate::check::{View, violation};
+
+/// Stored documents shown in a violation.
+const SHOWN: usize = 4;
+
+/// Why nothing can be said about stored documents.
+pub(super) const UNOBSERVED: &str = "what the system stored was not observed (that needs level L2)";
+
+/// A record that the system told to have stored.
+pub(super) struct Filed<'v> {
+    pub(super) transfer: Transfer<'v>,
+    /// AA or 15.
+    pub(super) ack: Ack<'v>,
+    /// The core that it names.
+    pub(super) core: &'v Post,
+    /// Documents as they were sent.
+    pub(super) documents: Vec<&'v Document>,
+    /// Documents as they were stored.
+    pub(super) stored: Vec<Stored<'v>>,
+}
+
+/// A document as the system reports it.
+#[derive(Clone, Copy)]
+pub(super) struct Stored<'v> {
+    pub(super) file_name: &'v str,
+    pub(super) media_type: &'v str,
+    pub(super) sha256: &'v Sha256,
+    pub(super) bytes: u64,
+    pub(super) placeholder: bool,
+}
+
+/// Records that were filed; `None` where the system says nothing of itself.
+pub(super) fn filed(view: &View) -> Option<Vec<Filed<'_>>> {
+    let is_observed = view
+        .observed
+        .iter()
+        .any(|(by, _)| *by == Endpoint::Requesting);
+    is_observed.then(|| {
+        transfers(view)
+            .into_iter()
+            .filter_map(|transfer| Filed::of(view, transfer))
+            .collect()
+    })
+}
+
+impl<'v> Filed<'v> {
+    fn of(view: &'v View, transfer: Transfer<'v>) -> Option<Self> {
+        let (ack, core) = transfer.filed()?;
+        let patient = transfer.patient?;
+        let documents = view.delivered_documents().iter().filter(|document| {
+            let sent = view.posts.get(document.core);
+            sent.is_some_and(|sent| {
+                sent.message_id() == core.message_id() && sent.is_of(&transfer.id)
+            })
+        });
+        let stored = view
+            .observed
+            .iter()
+            .filter_map(|(by, observation)| match observation {
+                Observation::Stored {
+                    patient: whose,
+                    file_name,
+                    media_type,
+                    sha256,
+                    bytes,
+                    placeholder,
+                } if *by == Endpoint::from(Role::Requesting) && *whose == patient => Some(Stored {
+                    file_name,
+                    media_type,
+                    sha256,
+                    bytes: *bytes,
+                    placeholder: *placeholder,
+                }),
+                Observation::Stored { .. } | Observation::Transfer { .. } => None,
+            });
+        Some(Self {
+            ack,
+            core,
+            documents: documents.collect(),
+            stored: stored.collect(),
+            transfer,
+        })
+    }
+
+    /// What is stored with this content.
+    pub(super) fn with_content(&self, sha256: &Sha256) -> impl Iterator<Item = &Stored<'v>> {
+        self.stored
+            .iter()
+            .filter(move |stored| stored.sha256 == sha256)
+    }
+
+    /// What speaks against content having been stored as it was.
+    pub(super) fn altered(&self, name: &str, sha256: &Sha256, bytes: u64) -> Option<Violation> {
+        if self.with_content(sha256).next().is_some() {
+            return None;
+        }
+        let namesake = self.stored.iter().find(|stored| stored.file_name == name);
+        let seen = match namesake {
+            Some(stored) => format!(
+                "stored with {} bytes, digest {}",
+                stored.bytes, stored.sha256
+            ),
+            None => format!("not stored; stored are {}", self.show_stored()),
+        };
+        Some(self.violation(
+            format!("`{name}` stored with {bytes} bytes, digest {sha256}"),
+            seen,
+        ))
+    }
+
+    /// A violation shown by the acknowledgement that claims success.
+    pub(super) fn violation(
+        &self,
+        expected: impl Into<String>,
+        seen: impl Into<String>,
+    ) -> Violation {
+        let seen = format!("{}, after {}", seen.into(), self.ack.show());
+        violation(self.ack.post, expected, seen)
+    }
+
+    fn show_stored(&self) -> String {
+        let names = self
+            .stored
+            .iter()
+            .map(|stored| format!("`{}`", stored.file_name));
+        let mut names: Vec<_> = names.take(SHOWN).collect();
+        if self.stored.len() > SHOWN {
+            names.push(format!("and {} more", self.stored.len() - SHOWN));
+        }
+        match names.is_empty() {
+            true => "no documents at all".to_owned(),
+            false => names.join(", "),
+        }
+    }
+}
+
+/// The name under which a violation speaks of a document.
+pub(super) fn name_of(document: &Document) -> String {
+    let name = document.style.filename().map(str::to_owned);
+    name.unwrap_or_else(|| format!("attachment {}", document.attachment + 1))
+}

@@ -1,0 +1,225 @@
+//! Promised messages that do not come (RCV-38 to 40, RCV-42).
+
+use std::time::Duration;
+
+use gp2gp_model::verdict::{Assessment, Profile, Violation};
+use gp2gp_model::{Interaction, Time};
+
+use super::ruling::Ruling;
+use super::transfer::{Ack, Transfer, id_of, show_all, transfers};
+use crate::check::view::Post;
+use crate::check::{View, violation};
+
+/// A system need not look at its clock more often than this.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// The eb:Timestamp from which the time counts has whole seconds.
+const ROUNDING: Duration = Duration::from_secs(1);
+
+/// A core of which something promised never came.
+struct Incomplete<'v> {
+    core: &'v Post,
+    /// Messages promised by the core itself, and in all.
+    by_core: u32,
+    promised: u32,
+    missing: usize,
+    answers: Vec<Ack<'v>>,
+    /// `None`: SDS does not say how long messages may take.
+    persist: Option<Persist>,
+}
+
+/// Persist durations of the requesting practice.
+#[derive(Clone, Copy)]
+struct Persist {
+    extract: Duration,
+    copc: Duration,
+}
+
+/// Cores that were never complete, of transfers that nothing else ended: no fragment was refused,
+/// and the Continue could be sent.
+fn incomplete<'v>(view: &'v View) -> Vec<Incomplete<'v>> {
+    transfers(view)
+        .iter()
+        .filter(|_| view.has_real_times())
+        .filter_map(|transfer| Incomplete::of(view, transfer))
+        .collect()
+}
+
+impl<'v> Incomplete<'v> {
+    fn of(view: &View, transfer: &Transfer<'v>) -> Option<Self> {
+        let core = transfer.core()?;
+        let promises = transfer.promises(core);
+        let missing = promises.iter().filter(|promise| promise.came.is_none());
+        let missing = missing.count();
+        let answers = transfer.answers();
+        let is_refused = |fragment: &Post| {
+            let acks = transfer.acks_of(fragment);
+            acks.iter().any(|ack| ack.ack.is_negative())
+        };
+        let ended_otherwise = transfer.fragments().any(is_refused)
+            || answers
+                .iter()
+                .any(|ack| matches!(ack.code(), Some("07" | "09" | "17" | "20" | "21" | "28")));
+        if missing == 0 || ended_otherwise {
+            return None;
+        }
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let by_core = promises.iter().filter(|promise| !promise.by_index);
+        Some(Self {
+            core,
+            by_core: count(by_core.count()),
+            promised: count(promises.len()),
+            missing,
+            answers,
+            persist: Persist::of(view, core),
+        })
+    }
+
+    /// When time is over if so many messages are promised (LM04).
+    fn deadline(&self, promised: u32) -> Option<Time> {
+        let persist = self.persist?;
+        let start = self.core.seen()?.header.timestamp;
+        Some(start + persist.extract + persist.copc.saturating_mul(promised))
+    }
+
+    /// The refusal that says that time is over.
+    fn timeout(&self) -> Option<&Ack<'v>> {
+        let mut answers = self.answers.iter();
+        answers.find(|ack| matches!(ack.code(), Some("25" | "31")))
+    }
+
+    /// Whether the run went on until the time was over.
+    fn is_over(&self, view: &View) -> bool {
+        let deadline = self.deadline(self.promised);
+        view.quiescent || deadline.is_some_and(|deadline| deadline + PATIENCE < view.ended_at)
+    }
+}
+
+impl Persist {
+    fn of(view: &View, core: &Post) -> Option<Self> {
+        let seen = core.seen()?;
+        let to = &seen.header.to;
+        let extract = seen.extract()?.version.interaction();
+        let directory = &view.header.directory;
+        Some(Self {
+            extract: directory.contract(to, extract)?.persist_duration,
+            copc: directory.contract(to, Interaction::Copc)?.persist_duration,
+        })
+    }
+}
+
+/// RCV-38.
+pub(super) fn counts_every_promise(view: &View, _: Profile) -> Assessment {
+    let mut ruling = Ruling::default();
+    for incomplete in incomplete(view) {
+        if let (Some(timeout), Some(due)) = (
+            incomplete.timeout(),
+            incomplete.deadline(incomplete.promised),
+        ) {
+            ruling.unless(wrong_time(&incomplete, timeout, due));
+            ruling.note("counted from the ebXML Timestamp");
+        }
+    }
+    ruling.assess("no transfer ran into its timeout with persist durations known")
+}
+
+/// RCV-39.
+pub(super) fn counts_again_after_an_index(view: &View, _: Profile) -> Assessment {
+    let mut ruling = Ruling::default();
+    let incomplete = incomplete(view).into_iter();
+    for incomplete in incomplete.filter(|incomplete| incomplete.promised > incomplete.by_core) {
+        if let (Some(timeout), Some(due)) = (
+            incomplete.timeout(),
+            incomplete.deadline(incomplete.promised),
+        ) {
+            ruling.unless(wrong_time(&incomplete, timeout, due));
+        }
+    }
+    ruling.assess("no transfer ran into its timeout after an index had promised more messages")
+}
+
+fn wrong_time(incomplete: &Incomplete<'_>, timeout: &Ack<'_>, due: Time) -> Option<Violation> {
+    let at = timeout.post.at;
+    let is_right = at + ROUNDING >= due && at <= due + PATIENCE;
+    (!is_right).then(|| {
+        let before = incomplete
+            .deadline(incomplete.by_core)
+            .filter(|_| incomplete.promised > incomplete.by_core);
+        let old = before.map_or_else(String::new, |before| {
+            format!(" (not {before}, the time before the index)")
+        });
+        violation(
+            timeout.post,
+            format!(
+                "the refusal of core {} at {due}{old}: {} messages are promised",
+                id_of(incomplete.core),
+                incomplete.promised
+            ),
+            timeout.show(),
+        )
+    })
+}
+
+/// RCV-40.
+pub(super) fn rejects_with_31(view: &View, _: Profile) -> Assessment {
+    let mut ruling = Ruling::default();
+    for incomplete in incomplete(view) {
+        let expected = format!(
+            "one refusal of core {} with 31 (25 tolerated), {} of {} promised messages missing",
+            id_of(incomplete.core),
+            incomplete.missing,
+            incomplete.promised
+        );
+        let refusals = incomplete
+            .answers
+            .iter()
+            .filter(|ack| ack.ack.is_negative());
+        let refusals: Vec<_> = refusals.copied().collect();
+        match refusals.as_slice() {
+            [] if incomplete.is_over(view) => {
+                let seen = show_all(&incomplete.answers);
+                ruling.unless(Some(violation(incomplete.core, expected, seen)));
+            }
+            // Its time was not over when the run ended.
+            [] => {}
+            [only] if matches!(only.code(), Some("25" | "31")) => {
+                ruling.kept();
+                ruling.note(format!(
+                    "{} on the core at timeout",
+                    only.code().unwrap_or_default()
+                ));
+            }
+            [first, ..] => {
+                let seen = show_all(&refusals);
+                ruling.unless(Some(violation(first.post, expected, seen)));
+            }
+        }
+    }
+    ruling.assess("no transfer waited for a promised message until its time was over")
+}
+
+/// RCV-42.
+pub(super) fn incomplete_is_never_filed(view: &View, _: Profile) -> Assessment {
+    let mut ruling = Ruling::default();
+    for incomplete in incomplete(view) {
+        let expected = format!(
+            "core {} refused with 31 and never accepted: {} of {} promised messages never came",
+            id_of(incomplete.core),
+            incomplete.missing,
+            incomplete.promised
+        );
+        let filed = incomplete.answers.iter().find(|ack| ack.is_success());
+        match (filed, incomplete.timeout()) {
+            (Some(filed), _) => {
+                ruling.unless(Some(violation(filed.post, expected, filed.show())));
+            }
+            (None, Some(_)) => ruling.kept(),
+            (None, None) if incomplete.is_over(view) => {
+                let seen = show_all(&incomplete.answers);
+                ruling.unless(Some(violation(incomplete.core, expected, seen)));
+            }
+            (None, None) => {}
+        }
+    }
+    ruling.assess("every promised message came, or there was still time for it")
+}

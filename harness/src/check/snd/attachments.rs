@@ -1,0 +1,352 @@
+//! The documents themselves: that they arrive as they were held, cut and packed as they should be,
+//! and that something stands for those that cannot be sent.
+
+use gp2gp_model::NhsNumber;
+use gp2gp_model::plan::Role;
+use gp2gp_model::verdict::{Assessment, Profile};
+use gp2gp_wire::attachment::Placeholder;
+use gp2gp_wire::limits::ATTACHMENT_BASE64_BYTES;
+
+use super::super::documents::Route;
+use super::super::transfer::{Sent, name, references, sent_documents, transfers};
+use super::super::view::{Held, Place, View};
+use super::super::{Tally, violation};
+use super::NO_ATTACHMENT;
+use super::conversation::show;
+
+/// SND-10, as far as file names show it.
+pub(super) fn characters_survive(view: &View, _: Profile) -> Assessment {
+    let mut tally = Tally::default();
+    for sent in sent_documents(view) {
+        let Ok((digest, _)) = sent.document.content else {
+            continue;
+        };
+        let mut held = held_by(view, sent.patient)
+            .filter(|held| held.sha256 == digest && !held.file_name.is_ascii());
+        if let (Some(held), Some(found)) = (held.next(), sent.file_name()) {
+            // A system may put an id before the name.
+            tally.expect(found.contains(&held.file_name), || {
+                violation(
+                    sent.core,
+                    format!("file name `{}`", held.file_name),
+                    format!("file name `{found}`"),
+                )
+            });
+        }
+    }
+    tally.assess("no document with a file name outside ASCII was sent")
+}
+
+/// SND-34.
+pub(super) fn bytes_survive(view: &View, _: Profile) -> Assessment {
+    let mut tally = Tally::default();
+    for sent in sent_documents(view).iter().filter(|sent| sent.came_whole()) {
+        match &sent.document.content {
+            Err(why) => tally.expect(false, || {
+                violation(
+                    sent.core,
+                    format!("{} can be put together", sent.label()),
+                    why.clone(),
+                )
+            }),
+            Ok((digest, bytes)) => {
+                let originals = originals_of(view, sent);
+                let due = originals.first();
+                let is_whole = due.is_none() || originals.iter().any(|held| held.sha256 == *digest);
+                tally.expect(is_whole, || {
+                    let due = due.map_or(String::new(), |held| {
+                        format!("{} bytes, sha256 {}", held.bytes, held.sha256.short())
+                    });
+                    violation(
+                        sent.core,
+                        format!("{}: {due}", sent.label()),
+                        format!("{bytes} bytes, sha256 {}", digest.short()),
+                    )
+                });
+            }
+        }
+    }
+    tally.assess("no document came whole")
+}
+
+/// What the source holds under this name; under any name, if a system gives names of its own.
+fn originals_of<'v>(view: &'v View, sent: &Sent<'_>) -> Vec<&'v Held> {
+    let is_stand_in = sent.is_skeleton() || sent.file_name().is_some_and(Placeholder::is_file_name);
+    let deliverable =
+        || held_by(view, sent.patient).filter(|held| held.deliverable && !is_stand_in);
+    let named: Vec<_> = deliverable()
+        .filter(|held| {
+            sent.file_name()
+                .is_some_and(|name| name.ends_with(&held.file_name))
+        })
+        .collect();
+    if named.is_empty() {
+        deliverable().collect()
+    } else {
+        named
+    }
+}
+
+/// SND-35.
+pub(super) fn chunks_decode_alone(view: &View, _: Profile) -> Assessment {
+    let mut tally = Tally::default();
+    for sent in sent_documents(view)
+        .iter()
+        .filter(|sent| matches!(sent.document.route, Route::Index(_)))
+    {
+        let chunks = sent.document.chunks.iter().enumerate();
+        for (n, chunk) in chunks.filter(|(_, chunk)| sent.has_text(chunk)) {
+            let kept = chunk.decodes_alone && chunk.text_characters % 4 == 0;
+            tally.expect(kept, || {
+                violation(
+                    sent.core,
+                    format!(
+                        "chunk {n} of {} is base64 by itself, a multiple of 4 characters",
+                        sent.label()
+                    ),
+                    format!(
+                        "{} characters, {}",
+                        chunk.text_characters,
+                        if chunk.decodes_alone {
+                            "decodes"
+                        } else {
+                            "does not decode alone"
+                        }
+                    ),
+                )
+            });
+        }
+    }
+    tally.assess("no document was sent in chunks")
+}
+
+/// SND-41.
+pub(super) fn thresholds(view: &View, _: Profile) -> Assessment {
+    /// Below this, a text says nothing of the limit.
+    const CLOSE: u64 = ATTACHMENT_BASE64_BYTES as u64 / 100 * 99;
+    let limit = ATTACHMENT_BASE64_BYTES as u64;
+    let mut tally = Tally::default();
+    for post in view.sent_by(Role::Sending) {
+        for reference in references(post) {
+            let Place::Inline {
+                text_characters, ..
+            } = reference.place
+            else {
+                continue;
+            };
+            if text_characters >= CLOSE {
+                tally.expect(text_characters <= limit, || {
+                    violation(
+                        post,
+                        format!("at most {limit} base64 bytes in one message"),
+                        format!("{text_characters} in {}", name(post)),
+                    )
+                });
+            }
+        }
+    }
+    for transfer in transfers(view) {
+        let documents = transfer.documents(view);
+        let whole = documents
+            .iter()
+            .filter(|sent| matches!(sent.document.route, Route::Inline | Route::OwnCopc))
+            .map(Sent::characters)
+            .max();
+        let split = documents
+            .iter()
+            .filter(|sent| matches!(sent.document.route, Route::Index(_)) && sent.came_whole());
+        for sent in split {
+            let whole = whole.unwrap_or_default();
+            tally.expect(sent.characters() > whole, || {
+                violation(
+                    sent.core,
+                    format!(
+                        "{} whole, as a text of {whole} base64 characters travels whole",
+                        sent.label()
+                    ),
+                    format!(
+                        "{} characters in {} chunks",
+                        sent.characters(),
+                        sent.document.chunks.len()
+                    ),
+                )
+            });
+            tally.note(format!(
+                "a text of {} base64 characters was split, the longest whole one has {whole}",
+                sent.characters()
+            ));
+        }
+    }
+    tally.assess("no document was split, and none came near the limit")
+}
+
+/// SND-44.
+pub(super) fn placeholders(view: &View, _: Profile) -> Assessment {
+    let mut tally = Tally::default();
+    for transfer in transfers(view) {
+        let documents = transfer.documents(view);
+        for core in &transfer.cores {
+            let of_core: Vec<_> = documents
+                .iter()
+                .filter(|sent| sent.core.seq == core.seq)
+                .collect();
+            let stand_ins: Vec<_> = of_core
+                .iter()
+                .filter(|sent| sent.file_name().is_some_and(Placeholder::is_file_name))
+                .collect();
+            for sent in &stand_ins {
+                well_formed(sent, &mut tally);
+            }
+            let Some(patient) = of_core
+                .first()
+                .map(|sent| sent.patient)
+                .or(transfer.request().map(|request| request.patient))
+            else {
+                continue;
+            };
+            let missing: Vec<&Held> = held_by(view, patient)
+                .filter(|held| !held.deliverable)
+                .collect();
+            if let Some(first) = missing.first() {
+                tally.expect(stand_ins.len() >= missing.len(), || {
+                    let names: Vec<_> = of_core.iter().map(|sent| sent.label()).collect();
+                    violation(
+                        core,
+                        format!(
+                            "{} placeholders AbsentAttachment*.txt, one of them for `{}`",
+                            missing.len(),
+                            first.file_name
+                        ),
+                        format!(
+                            "{} placeholders in a manifest of {}",
+                            stand_ins.len(),
+                            if names.is_empty() {
+                                "nothing".to_owned()
+                            } else {
+                                names.join(", ")
+                            }
+                        ),
+                    )
+                });
+            }
+        }
+    }
+    tally.assess("no document had to be replaced by a placeholder")
+}
+
+fn well_formed(sent: &Sent<'_>, tally: &mut Tally) {
+    let Some(description) = sent.document.description() else {
+        return;
+    };
+    let kept = description.content_type.eq_ignore_ascii_case("text/plain")
+        && !description.large_attachment;
+    tally.expect(kept, || {
+        violation(
+            sent.core,
+            format!(
+                "ContentType=text/plain LargeAttachment=No for {}",
+                sent.label()
+            ),
+            format!(
+                "ContentType={} LargeAttachment={}",
+                description.content_type,
+                if description.large_attachment {
+                    "Yes"
+                } else {
+                    "No"
+                }
+            ),
+        )
+    });
+}
+
+/// SND-45.
+pub(super) fn transfer_survives(view: &View, _: Profile) -> Assessment {
+    let mut tally = Tally::default();
+    for transfer in transfers(view) {
+        let (Some(request), Some(post)) = (transfer.request(), transfer.requests.first()) else {
+            continue;
+        };
+        let Some(missing) = held_by(view, request.patient).find(|held| !held.deliverable) else {
+            continue;
+        };
+        let refusals: Vec<_> = transfer.refusals().collect();
+        let is_answered = !transfer.cores.is_empty() || !refusals.is_empty();
+        if is_answered {
+            tally.expect(!transfer.cores.is_empty() && refusals.is_empty(), || {
+                violation(
+                    post,
+                    format!(
+                        "an extract, although `{}` cannot be fetched",
+                        missing.file_name
+                    ),
+                    show(&refusals),
+                )
+            });
+        }
+    }
+    tally.assess("no request for a record with a document that cannot be fetched was answered")
+}
+
+/// SND-46.
+pub(super) fn placeholder_lines(view: &View, _: Profile) -> Assessment {
+    const DUE: &str = "four lines: notice, description, sender:conversation, Reason:NN:text";
+    let mut tally = Tally::default();
+    for transfer in transfers(view) {
+        for sent in transfer.documents(view) {
+            let Some(text) = &sent.document.placeholder else {
+                continue;
+            };
+            let escaped = ["&amp;", "&lt;", "&gt;", "&quot;", "&apos;", "&#"]
+                .into_iter()
+                .find(|entity| text.contains(entity));
+            let found = match (Placeholder::parse(text), escaped) {
+                (Some(_), None) => None,
+                (Some(_), Some(entity)) => Some(format!("`{entity}`")),
+                (None, _) => Some(format!(
+                    "{} lines `{}`",
+                    text.lines().count(),
+                    text.escape_debug()
+                )),
+            };
+            tally.expect(found.is_none(), || {
+                violation(
+                    sent.core,
+                    DUE,
+                    format!("{} in {}", found.unwrap_or_default(), sent.label()),
+                )
+            });
+        }
+    }
+    tally.assess("no placeholder came")
+}
+
+/// SND-78.
+pub(super) fn gzip_is_worth_it(view: &View, _: Profile) -> Assessment {
+    let mut tally = Tally::default();
+    for sent in sent_documents(view)
+        .iter()
+        .filter(|sent| sent.document.is_compressed() && sent.came_whole())
+    {
+        let Ok((_, bytes)) = sent.document.content else {
+            continue;
+        };
+        // Padding stands for at most two bytes.
+        let packed = (sent.characters() / 4 * 3).saturating_sub(2);
+        tally.expect(packed < bytes, || {
+            violation(
+                sent.core,
+                format!("Compressed=No for {} of {bytes} bytes", sent.label()),
+                format!("Compressed=Yes makes it {packed} bytes"),
+            )
+        });
+    }
+    if sent_documents(view).is_empty() {
+        return tally.assess(NO_ATTACHMENT);
+    }
+    tally.assess("no attachment is compressed")
+}
+
+fn held_by(view: &View, patient: NhsNumber) -> impl Iterator<Item = &Held> {
+    view.held.iter().filter(move |held| held.patient == patient)
+}

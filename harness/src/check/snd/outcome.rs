@@ -1,0 +1,391 @@
+//! How a transfer ends for the sending practice: what closes it, and what is to be printed.
+
+use std::time::Duration;
+
+use gp2gp_model::plan::Role;
+use gp2gp_model::trace::{Endpoint, Observation};
+use gp2gp_model::verdict::{Assessment, Profile};
+use gp2gp_model::{NhsNumber, ResponseCode};
+use gp2gp_wire::attachment::Placeholder;
+use gp2gp_wire::hl7::Acknowledgement;
+
+use super::super::transfer::{Transfer, accepted_at, is_after, name, transfers};
+use super::super::view::{Post, View};
+use super::super::{Tally, violation};
+use super::promises::{is_negative, owes_everything};
+
+const SAYS_NOTHING: &str = "the sending system says nothing of the state of such a transfer";
+/// Without a final acknowledgement for so long, a transfer has failed (S124).
+const PATIENCE: Duration = Duration::from_hours(8 * 24);
+
+const NO_PRINT: u8 = 1;
+const PRINT_MISSING: u8 = 2;
+const PARTLY: u8 = 3;
+const FAILED: u8 = 4;
+const AWAITING: u8 = 5;
+
+/// What the wire says of the end of a transfer, first word first.
+enum End<'v> {
+    /// The sending system refused the request.
+    Refused(Option<&'v ResponseCode>),
+    /// AA, or 15, which is a success nationally (SND-54).
+    Success,
+    /// Any other negative acknowledgement of the core.
+    Failure(Option<&'v ResponseCode>),
+    /// The core is with Spine, and its acknowledgement did not come for eight days.
+    Silence,
+    /// None of these.
+    Open,
+}
+
+/// SND-43.
+pub(super) fn small_needs_no_continue(view: &View, _: Profile) -> Assessment {
+    let mut tally = Tally::default();
+    for transfer in transfers(view) {
+        let (Some(core), Some(request)) = (transfer.cores.first(), transfer.requests.first())
+        else {
+            continue;
+        };
+        let is_small = transfer.promises().is_empty() && transfer.continues.is_empty();
+        let is_over =
+            view.quiescent && accepted_at(view, core).is_some() || !transfer.answers.is_empty();
+        if !is_small || !is_over || transfer.refusals().next().is_some() {
+            continue;
+        }
+        tally.expect(!transfer.answers.is_empty(), || {
+            violation(
+                core,
+                format!(
+                    "an acknowledgement of {} without waiting for a Continue",
+                    name(request)
+                ),
+                format!("none, though {} promises nothing", name(core)),
+            )
+        });
+        if let (End::Success, Some((final_ack, _)), Some((state, print))) = (
+            end(view, &transfer),
+            transfer.outcomes().next(),
+            told(view, &transfer),
+        ) {
+            tally.expect(print != Some(AWAITING), || {
+                violation(
+                    final_ack,
+                    format!("{} ends the transfer", name(final_ack)),
+                    format!("state `{state}`, print state 5"),
+                )
+            });
+        }
+    }
+    tally.assess("no small extract and its end are in the trace")
+}
+
+/// SND-51.
+pub(super) fn only_core_ack_closes(view: &View, _: Profile) -> Assessment {
+    let mut tally = Tally::default();
+    for transfer in transfers(view) {
+        goes_on_after_fragment_ack(view, &transfer, &mut tally);
+        let Some((state, Some(print))) = told(view, &transfer) else {
+            continue;
+        };
+        match (
+            end(view, &transfer),
+            transfer.outcomes.first(),
+            transfer.fragment_acks.first(),
+        ) {
+            (End::Success | End::Failure(_), Some(ack), _) => {
+                tally.expect(print != AWAITING, || {
+                    violation(
+                        ack,
+                        format!("closed by {}", name(ack)),
+                        format!("print state {print}, `{state}`"),
+                    )
+                });
+            }
+            (End::Open, None, Some(ack)) if !is_negative(ack) => {
+                tally.expect(print == AWAITING, || {
+                    violation(
+                        ack,
+                        format!("open after {}, which is of a fragment", name(ack)),
+                        format!("print state {print}, `{state}`"),
+                    )
+                });
+            }
+            (End::Refused(_) | End::Success | End::Failure(_) | End::Silence | End::Open, _, _) => {
+            }
+        }
+    }
+    tally.assess("no acknowledgement of a core or fragment reached a system that tells its state")
+}
+
+/// Fragments that were outstanding when another one was acknowledged still come.
+fn goes_on_after_fragment_ack(view: &View, transfer: &Transfer<'_>, tally: &mut Tally) {
+    let Some(ack) = transfer.fragment_acks.first() else {
+        return;
+    };
+    let promises = transfer.promises();
+    let later = promises
+        .iter()
+        .filter_map(|promise| promise.fragment)
+        .any(|fragment| is_after(view, fragment, ack));
+    let open: Vec<_> = promises
+        .iter()
+        .filter(|promise| promise.fragment.is_none())
+        .map(|promise| format!("mid:{}", promise.message))
+        .collect();
+    if later || (!open.is_empty() && owes_everything(view, transfer)) {
+        tally.expect(later, || {
+            violation(
+                ack,
+                format!("{} still to come", open.join(", ")),
+                format!("nothing after {}", name(ack)),
+            )
+        });
+    }
+}
+
+/// SND-52.
+pub(super) fn negative_is_failure(view: &View, _: Profile) -> Assessment {
+    ends_told(view, |end, _| match end {
+        End::Failure(code) => Some((vec![PARTLY, FAILED], format!("failed with {}", show(*code)))),
+        End::Refused(_) | End::Success | End::Silence | End::Open => None,
+    })
+}
+
+/// SND-54.
+pub(super) fn suppressed_is_success(view: &View, _: Profile) -> Assessment {
+    ends_told(view, |end, transfer| match end {
+        End::Success => {
+            let mut codes = transfer.outcomes().filter_map(|(_, ack)| ack.code());
+            let code = codes.find(|code| matches!(code.as_str(), "12" | "15"))?;
+            Some((
+                vec![NO_PRINT, PRINT_MISSING],
+                format!("a success, {code} notwithstanding"),
+            ))
+        }
+        End::Refused(_) | End::Failure(_) | End::Silence | End::Open => None,
+    })
+}
+
+/// SND-56.
+pub(super) fn first_outcome_counts(view: &View, _: Profile) -> Assessment {
+    let mut tally = Tally::default();
+    for transfer in transfers(view) {
+        let Some((second, ack)) = verdicts(&transfer).nth(1) else {
+            continue;
+        };
+        // An answer to something else may still be under way; one to a core sent again is due.
+        let reply = transfer.answers().find(|(post, reply)| {
+            post.seq > second.seq
+                && second
+                    .seen()
+                    .is_some_and(|seen| seen.is_named_by(&reply.message_ref))
+        });
+        tally.expect(reply.is_none(), || {
+            let post = reply.map_or(second, |(post, _)| post);
+            violation(
+                post,
+                format!(
+                    "nothing in reply to {} of {}",
+                    name(second),
+                    ack.message_ref
+                ),
+                format!("{} after it", name(post)),
+            )
+        });
+        if let (Some(due), Some((state, Some(print)))) =
+            (due_states(view, &transfer), told(view, &transfer))
+        {
+            tally.expect(due.contains(&print), || {
+                violation(
+                    second,
+                    format!(
+                        "print state {}, as the first acknowledgement says",
+                        list(&due)
+                    ),
+                    format!("print state {print}, `{state}`"),
+                )
+            });
+        }
+    }
+    tally.assess("the extract was acknowledged at most once")
+}
+
+/// SND-62.
+pub(super) fn silence_fails(view: &View, _: Profile) -> Assessment {
+    ends_told(view, |end, _| match end {
+        End::Silence => Some((
+            vec![FAILED],
+            "failed, because no final acknowledgement came for 8 days".to_owned(),
+        )),
+        End::Refused(_) | End::Success | End::Failure(_) | End::Open => None,
+    })
+}
+
+/// SND-75.
+pub(super) fn one_print_state(view: &View, _: Profile) -> Assessment {
+    let mut tally = Tally::default();
+    let all = transfers(view);
+    for transfer in &all {
+        let (Some(request), Some(post)) = (transfer.request(), transfer.requests.first()) else {
+            continue;
+        };
+        let of_patient = all
+            .iter()
+            .filter(|other| {
+                other
+                    .request()
+                    .is_some_and(|other| other.patient == request.patient)
+            })
+            .count();
+        let said = print_states(view, request.patient);
+        // States are told by patient: with two transfers of one, nobody can say whose is whose.
+        if of_patient > 1 || said.is_empty() {
+            continue;
+        }
+        let shown: Vec<_> = said
+            .iter()
+            .map(|(state, print)| {
+                format!(
+                    "`{state}` {}",
+                    print.map_or("without print state".to_owned(), |print| format!(
+                        "print state {print}"
+                    ))
+                )
+            })
+            .collect();
+        let due = due_states(view, transfer).unwrap_or_else(|| vec![PARTLY, FAILED, AWAITING]);
+        let kept = matches!(said.as_slice(), [(_, Some(print))] if due.contains(print));
+        tally.expect(kept, || {
+            violation(
+                post,
+                format!(
+                    "exactly one print state, {}, for patient {}",
+                    list(&due),
+                    request.patient
+                ),
+                shown.join(", "),
+            )
+        });
+    }
+    tally.assess(SAYS_NOTHING)
+}
+
+/// Judges the state that the system tells of each transfer that ended in a certain way.
+fn ends_told(
+    view: &View,
+    due: impl Fn(&End<'_>, &Transfer<'_>) -> Option<(Vec<u8>, String)>,
+) -> Assessment {
+    let mut tally = Tally::default();
+    for transfer in transfers(view) {
+        let Some((states, what)) = due(&end(view, &transfer), &transfer) else {
+            continue;
+        };
+        let Some((state, Some(print))) = told(view, &transfer) else {
+            continue;
+        };
+        let Some(post) = transfer.outcomes.first().or(transfer.cores.first()) else {
+            continue;
+        };
+        tally.expect(states.contains(&print), || {
+            violation(
+                post,
+                format!("{what}: print state {}", list(&states)),
+                format!("print state {print}, `{state}`"),
+            )
+        });
+    }
+    tally.assess(SAYS_NOTHING)
+}
+
+fn end<'v>(view: &View, transfer: &Transfer<'v>) -> End<'v> {
+    let core = transfer
+        .cores
+        .iter()
+        .find(|core| accepted_at(view, core).is_some());
+    match (verdicts(transfer).next(), transfer.refusals().next(), core) {
+        (Some((_, ack)), _, _) if is_success(ack) => End::Success,
+        (Some((_, ack)), _, _) => End::Failure(ack.code()),
+        (None, Some((_, ack)), _) => End::Refused(ack.code()),
+        (None, None, Some(core)) if view.ended_at.since(core.at) >= PATIENCE => End::Silence,
+        (None, None, _) => End::Open,
+    }
+}
+
+/// Acknowledgements that say what became of the record. "Duplicate" is said of a core that was
+/// sent again; the first one goes on (TD27.2).
+fn verdicts<'v>(transfer: &Transfer<'v>) -> impl Iterator<Item = (&'v Post, &'v Acknowledgement)> {
+    let was_repeated = transfer.cores.len() > 1;
+    transfer.outcomes().filter(move |(_, ack)| {
+        !was_repeated || ack.code().is_none_or(|code| code.as_str() != "12")
+    })
+}
+
+fn is_success(ack: &Acknowledgement) -> bool {
+    !ack.is_negative() || ack.code().is_some_and(ResponseCode::counts_as_success)
+}
+
+/// Print states that fit the wire; `None` where it does not say.
+fn due_states(view: &View, transfer: &Transfer<'_>) -> Option<Vec<u8>> {
+    match end(view, transfer) {
+        // Who is not a patient here has nothing to print.
+        End::Refused(Some(code)) if code.as_str() == "06" => Some(vec![NO_PRINT, FAILED]),
+        End::Refused(_) => Some(vec![PARTLY, FAILED]),
+        End::Success => Some(success_states(view, transfer)),
+        End::Failure(_) => Some(vec![PARTLY, FAILED]),
+        End::Silence => Some(vec![FAILED]),
+        End::Open => None,
+    }
+}
+
+/// Only the practice where a placeholder arose prints what it stands for (S51-S53).
+fn success_states(view: &View, transfer: &Transfer<'_>) -> Vec<u8> {
+    let documents = transfer.documents(view);
+    let has_placeholder = documents
+        .iter()
+        .any(|sent| sent.file_name().is_some_and(Placeholder::is_file_name));
+    let arose_here = documents.iter().any(|sent| {
+        view.held
+            .iter()
+            .any(|held| held.patient == sent.patient && !held.deliverable)
+    });
+    match (has_placeholder, arose_here) {
+        (false, _) => vec![NO_PRINT],
+        (true, true) => vec![PRINT_MISSING],
+        (true, false) => vec![NO_PRINT, PRINT_MISSING],
+    }
+}
+
+/// What the sending system says of this transfer, if it says one thing of its patient.
+fn told<'v>(view: &'v View, transfer: &Transfer<'_>) -> Option<(&'v str, Option<u8>)> {
+    match print_states(view, transfer.request()?.patient).as_slice() {
+        [one] => Some(*one),
+        [] | [..] => None,
+    }
+}
+
+fn print_states(view: &View, whose: NhsNumber) -> Vec<(&str, Option<u8>)> {
+    view.observed
+        .iter()
+        .filter(|(by, _)| *by == Endpoint::from(Role::Sending))
+        .filter_map(|(_, observation)| match observation {
+            Observation::Transfer {
+                patient,
+                state,
+                print_state,
+            } if *patient == whose => Some((state.as_str(), *print_state)),
+            Observation::Transfer { .. } | Observation::Stored { .. } => None,
+        })
+        .collect()
+}
+
+fn list(states: &[u8]) -> String {
+    states
+        .iter()
+        .map(u8::to_string)
+        .collect::<Vec<_>>()
+        .join(" or ")
+}
+
+fn show(code: Option<&ResponseCode>) -> String {
+    code.map_or("no code".to_owned(), |code| format!("code {code}"))
+}

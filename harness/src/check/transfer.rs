@@ -1,0 +1,473 @@
+//! Transfers as the sending system saw them: what reached it and what it sent, each message with
+//! the transfer that it belongs to, whatever conversation id it bears.
+
+use std::collections::BTreeMap;
+
+use gp2gp_model::plan::Role;
+use gp2gp_model::{
+    ConversationId, EbxmlMessageId, Hl7MessageId, Interaction, MessageKind, NhsNumber, Time,
+};
+use gp2gp_wire::hl7::{Acknowledgement, EhrRequest};
+
+use super::documents::{Chunk, Document, Route};
+use super::view::{AttachmentSeen, Ending, Place, Post, Seen, View};
+
+/// One transfer from the point of view of the sending system.
+pub(super) struct Transfer<'v> {
+    /// Conversation of the request; without a request, of the first message.
+    pub(super) conversation: &'v ConversationId,
+    /// Requests that reached the sending system, repeated ones included.
+    pub(super) requests: Vec<&'v Post>,
+    /// Everything new that the sending system sent.
+    pub(super) messages: Vec<&'v Post>,
+    /// Extracts among these.
+    pub(super) cores: Vec<&'v Post>,
+    /// Fragments among these.
+    pub(super) fragments: Vec<&'v Post>,
+    /// Acknowledgements among these.
+    pub(super) answers: Vec<&'v Post>,
+    /// Continues that reached the sending system, repeated ones included.
+    pub(super) continues: Vec<&'v Post>,
+    /// Acknowledgements of the core that reached the sending system.
+    pub(super) outcomes: Vec<&'v Post>,
+    /// Acknowledgements of fragments that reached the sending system.
+    pub(super) fragment_acks: Vec<&'v Post>,
+}
+
+/// A message that a core or an index promises.
+pub(super) struct Promise<'v> {
+    /// The core or index.
+    pub(super) by: &'v Post,
+    /// The reference.
+    pub(super) reference: &'v AttachmentSeen,
+    /// The message that is to come.
+    pub(super) message: &'v EbxmlMessageId,
+    /// The first message of that id, if it was sent.
+    pub(super) fragment: Option<&'v Post>,
+}
+
+/// A document together with the core that brings it.
+pub(super) struct Sent<'v> {
+    /// The core.
+    pub(super) core: &'v Post,
+    /// Whose record was asked for; without a request, whose record the core says it is.
+    pub(super) patient: NhsNumber,
+    /// The document.
+    pub(super) document: &'v Document,
+    /// It comes from a recording, from which contents may have been cut out.
+    recorded: bool,
+}
+
+/// All transfers of a trace, in the order of their first message.
+pub(super) fn transfers(view: &View) -> Vec<Transfer<'_>> {
+    let mut sorter = Sorter::default();
+    let arrived: Vec<&Post> = arrived(view).collect();
+    let of_kind = |kind| {
+        let posts = arrived.iter().copied();
+        posts
+            .filter(move |post| post.kind() == Some(kind))
+            .filter(|post| post.seen().is_some_and(Seen::may_be_what_it_claims))
+    };
+    for post in arrived.iter().copied().filter(|post| asks(post)) {
+        sorter.request(post);
+    }
+    let sent: Vec<&Post> = view.sent_by(Role::Sending).collect();
+    sorter.cores(sent.iter().copied());
+    sorter.fragments(&sent);
+    sorter.rest(&sent);
+    of_kind(MessageKind::Continue).for_each(|post| sorter.continued(post));
+    of_kind(MessageKind::Acknowledgement).for_each(|post| sorter.acknowledged(post));
+    sorter.transfers
+}
+
+/// Documents of all cores.
+pub(super) fn sent_documents(view: &View) -> Vec<Sent<'_>> {
+    transfers(view)
+        .iter()
+        .flat_map(|transfer| transfer.documents(view))
+        .collect()
+}
+
+/// What the sending system may have taken over: all that it did not turn away. A recording does
+/// not show deliveries: there, what the requesting system sent counts.
+fn arrived(view: &View) -> impl Iterator<Item = &Post> {
+    let recorded = !view.has_real_times();
+    let from_requesting = view.sent_by(Role::Requesting).filter(move |_| recorded);
+    view.delivered_to(Role::Sending)
+        .filter(|post| !was_turned_away(post))
+        .chain(from_requesting)
+}
+
+fn was_turned_away(post: &Post) -> bool {
+    match post.ending {
+        Ending::Answered { .. } => !post.was_accepted(),
+        Ending::NoAnswer { .. } | Ending::Open => false,
+    }
+}
+
+/// A request, even if its payload cannot be read.
+fn asks(post: &Post) -> bool {
+    post.seen()
+        .is_some_and(|seen| seen.header.action == Interaction::EhrRequestUk05.id())
+}
+
+impl<'v> Transfer<'v> {
+    fn of(conversation: &'v ConversationId) -> Self {
+        Self {
+            conversation,
+            requests: Vec::new(),
+            messages: Vec::new(),
+            cores: Vec::new(),
+            fragments: Vec::new(),
+            answers: Vec::new(),
+            continues: Vec::new(),
+            outcomes: Vec::new(),
+            fragment_acks: Vec::new(),
+        }
+    }
+
+    /// The request, if one came that can be read.
+    pub(super) fn request(&self) -> Option<&'v EhrRequest> {
+        self.requests
+            .iter()
+            .find_map(|post| post.seen().and_then(Seen::request))
+    }
+
+    /// Acknowledgements that the sending system sent, with their posts.
+    pub(super) fn answers(&self) -> impl Iterator<Item = (&'v Post, &'v Acknowledgement)> {
+        acknowledgements(&self.answers)
+    }
+
+    /// Negative acknowledgements that the sending system sent.
+    pub(super) fn refusals(&self) -> impl Iterator<Item = (&'v Post, &'v Acknowledgement)> {
+        self.answers().filter(|(_, ack)| ack.is_negative())
+    }
+
+    /// Acknowledgements of the core that reached the sending system; the first one counts.
+    pub(super) fn outcomes(&self) -> impl Iterator<Item = (&'v Post, &'v Acknowledgement)> {
+        acknowledgements(&self.outcomes)
+    }
+
+    /// What cores and indexes promise, each message once.
+    pub(super) fn promises(&self) -> Vec<Promise<'v>> {
+        let mut sent: BTreeMap<&EbxmlMessageId, &'v Post> = BTreeMap::new();
+        for post in &self.fragments {
+            if let Some(id) = post.message_id() {
+                sent.entry(id).or_insert(post);
+            }
+        }
+        let mut promised: BTreeMap<&EbxmlMessageId, ()> = BTreeMap::new();
+        self.cores
+            .iter()
+            .chain(&self.fragments)
+            .flat_map(|post| references(post).map(move |reference| (*post, reference)))
+            .filter_map(|(by, reference)| match &reference.place {
+                Place::External(message) => Some((by, reference, message)),
+                Place::Inline { .. } | Place::Dangling(_) | Place::Other(_) => None,
+            })
+            .filter(|(_, _, message)| promised.insert(message, ()).is_none())
+            .map(|(by, reference, message)| Promise {
+                by,
+                reference,
+                message,
+                fragment: sent.get(message).copied(),
+            })
+            .collect()
+    }
+
+    /// Documents that the cores bring.
+    pub(super) fn documents(&self, view: &'v View) -> Vec<Sent<'v>> {
+        let requested = self.request().map(|request| request.patient);
+        self.cores
+            .iter()
+            .filter_map(|core| Some((*core, core.seen()?.extract()?)))
+            .flat_map(|(core, extract)| {
+                view.documents
+                    .iter()
+                    .filter(move |document| is_at(view, document.core, core))
+                    .map(move |document| Sent {
+                        core,
+                        patient: requested.unwrap_or(extract.patient),
+                        document,
+                        recorded: !view.has_real_times(),
+                    })
+            })
+            .collect()
+    }
+}
+
+impl Sent<'_> {
+    /// The file name that the core gives, if it gives one.
+    pub(super) fn file_name(&self) -> Option<&str> {
+        self.document.style.filename()
+    }
+
+    /// The file name, or words in its place.
+    pub(super) fn label(&self) -> String {
+        self.file_name().map_or_else(
+            || "an unnamed attachment".to_owned(),
+            |name| format!("`{name}`"),
+        )
+    }
+
+    /// Every message that it travelled in is there, with its text.
+    pub(super) fn came_whole(&self) -> bool {
+        self.document.route != Route::Absent
+            && self
+                .document
+                .chunks
+                .iter()
+                .all(|chunk| self.has_text(chunk))
+    }
+
+    /// The text is there. Recordings are published with contents cut out.
+    pub(super) fn has_text(&self, chunk: &Chunk) -> bool {
+        chunk.message.is_some() && !(self.recorded && chunk.text_characters == 0)
+    }
+
+    /// It is the content behind a skeleton.
+    pub(super) fn is_skeleton(&self) -> bool {
+        self.document
+            .description()
+            .is_some_and(gp2gp_wire::attachment::Description::is_skeleton)
+    }
+
+    /// Base64 characters of all its texts.
+    pub(super) fn characters(&self) -> u64 {
+        let chunks = self.document.chunks.iter();
+        chunks.map(|chunk| chunk.text_characters).sum()
+    }
+}
+
+/// Attachment references of a message.
+pub(super) fn references(post: &Post) -> impl Iterator<Item = &AttachmentSeen> {
+    post.seen().into_iter().flat_map(|seen| &seen.attachments)
+}
+
+/// Kind and id of a message, for evidence.
+pub(super) fn name(post: &Post) -> String {
+    match (post.kind(), post.message_id()) {
+        (Some(kind), Some(id)) => format!("{kind} {id}"),
+        (None, Some(id)) => format!("message {id}"),
+        (_, None) => "a message that cannot be opened".to_owned(),
+    }
+}
+
+/// Whether a message demonstrably came later: by the order of a run; by what the messages say of
+/// themselves in a recording.
+pub(super) fn is_after(view: &View, later: &Post, earlier: &Post) -> bool {
+    if view.has_real_times() {
+        later.seq > earlier.seq
+    } else {
+        later
+            .seen()
+            .zip(earlier.seen())
+            .is_some_and(|(later, earlier)| later.header.timestamp > earlier.header.timestamp)
+    }
+}
+
+/// Every post of a message, in order.
+pub(super) fn attempts<'v>(view: &'v View, message: &'v Post) -> impl Iterator<Item = &'v Post> {
+    view.posted_by(Role::Sending).filter(move |post| {
+        post.message_id().is_some()
+            && post.message_id() == message.message_id()
+            && message
+                .seen()
+                .is_some_and(|seen| post.is_of(&seen.header.conversation_id))
+    })
+}
+
+/// When Spine took a message over, if it did. A recording shows no answers.
+pub(super) fn accepted_at(view: &View, message: &Post) -> Option<Time> {
+    attempts(view, message)
+        .find(|post| post.was_accepted())
+        .and_then(|post| match &post.ending {
+            Ending::Answered { at, .. } => Some(*at),
+            Ending::NoAnswer { .. } | Ending::Open => None,
+        })
+}
+
+fn acknowledgements<'v>(
+    posts: &[&'v Post],
+) -> impl Iterator<Item = (&'v Post, &'v Acknowledgement)> {
+    posts
+        .iter()
+        .filter_map(|post| Some((*post, post.seen()?.acknowledgement()?)))
+}
+
+fn is_at(view: &View, index: usize, post: &Post) -> bool {
+    view.posts
+        .get(index)
+        .is_some_and(|found| found.seq == post.seq)
+}
+
+/// What an id names.
+#[derive(Clone, Copy)]
+enum Named {
+    Request(usize),
+    Core(usize),
+    Fragment(usize),
+}
+
+/// Gives each message to its transfer.
+#[derive(Default)]
+struct Sorter<'v> {
+    transfers: Vec<Transfer<'v>>,
+    by_conversation: BTreeMap<&'v ConversationId, usize>,
+    by_id: BTreeMap<Hl7MessageId, Named>,
+}
+
+impl<'v> Sorter<'v> {
+    fn request(&mut self, post: &'v Post) {
+        if let Some(seen) = post.seen() {
+            let at = self.conversation(&seen.header.conversation_id);
+            self.name(seen, Named::Request(at));
+            self.transfer(at, |transfer| transfer.requests.push(post));
+        }
+    }
+
+    /// A core belongs to the conversation that it names; if nobody asked in that one, to the
+    /// request that it says it fulfils.
+    fn cores(&mut self, sent: impl Iterator<Item = &'v Post>) {
+        for post in sent {
+            let Some((seen, extract)) = post.seen().and_then(|seen| Some((seen, seen.extract()?)))
+            else {
+                continue;
+            };
+            let conversation = &seen.header.conversation_id;
+            let fulfilled = || {
+                self.transfers.iter().position(|transfer| {
+                    transfer
+                        .request()
+                        .is_some_and(|request| Some(&request.id) == extract.prior_request.as_ref())
+                })
+            };
+            let at = match self.by_conversation.get(conversation).copied() {
+                Some(at) => at,
+                None => match fulfilled() {
+                    Some(at) => at,
+                    None => self.conversation(conversation),
+                },
+            };
+            self.name(seen, Named::Core(at));
+            self.transfer(at, |transfer| {
+                transfer.cores.push(post);
+                transfer.messages.push(post);
+            });
+        }
+    }
+
+    /// A fragment belongs to the core that promises it, directly or through an index; if none
+    /// does, to the conversation that it names.
+    fn fragments(&mut self, sent: &[&'v Post]) {
+        let homes = self.promised(sent);
+        for post in sent {
+            let Some(seen) = post.seen().filter(|seen| seen.fragment().is_some()) else {
+                continue;
+            };
+            let at = match homes.get(&seen.header.message_id) {
+                Some(at) => *at,
+                None => self.conversation(&seen.header.conversation_id),
+            };
+            self.name(seen, Named::Fragment(at));
+            self.transfer(at, |transfer| {
+                transfer.fragments.push(post);
+                transfer.messages.push(post);
+            });
+        }
+    }
+
+    /// The transfer of every promised message.
+    fn promised(&self, sent: &[&'v Post]) -> BTreeMap<&'v EbxmlMessageId, usize> {
+        let mut homes: BTreeMap<&EbxmlMessageId, usize> = BTreeMap::new();
+        for (at, transfer) in self.transfers.iter().enumerate() {
+            for seen in transfer.cores.iter().filter_map(|core| core.seen()) {
+                homes.extend(seen.promised().map(|message| (message, at)));
+            }
+        }
+        for seen in sent.iter().filter_map(|post| post.seen()) {
+            let home = homes.get(&seen.header.message_id).copied();
+            if let Some(at) = home.filter(|_| seen.fragment().is_some()) {
+                homes.extend(seen.promised().map(|message| (message, at)));
+            }
+        }
+        homes
+    }
+
+    /// Acknowledgements belong to the request that they name; they and what cannot be read, else
+    /// to the conversation that they name.
+    fn rest(&mut self, sent: &[&'v Post]) {
+        for post in sent {
+            let Some(seen) = post.seen() else { continue };
+            if seen.extract().is_some() || seen.fragment().is_some() {
+                continue;
+            }
+            let ack = seen.acknowledgement();
+            let at = match ack.and_then(|ack| self.by_id.get(&ack.message_ref)) {
+                Some(Named::Request(at)) => *at,
+                Some(Named::Core(_) | Named::Fragment(_)) | None => {
+                    self.conversation(&seen.header.conversation_id)
+                }
+            };
+            self.transfer(at, |transfer| {
+                if ack.is_some() {
+                    transfer.answers.push(post);
+                }
+                transfer.messages.push(post);
+            });
+        }
+    }
+
+    fn continued(&mut self, post: &'v Post) {
+        let Some(seen) = post.seen() else { return };
+        let core = || match self.by_id.get(&seen.continue_message()?.message_ref)? {
+            Named::Core(at) => Some(*at),
+            Named::Request(_) | Named::Fragment(_) => None,
+        };
+        let conversation = self.by_conversation.get(&seen.header.conversation_id);
+        if let Some(at) = conversation.copied().or_else(core) {
+            self.transfer(at, |transfer| transfer.continues.push(post));
+        }
+    }
+
+    fn acknowledged(&mut self, post: &'v Post) {
+        let ack = post.seen().and_then(Seen::acknowledgement);
+        match ack
+            .and_then(|ack| self.by_id.get(&ack.message_ref))
+            .copied()
+        {
+            Some(Named::Core(at)) => self.transfer(at, |transfer| transfer.outcomes.push(post)),
+            Some(Named::Fragment(at)) => {
+                self.transfer(at, |transfer| transfer.fragment_acks.push(post));
+            }
+            Some(Named::Request(_)) | None => {}
+        }
+    }
+
+    fn conversation(&mut self, conversation: &'v ConversationId) -> usize {
+        if let Some(at) = self.by_conversation.get(conversation) {
+            return *at;
+        }
+        let at = self.transfers.len();
+        self.transfers.push(Transfer::of(conversation));
+        self.by_conversation.insert(conversation, at);
+        at
+    }
+
+    /// A message is named by either of its ids (spec 10, Ids).
+    fn name(&mut self, seen: &'v Seen, named: Named) {
+        let ids = [
+            seen.hl7_id().cloned(),
+            Some(Hl7MessageId::from(&seen.header.message_id)),
+        ];
+        for id in ids.into_iter().flatten() {
+            self.by_id.entry(id).or_insert(named);
+        }
+    }
+
+    fn transfer(&mut self, at: usize, change: impl FnOnce(&mut Transfer<'v>)) {
+        if let Some(transfer) = self.transfers.get_mut(at) {
+            change(transfer);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `gp2gp judge`.
+
+use std::path::PathBuf;
+
+use gp2gp_model::plan::{Plan, Role};
+use gp2gp_model::report::{RunReport, SYNTHETIC_NOTICE};
+use gp2gp_model::requirement::Requirement;
+use gp2gp_model::trace::{Header, TimeMode};
+use miette::IntoDiagnostic as _;
+
+use super::output::Output;
+use super::{ProfileArg, suite};
+use crate::check::View;
+use crate::judge::{Question, Required};
+use crate::recording::{self, Recording};
+use crate::run::{Named, scenario_report};
+use crate::score::{self, Scope};
+use crate::{driver, facts};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A recorded message, a folder of them, or the folder of a kept run.
+    path: PathBuf,
+    /// Judge against the specification or against what deployed systems do.
+    #[arg(long, value_enum, default_value_t = ProfileArg::Strict)]
+    profile: ProfileArg,
+}
+
+pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
+    let catalogue = suite::catalogue()?;
+    let recording = recording::load(&args.path).into_diagnostic()?;
+    let report = judge(&recording, &catalogue, args)?;
+    output.result(&report, || gp2gp_reports::recording(&report, &catalogue))?;
+    Ok(report.exit.code)
+}
+
+fn judge(
+    recording: &Recording,
+    catalogue: &[Requirement],
+    args: &Args,
+) -> miette::Result<RunReport> {
+    let header = &recording.trace.header;
+    let view = View::new(&recording.trace, &recording.bodies);
+    let plan = plan(header, catalogue)?;
+    let roles = plan.as_ref().map_or(&Role::ALL[..], |plan| &plan.judges);
+    let question = Question {
+        catalogue,
+        roles,
+        profile: args.profile.into(),
+        required: plan.as_ref().map_or(Required::All, Required::Named),
+    };
+    let findings = question.ask(&view);
+    let mut missing_facts = plan
+        .as_ref()
+        .map_or_else(Vec::new, |plan| facts::missing(&plan.exercised_when, &view));
+    missing_facts.extend(
+        recording
+            .unread
+            .iter()
+            .map(|(file, why)| format!("{} holds no message: {why}", file.display())),
+    );
+    let scenarios = vec![scenario_report(
+        &view,
+        named(header, plan.as_ref(), args),
+        findings,
+        missing_facts,
+    )];
+    let requirements = score::outcomes(catalogue, roles, &scenarios, &Scope::Selection);
+    Ok(RunReport {
+        notice: notice(header.time_mode).to_owned(),
+        suite: driver::SUITE.to_owned(),
+        sut: header.sut.clone(),
+        roles: roles.to_vec(),
+        profile: args.profile.into(),
+        time_mode: header.time_mode,
+        score: score::score(catalogue, roles, &requirements, &scenarios),
+        exit: score::exit(&scenarios, &requirements),
+        requirements,
+        scenarios,
+    })
+}
+
+/// The plan of a kept run, if its scenario is built in and still the same.
+fn plan(header: &Header, catalogue: &[Requirement]) -> miette::Result<Option<Plan>> {
+    let Some(id) = &header.scenario else {
+        return Ok(None);
+    };
+    let builtin = gp2gp_scenarios::builtin();
+    let Some(source) = builtin.iter().find(|source| source.id == *id) else {
+        return Ok(None);
+    };
+    let plan = suite::plan(source, catalogue, Some(header.seed))?;
+    Ok(Some(plan).filter(|plan| Some(plan.scenario_digest) == header.scenario_digest))
+}
+
+fn named(header: &Header, plan: Option<&Plan>, args: &Args) -> Named {
+    let path = args.path.display();
+    let title = match (&header.scenario, plan) {
+        (None, _) => format!("judgement of {path}"),
+        (Some(id), Some(_)) => format!("judgement of a run of {id}"),
+        (Some(id), None) => {
+            format!(
+                "judgement of a run of {id}, which is not built in or has changed: its expectations are not known"
+            )
+        }
+    };
+    let profile = match args.profile {
+        ProfileArg::Strict => "",
+        ProfileArg::Field => " --profile field",
+    };
+    Named {
+        id: header.scenario.clone(),
+        title,
+        reproduce: format!("gp2gp judge {path}{profile}"),
+    }
+}
+
+const fn notice(time_mode: TimeMode) -> &'static str {
+    match time_mode {
+        TimeMode::Recorded => {
+            "a recording: times are what the messages say of themselves, order is found from their references"
+        }
+        TimeMode::Virtual | TimeMode::Compressed | TimeMode::Wall => SYNTHETIC_NOTICE,
+    }
+}

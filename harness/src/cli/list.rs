@@ -1,0 +1,175 @@
+//! `gp2gp list`.
+
+use std::fmt::Write as _;
+
+use gp2gp_mocks::Defect;
+use gp2gp_model::plan::Plan;
+use gp2gp_model::requirement::Requirement;
+use serde::Serialize;
+
+use super::output::Output;
+use super::suite;
+use crate::judge::checked_requirements;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The built-in broken systems, and the requirement that catches each.
+    #[arg(long, conflicts_with_all = ["requirements", "unchecked"])]
+    broken: bool,
+    /// Every requirement of the catalogue.
+    #[arg(long)]
+    requirements: bool,
+    /// Requirements that no check proves yet.
+    #[arg(long)]
+    unchecked: bool,
+}
+
+#[derive(Serialize)]
+struct Listing {
+    scenarios: Vec<ScenarioRow>,
+    requirements: Vec<RequirementRow>,
+    broken: Vec<BrokenRow>,
+}
+
+#[derive(Serialize)]
+struct ScenarioRow {
+    id: String,
+    title: String,
+    judges: Vec<&'static str>,
+    requirements: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct RequirementRow {
+    #[serde(flatten)]
+    requirement: Requirement,
+    checked: bool,
+    scenarios: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct BrokenRow {
+    name: String,
+    role: &'static str,
+    what: &'static str,
+    caught_by: &'static str,
+}
+
+pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
+    let catalogue = suite::catalogue()?;
+    let plans = suite::select(&[], &catalogue, None)?;
+    let listing = listing(&catalogue, &plans);
+    output.result(&listing, || {
+        if args.broken {
+            broken(&listing)
+        } else if args.requirements || args.unchecked {
+            requirements(&listing, args.unchecked)
+        } else {
+            scenarios(&listing)
+        }
+    })?;
+    Ok(0)
+}
+
+fn listing(catalogue: &[Requirement], plans: &[Plan]) -> Listing {
+    let checked = checked_requirements();
+    Listing {
+        scenarios: plans
+            .iter()
+            .map(|plan| ScenarioRow {
+                id: plan.scenario.to_string(),
+                title: plan.title.clone(),
+                judges: plan.judges.iter().map(|role| role.name()).collect(),
+                requirements: plan.requirements.iter().map(ToString::to_string).collect(),
+            })
+            .collect(),
+        requirements: catalogue
+            .iter()
+            .map(|requirement| RequirementRow {
+                requirement: requirement.clone(),
+                checked: checked.contains(requirement.id.as_str()),
+                scenarios: naming(plans, requirement),
+            })
+            .collect(),
+        broken: Defect::ALL
+            .iter()
+            .map(|defect| BrokenRow {
+                name: format!("broken:{defect}"),
+                role: defect.role().name(),
+                what: defect.describe(),
+                caught_by: defect.caught_by(),
+            })
+            .collect(),
+    }
+}
+
+/// Scenarios that must exercise a requirement.
+pub(super) fn naming(plans: &[Plan], requirement: &Requirement) -> Vec<String> {
+    plans
+        .iter()
+        .filter(|plan| plan.requirements.contains(&requirement.id))
+        .map(|plan| plan.scenario.to_string())
+        .collect()
+}
+
+fn scenarios(listing: &Listing) -> String {
+    let mut text = String::new();
+    for row in &listing.scenarios {
+        let _ = writeln!(
+            text,
+            "{:<38} {:<20} {}",
+            row.id,
+            row.judges.join(", "),
+            row.title
+        );
+    }
+    let checked = listing
+        .requirements
+        .iter()
+        .filter(|row| row.checked)
+        .count();
+    let _ = writeln!(
+        text,
+        "\n{} scenarios; {checked} of {} requirements have a check (gp2gp list --requirements)",
+        listing.scenarios.len(),
+        listing.requirements.len(),
+    );
+    text
+}
+
+fn requirements(listing: &Listing, only_unchecked: bool) -> String {
+    let mut text = String::new();
+    for row in listing
+        .requirements
+        .iter()
+        .filter(|row| !(only_unchecked && row.checked))
+    {
+        let mark = if row.checked {
+            "checked"
+        } else {
+            "not yet checked"
+        };
+        let requirement = &row.requirement;
+        let _ = writeln!(
+            text,
+            "{}  {:<6}  {mark:<15}  {}",
+            requirement.id,
+            requirement.level.to_string(),
+            requirement.wording
+        );
+    }
+    text
+}
+
+fn broken(listing: &Listing) -> String {
+    let mut text = String::new();
+    for row in &listing.broken {
+        let _ = writeln!(
+            text,
+            "{:<28} {:<10} caught by {}  {}",
+            row.name, row.role, row.caught_by, row.what
+        );
+    }
+    text.push_str("\nrun one with: gp2gp run --sut broken:<name>   (exit status 1)\n");
+    text
+}

@@ -1,0 +1,96 @@
+//! The command line: results on stdout, progress and complaints on stderr, exit status as documented.
+
+mod check;
+mod explain;
+mod judge;
+mod list;
+mod output;
+mod run;
+mod suite;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use gp2gp_model::verdict::Profile;
+
+use crate::score::USAGE;
+use output::Output;
+
+/// Conformance harness for GP2GP, the transfer of patient records between GP practices.
+///
+/// Without a command: runs every scenario against the built-in reference system.
+///
+/// Exit status: 0 conforms, 1 failures, 2 usage or scenario error, 3 incomplete, 70 harness defect.
+#[derive(Debug, Parser)]
+#[command(name = "gp2gp", version, args_conflicts_with_subcommands = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: run::Args,
+    /// How results are written to stdout.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run scenarios against a system and score it (the default).
+    Run(run::Args),
+    /// List scenarios, requirements, or built-in broken systems.
+    List(list::Args),
+    /// Explain a requirement or a scenario in plain words.
+    Explain(explain::Args),
+    /// Judge a recorded transfer: raw HTTP requests, bare MIME, JSON form, or a kept run.
+    Judge(judge::Args),
+    /// Lint scenario files.
+    Check(check::Args),
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Human,
+    /// One JSON object.
+    Json,
+}
+
+/// `--profile`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ProfileArg {
+    /// The specification.
+    Strict,
+    /// What deployed systems do.
+    Field,
+}
+
+impl From<ProfileArg> for Profile {
+    fn from(arg: ProfileArg) -> Self {
+        match arg {
+            ProfileArg::Strict => Self::Strict,
+            ProfileArg::Field => Self::Field,
+        }
+    }
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let args = CommandLine::parse();
+    let output = Output::new(args.format);
+    let result = match args.command {
+        None => run::main(&args.run, &output),
+        Some(Command::Run(args)) => run::main(&args, &output),
+        Some(Command::List(args)) => list::main(&args, &output),
+        Some(Command::Explain(args)) => explain::main(&args, &output),
+        Some(Command::Judge(args)) => judge::main(&args, &output),
+        Some(Command::Check(args)) => check::main(&args, &output),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(report) => {
+            output.complain(&report, USAGE);
+            ExitCode::from(USAGE)
+        }
+    }
+}

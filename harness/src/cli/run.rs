@@ -1,0 +1,191 @@
+//! `gp2gp run`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::ValueEnum;
+use gp2gp_mocks::Defect;
+use gp2gp_model::plan::Plan;
+use gp2gp_model::report::RunReport;
+use gp2gp_model::requirement::Requirement;
+use gp2gp_model::verdict::Verdict;
+use indicatif::{ProgressBar, ProgressStyle};
+use miette::{IntoDiagnostic as _, WrapErr as _, miette};
+
+use super::output::Output;
+use super::{ProfileArg, suite};
+use crate::driver::{Sut, Transport};
+use crate::run::{Options, run};
+use crate::score::Scope;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Scenarios: ids, families (`transfer`), or scenario files. All, if none is given.
+    #[arg(value_name = "SCENARIO")]
+    scenarios: Vec<String>,
+    /// The system under test: `reference`, or `broken:<name>` (see `gp2gp list --broken`).
+    #[arg(long, default_value = "reference", value_parser = parse_sut)]
+    sut: Sut,
+    /// What carries the messages.
+    #[arg(long, value_enum, default_value_t = TransportArg::Virtual)]
+    transport: TransportArg,
+    /// Judge against the specification or against what deployed systems do.
+    #[arg(long, value_enum, default_value_t = ProfileArg::Strict)]
+    profile: ProfileArg,
+    /// Seed of every random stream, instead of each scenario's own.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Folder for reports, traces and bodies.
+    #[arg(long, value_name = "DIR", default_value = "gp2gp-out")]
+    out: PathBuf,
+    /// Also write JUnit XML to this file.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Also print the story of every transfer.
+    #[arg(long)]
+    story: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TransportArg {
+    /// In process, under the virtual clock.
+    Virtual,
+    /// Real HTTP on loopback sockets, idle time skipped.
+    Http,
+}
+
+fn parse_sut(text: &str) -> Result<Sut, String> {
+    match text.split_once(':') {
+        None if text == "reference" => Ok(Sut::Reference),
+        Some(("broken", name)) => Defect::from_name(name).map(Sut::Broken).ok_or_else(|| {
+            let names: Vec<_> = Defect::ALL.iter().map(|defect| defect.name()).collect();
+            format!("no broken system `{name}`; there are {}", names.join(", "))
+        }),
+        None | Some(_) => Err("give `reference` or `broken:<name>`".to_owned()),
+    }
+}
+
+pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
+    let catalogue = suite::catalogue()?;
+    let plans = suite::select(&args.scenarios, &catalogue, args.seed)?;
+    let options = Options {
+        catalogue: &catalogue,
+        sut: args.sut,
+        transport: match args.transport {
+            TransportArg::Virtual => Transport::Virtual,
+            TransportArg::Http => Transport::Http,
+        },
+        profile: args.profile.into(),
+        scope: if args.scenarios.is_empty() {
+            Scope::Suite
+        } else {
+            Scope::Selection
+        },
+        out: Some(&args.out),
+    };
+    fs::create_dir_all(&args.out)
+        .into_diagnostic()
+        .wrap_err_with(|| format!("making {}", args.out.display()))?;
+    let bar = progress(plans.len());
+    let report = run(&plans, &options, &mut |plan: &Plan| {
+        bar.set_message(plan.scenario.to_string());
+        bar.inc(1);
+    });
+    bar.finish_and_clear();
+
+    let files = write_reports(&report, &catalogue, args)?;
+    output.result(&report, || {
+        let mut text = String::new();
+        if args.story {
+            text.push_str(&stories(&report));
+        }
+        text.push_str(&gp2gp_reports::run(&report, &catalogue));
+        for file in &files {
+            text.push_str(&format!("report {}\n", file.display()));
+        }
+        if let Some(failed) = report
+            .scenarios
+            .iter()
+            .find(|scenario| is_red(scenario.verdict))
+        {
+            text.push_str(&format!(
+                "reproduce the first of these with: {}\n",
+                failed.reproduce
+            ));
+        }
+        text
+    })?;
+    Ok(report.exit.code)
+}
+
+const fn is_red(verdict: Verdict) -> bool {
+    match verdict {
+        Verdict::Fail
+        | Verdict::CouldNotRun
+        | Verdict::HarnessError
+        | Verdict::Unknown
+        | Verdict::UnexpectedPass
+        | Verdict::Flaky => true,
+        Verdict::Pass | Verdict::Warn | Verdict::NotApplicable | Verdict::KnownFailure => false,
+    }
+}
+
+fn stories(report: &RunReport) -> String {
+    report
+        .scenarios
+        .iter()
+        .map(|scenario| {
+            let id = scenario.id.as_ref().map_or("recording", |id| id.as_str());
+            format!(
+                "{id}: {}\n  {}\n\n",
+                scenario.title,
+                scenario.story.join("\n  ")
+            )
+        })
+        .collect()
+}
+
+fn write_reports(
+    report: &RunReport,
+    catalogue: &[Requirement],
+    args: &Args,
+) -> miette::Result<Vec<PathBuf>> {
+    let json = args.out.join("report.json");
+    write(
+        &json,
+        &(serde_json::to_string_pretty(report).into_diagnostic()? + "\n"),
+    )?;
+    let junit = args
+        .junit
+        .clone()
+        .unwrap_or_else(|| args.out.join("junit.xml"));
+    let xml = gp2gp_reports::junit(report, catalogue)
+        .map_err(|error| miette!("junit report: {error}"))?;
+    write(&junit, &xml)?;
+    Ok(vec![json, junit, args.out.join("runs")])
+}
+
+fn write(file: &Path, text: &str) -> miette::Result<()> {
+    if let Some(folder) = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        fs::create_dir_all(folder)
+            .into_diagnostic()
+            .wrap_err_with(|| format!("making {}", folder.display()))?;
+    }
+    fs::write(file, text)
+        .into_diagnostic()
+        .wrap_err_with(|| format!("writing {}", file.display()))
+}
+
+/// On a terminal only: indicatif hides it elsewhere.
+fn progress(length: usize) -> ProgressBar {
+    let bar = ProgressBar::new(length as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}

@@ -1,0 +1,110 @@
+//! Drivers: they carry what peers say to each other and let time pass. The peers are the same.
+
+mod loopback;
+mod stage;
+mod virtual_time;
+
+use std::io;
+
+use gp2gp_mocks::Defect;
+use gp2gp_mocks::cast::{Cast, NoSuchPractice};
+use gp2gp_model::plan::Plan;
+use gp2gp_model::trace::{FORMAT, Header, Practices, TimeMode, Trace};
+
+use crate::bodies::BodyStore;
+use stage::Stage;
+
+/// Name and version of the suite in every trace and report.
+pub const SUITE: &str = concat!("gp2gp ", env!("CARGO_PKG_VERSION"));
+
+/// The system that is put to the test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sut {
+    /// The built-in reference implementation, both roles.
+    Reference,
+    /// The reference implementation with one defect.
+    Broken(Defect),
+}
+
+impl Sut {
+    /// Name in traces, reports and on the command line.
+    pub fn name(self) -> String {
+        match self {
+            Self::Reference => "reference".to_owned(),
+            Self::Broken(defect) => format!("broken:{defect}"),
+        }
+    }
+
+    fn defects(self) -> Vec<Defect> {
+        match self {
+            Self::Reference => Vec::new(),
+            Self::Broken(defect) => vec![defect],
+        }
+    }
+}
+
+/// What carries the messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// Nothing real: one process, one queue, the virtual clock.
+    Virtual,
+    /// Real HTTP on loopback sockets; idle time is skipped.
+    Http,
+}
+
+/// Why a run came to no trace. Never the fault of the system under test as judged.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// A file could not be written, a socket not be opened.
+    #[error("{what}: {source}")]
+    Io {
+        /// Doing what.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The plan contradicts its own directory.
+    #[error(transparent)]
+    Cast(#[from] NoSuchPractice),
+    /// A peer broke the rules of the kernel.
+    #[error("harness defect: {0}")]
+    Defect(String),
+}
+
+/// Runs a plan to its end.
+pub fn run(
+    plan: &Plan,
+    sut: Sut,
+    transport: Transport,
+    bodies: BodyStore,
+) -> Result<(Trace, BodyStore), DriverError> {
+    let cast = Cast::from_plan(plan, &sut.defects())?;
+    let stage = Stage::new(header(plan, sut, transport), plan, cast, bodies);
+    match transport {
+        Transport::Virtual => virtual_time::run(plan, stage),
+        Transport::Http => loopback::run(plan, stage),
+    }
+}
+
+fn header(plan: &Plan, sut: Sut, transport: Transport) -> Header {
+    Header {
+        format: FORMAT.to_owned(),
+        scenario: Some(plan.scenario.clone()),
+        scenario_digest: Some(plan.scenario_digest),
+        seed: plan.seed,
+        suite: SUITE.to_owned(),
+        sut: sut.name(),
+        sut_roles: plan.judges.clone(),
+        time_mode: match transport {
+            Transport::Virtual => TimeMode::Virtual,
+            Transport::Http => TimeMode::Compressed,
+        },
+        started: plan.starts_at,
+        directory: plan.directory.clone(),
+        practices: Some(Practices {
+            requesting: plan.requesting.ods.clone(),
+            sending: plan.sending.ods.clone(),
+            sending_enabled: plan.sending.enabled,
+        }),
+    }
+}

@@ -1,0 +1,146 @@
+//! Whether a run did what its scenario is about. A scenario that passes without having
+//! exercised its point is worth nothing.
+
+use gp2gp_model::MessageKind;
+use gp2gp_model::plan::{Act, Fact, Role};
+
+use crate::check::view::{Seen, View};
+
+/// The facts that are missing from a trace, in words.
+pub fn missing(facts: &[Fact], view: &View) -> Vec<String> {
+    facts
+        .iter()
+        .filter_map(|fact| check(fact, view).err())
+        .collect()
+}
+
+fn check(fact: &Fact, view: &View) -> Result<(), String> {
+    match fact {
+        Fact::Accepted {
+            from,
+            kind,
+            at_least,
+            at_most,
+        } => {
+            let found = view
+                .accepted_from(*from)
+                .filter(|post| post.kind() == Some(*kind))
+                .count();
+            let low = *at_least as usize;
+            let high = at_most.map_or(usize::MAX, |most| most as usize);
+            hold((low..=high).contains(&found), || {
+                let wanted = match at_most {
+                    Some(most) if most == at_least => format!("exactly {most}"),
+                    Some(most) => format!("{at_least} to {most}"),
+                    None => format!("at least {at_least}"),
+                };
+                format!(
+                    "Spine accepted {found} {kind} messages from the {from} system, the scenario needs {wanted}"
+                )
+            })
+        }
+        Fact::RequestRefused { code } => {
+            let codes = ack_codes(view, Role::Sending, |seen| seen.request().is_some());
+            hold(codes.contains(&Some(code.to_string())), || {
+                format!(
+                    "the request was not refused with {code}; acknowledgements of it: {}",
+                    show(&codes)
+                )
+            })
+        }
+        Fact::CoreAcknowledged { code } => {
+            let codes = ack_codes(view, Role::Requesting, |seen| seen.extract().is_some());
+            let wanted = code.as_ref().map(ToString::to_string);
+            hold(codes.contains(&wanted), || {
+                format!(
+                    "the core was not acknowledged with {}; acknowledgements of it: {}",
+                    show(std::slice::from_ref(&wanted)),
+                    show(&codes)
+                )
+            })
+        }
+        Fact::CoreNeverAcknowledged => {
+            let reached = view
+                .delivered_to(Role::Sending)
+                .filter_map(|post| post.seen()?.acknowledgement())
+                .filter(|ack| cores(view).any(|core| core.is_named_by(&ack.message_ref)))
+                .count();
+            hold(reached == 0, || {
+                format!("{reached} acknowledgements of the core reached the sending system")
+            })
+        }
+        Fact::SkeletonSent => hold(
+            view.documents
+                .iter()
+                .any(|document| matches!(document.skeleton, Some(Ok(_)))),
+            || "no skeleton was sent that could be restored".to_owned(),
+        ),
+        Fact::DocumentOf { at_least_bytes } => {
+            let largest = view
+                .documents
+                .iter()
+                .filter_map(|document| document.content.as_ref().ok())
+                .map(|(_, bytes)| *bytes)
+                .max()
+                .unwrap_or_default();
+            hold(largest >= *at_least_bytes, || {
+                format!(
+                    "the largest document put together is {largest} bytes, the scenario needs {at_least_bytes}"
+                )
+            })
+        }
+        Fact::FaultFired { name } => hold(view.faults.contains(name), || {
+            format!("fault `{name}` never acted")
+        }),
+        Fact::Decided { decision } => hold(
+            view.acts.iter().any(|acted| {
+                !acted.not_supported
+                    && matches!(&acted.act, Act::Decide { decision: made, .. } if made == decision)
+            }),
+            || format!("the people never decided {decision:?}"),
+        ),
+        Fact::Retransmitted { by } => hold(
+            view.posted_by(*by).any(|post| post.is_retransmission),
+            || format!("the {by} system never posted a message a second time"),
+        ),
+    }
+}
+
+/// Codes (`None` for AA) with which a role acknowledged messages of a sort.
+fn ack_codes(view: &View, from: Role, of: impl Fn(&Seen) -> bool) -> Vec<Option<String>> {
+    let targets: Vec<&Seen> = view
+        .sent_by(from.other())
+        .filter_map(|post| post.seen())
+        .filter(|seen| of(seen))
+        .collect();
+    view.accepted_from(from)
+        .filter_map(|post| post.seen()?.acknowledgement())
+        .filter(|ack| {
+            targets
+                .iter()
+                .any(|seen| seen.is_named_by(&ack.message_ref))
+        })
+        .map(|ack| ack.code().map(ToString::to_string))
+        .collect()
+}
+
+fn cores(view: &View) -> impl Iterator<Item = &Seen> {
+    view.sent_by(Role::Sending)
+        .filter(|post| post.kind() == Some(MessageKind::EhrExtract))
+        .filter_map(|post| post.seen())
+}
+
+fn hold(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(otherwise()) }
+}
+
+fn show(codes: &[Option<String>]) -> String {
+    if codes.is_empty() {
+        return "none".to_owned();
+    }
+    codes
+        .iter()
+        .map(|code| code.as_deref().unwrap_or("AA"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

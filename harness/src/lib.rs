@@ -1,0 +1,17 @@
+//! The harness: runs a plan against a system, judges the trace, scores the findings.
+//!
+//! The walk is one function, [`run::run`]: plan, [`driver`], trace, [`check`] and [`judge`],
+//! [`score`], report. [`recording`] enters it with a trace that somebody else made.
+
+pub mod bodies;
+pub mod check;
+pub mod cli;
+pub mod driver;
+pub mod facts;
+pub mod judge;
+pub mod keep;
+pub mod recorder;
+pub mod recording;
+pub mod run;
+pub mod score;
+pub mod story;

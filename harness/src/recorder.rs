@@ -1,0 +1,124 @@
+//! Writes the trace while a run goes on.
+
+use std::io;
+
+use gp2gp_mocks::peer::{HttpRequest, HttpResponse, TransportError};
+use gp2gp_model::Time;
+use gp2gp_model::plan::Act;
+use gp2gp_model::trace::{BodyRef, Endpoint, Event, Header, Observation, Trace, What};
+
+use crate::bodies::BodyStore;
+
+/// The trace so far, and its bodies.
+pub struct Recorder {
+    trace: Trace,
+    bodies: BodyStore,
+}
+
+impl Recorder {
+    /// An empty trace.
+    pub const fn new(header: Header, bodies: BodyStore) -> Self {
+        Self {
+            trace: Trace {
+                header,
+                events: Vec::new(),
+            },
+            bodies,
+        }
+    }
+
+    /// A post leaves.
+    pub fn post(
+        &mut self,
+        at: Time,
+        exchange: u64,
+        from: Endpoint,
+        to: Endpoint,
+        request: &HttpRequest,
+    ) -> io::Result<()> {
+        let body = self.bodies.put(&request.body)?;
+        self.push(
+            at,
+            What::Post {
+                exchange,
+                from,
+                to,
+                soap_action: request.soap_action.clone(),
+                content_type: request.content_type.clone(),
+                body,
+            },
+        );
+        Ok(())
+    }
+
+    /// A post comes to its end.
+    pub fn result(
+        &mut self,
+        at: Time,
+        exchange: u64,
+        result: &Result<HttpResponse, TransportError>,
+    ) -> io::Result<()> {
+        let what = match result {
+            Ok(response) => What::Answer {
+                exchange,
+                status: response.status,
+                content_type: response.content_type.clone(),
+                body: self.body(response)?,
+            },
+            Err(error) => What::NoAnswer {
+                exchange,
+                why: error.to_string(),
+            },
+        };
+        self.push(at, what);
+        Ok(())
+    }
+
+    /// The harness does something to a system.
+    pub fn acted(&mut self, at: Time, on: Endpoint, act: Act, not_supported: bool) {
+        self.push(
+            at,
+            What::Acted {
+                on,
+                act,
+                not_supported,
+            },
+        );
+    }
+
+    /// A planned fault acts.
+    pub fn fault(&mut self, at: Time, name: String) {
+        self.push(
+            at,
+            What::FaultFired {
+                name,
+                exchange: None,
+            },
+        );
+    }
+
+    /// What is true before the first event.
+    pub fn truth(&mut self, at: Time, what: What) {
+        self.push(at, what);
+    }
+
+    /// A system says something of itself.
+    pub fn observed(&mut self, at: Time, by: Endpoint, observation: Observation) {
+        self.push(at, What::Observed { by, observation });
+    }
+
+    /// The run is over.
+    pub fn finish(mut self, at: Time, quiescent: bool) -> (Trace, BodyStore) {
+        self.push(at, What::Ended { quiescent });
+        (self.trace, self.bodies)
+    }
+
+    fn body(&mut self, response: &HttpResponse) -> io::Result<BodyRef> {
+        self.bodies.put(&response.body)
+    }
+
+    fn push(&mut self, at: Time, what: What) {
+        let seq = self.trace.events.len() as u64 + 1;
+        self.trace.events.push(Event { seq, at, what });
+    }
+}

@@ -1,0 +1,381 @@
+//! The story of a transfer, a line per step, for people and for snapshots: ids become numbers,
+//! times become spans since the start, so that a change of behaviour is a small difference.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gp2gp_model::plan::{Act, Decision, Role};
+use gp2gp_model::trace::{Endpoint, Observation};
+use gp2gp_model::{EbxmlMessageId, Hl7MessageId, MessageKind};
+use gp2gp_wire::attachment::DescriptionStyle;
+
+use crate::check::view::{AttachmentSeen, Ending, Place, Post, Seen, View};
+
+/// A run of this many chunks and their acknowledgements becomes one line.
+const FOLD: usize = 6;
+
+/// Tells the story.
+pub fn tell(view: &View) -> Vec<String> {
+    let names = Names::of(view);
+    let mut lines: Vec<Line> = Vec::new();
+    lines.extend(view.acts.iter().map(|acted| Line {
+        seq: acted.seq,
+        at: acted.at.since(view.header.started),
+        who: "people".to_owned(),
+        text: tell_act(&acted.act, acted.not_supported),
+        bulk: None,
+    }));
+    lines.extend(
+        view.posts
+            .iter()
+            .filter(|post| post.from != Endpoint::Spine && !post.is_retransmission)
+            .map(|post| names.line(view, post)),
+    );
+    lines.extend(
+        view.posts
+            .iter()
+            .filter(|post| post.from == Endpoint::Spine && is_made_by_spine(view, post))
+            .map(|post| names.line(view, post)),
+    );
+    lines.sort_by_key(|line| line.seq);
+    let mut story = fold(&lines);
+    story.extend(tell_faults(view));
+    story.extend(
+        view.observed
+            .iter()
+            .filter_map(|(by, observation)| tell_state(*by, observation)),
+    );
+    if view.has_real_times() && !view.quiescent {
+        story.push("the run was cut off at its time limit".to_owned());
+    }
+    story
+}
+
+struct Line {
+    seq: u64,
+    at: Duration,
+    who: String,
+    text: String,
+    /// A fragment or the acknowledgement of one, and its bytes.
+    bulk: Option<(Bulk, u64)>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bulk {
+    Fragment,
+    Acknowledgement,
+}
+
+/// `EHR extract 1`, `fragment 12`: numbers by kind, in order of first sight.
+struct Names(
+    BTreeMap<EbxmlMessageId, String>,
+    BTreeMap<Hl7MessageId, String>,
+);
+
+impl Names {
+    fn of(view: &View) -> Self {
+        let mut counts: BTreeMap<MessageKind, usize> = BTreeMap::new();
+        let mut names = Self(BTreeMap::new(), BTreeMap::new());
+        for seen in view.posts.iter().filter_map(Post::seen) {
+            let (Some(kind), false) = (seen.kind(), names.0.contains_key(&seen.header.message_id))
+            else {
+                continue;
+            };
+            let count = counts.entry(kind).or_default();
+            *count += 1;
+            let name = format!("{kind} {count}");
+            if let Some(id) = seen.hl7_id() {
+                names.1.entry(id.clone()).or_insert_with(|| name.clone());
+            }
+            names.0.insert(seen.header.message_id.clone(), name);
+        }
+        names
+    }
+
+    fn message(&self, id: &EbxmlMessageId) -> String {
+        self.0
+            .get(id)
+            .cloned()
+            .unwrap_or_else(|| "a message".to_owned())
+    }
+
+    fn reference(&self, id: &Hl7MessageId) -> String {
+        self.1
+            .get(id)
+            .or_else(|| self.0.get(&EbxmlMessageId::from(id)))
+            .cloned()
+            .unwrap_or_else(|| "a message that nobody sent".to_owned())
+    }
+
+    fn line(&self, view: &View, post: &Post) -> Line {
+        let (text, bulk) = match post.message.as_ref() {
+            Ok(seen) => (self.tell(view, post, seen), self.bulk(view, post, seen)),
+            Err(error) => (
+                format!("something unreadable: {error}{}", fate(view, post)),
+                None,
+            ),
+        };
+        Line {
+            seq: post.seq,
+            at: post.at.since(view.header.started),
+            who: post.from.to_string(),
+            text,
+            bulk,
+        }
+    }
+
+    fn tell(&self, view: &View, post: &Post, seen: &Seen) -> String {
+        let name = self.message(&seen.header.message_id);
+        let what = match (&seen.payload, seen.acknowledgement(), seen.extract()) {
+            (Err(error), _, _) => format!("{}: {error}", seen.header.action),
+            (Ok(_), Some(ack), _) => {
+                let verdict = match ack.code() {
+                    Some(code) if code.text().is_empty() => format!("refuses with {code}"),
+                    Some(code) => format!(
+                        "refuses with {code} ({})",
+                        code.text().trim_end_matches('.')
+                    ),
+                    None => "accepts".to_owned(),
+                };
+                format!("{name}: {verdict}: {}", self.reference(&ack.message_ref))
+            }
+            (Ok(_), None, Some(_)) => format!(
+                "{name}: {} of record{}",
+                size(seen.payload_bytes as u64),
+                contents(seen)
+            ),
+            (Ok(_), None, None) => format!("{name}{}", contents(seen)),
+        };
+        format!("{what}{}", fate(view, post))
+    }
+
+    fn bulk(&self, view: &View, post: &Post, seen: &Seen) -> Option<(Bulk, u64)> {
+        if !fate(view, post).is_empty() {
+            return None;
+        }
+        if seen.fragment().is_some() && seen.promised().next().is_none() {
+            return Some((Bulk::Fragment, post.body.bytes));
+        }
+        let ack = seen.acknowledgement()?;
+        let of_fragment = self
+            .reference(&ack.message_ref)
+            .starts_with(&MessageKind::Fragment.to_string());
+        (of_fragment && !ack.is_negative()).then_some((Bulk::Acknowledgement, post.body.bytes))
+    }
+}
+
+fn contents(seen: &Seen) -> String {
+    if seen.attachments.is_empty() {
+        return String::new();
+    }
+    let shown: Vec<String> = seen
+        .attachments
+        .iter()
+        .take(8)
+        .map(tell_attachment)
+        .collect();
+    let rest = seen.attachments.len().saturating_sub(shown.len());
+    let rest = if rest > 0 {
+        format!("; and {rest} more")
+    } else {
+        String::new()
+    };
+    format!("; {}{rest}", shown.join("; "))
+}
+
+fn tell_attachment(attachment: &AttachmentSeen) -> String {
+    let style = DescriptionStyle::read(attachment.description.as_deref().unwrap_or_default());
+    let (what, gzip) = match &style {
+        DescriptionStyle::Grammar(description) if description.is_skeleton() => (
+            "the record itself (skeleton)".to_owned(),
+            description.compressed,
+        ),
+        DescriptionStyle::Grammar(description) => {
+            (stable(&description.filename), description.compressed)
+        }
+        DescriptionStyle::FilenameOnly(name) => (stable(name), false),
+        DescriptionStyle::Word => ("described by the word Attachment".to_owned(), false),
+        DescriptionStyle::Empty => ("without description".to_owned(), false),
+    };
+    let gzip = if gzip { ", gzip" } else { "" };
+    match &attachment.place {
+        Place::Inline { text_bytes, .. } => format!("{what} inline ({}{gzip})", size(*text_bytes)),
+        Place::External(_) => format!("{what} promised{gzip}"),
+        Place::Dangling(_) | Place::Other(_) => format!("{what} missing"),
+    }
+}
+
+/// What became of a post beyond the usual: repeats, refusals, losses, double deliveries.
+fn fate(view: &View, post: &Post) -> String {
+    let mut notes = Vec::new();
+    if let (Some(id), true) = (post.message_id(), post.from != Endpoint::Spine) {
+        let attempts = view
+            .posts
+            .iter()
+            .filter(|other| other.from == post.from && other.message_id() == Some(id))
+            .count();
+        if attempts > 1 {
+            notes.push(format!("posted {attempts} times"));
+        }
+        let accepted = view.posts.iter().any(|other| {
+            other.from == post.from && other.message_id() == Some(id) && other.was_accepted()
+        });
+        let delivered = view
+            .posts
+            .iter()
+            .filter(|other| other.from == Endpoint::Spine && other.message_id() == Some(id))
+            .count();
+        match (accepted, delivered) {
+            (false, _) if view.has_real_times() => notes.push(format!(
+                "not accepted by spine: {}",
+                tell_ending(&post.ending)
+            )),
+            (true, 0) if view.has_real_times() => notes.push("never delivered".to_owned()),
+            (true, 2..) => notes.push(format!("delivered {delivered} times")),
+            (true | false, _) => {}
+        }
+    }
+    if notes.is_empty() {
+        String::new()
+    } else {
+        format!(" [{}]", notes.join(", "))
+    }
+}
+
+fn tell_ending(ending: &Ending) -> String {
+    match ending {
+        Ending::Answered { status, .. } => format!("HTTP {status}"),
+        Ending::NoAnswer { why, .. } => why.clone(),
+        Ending::Open => "no answer seen".to_owned(),
+    }
+}
+
+fn tell_act(act: &Act, not_supported: bool) -> String {
+    let what = match act {
+        Act::Register {
+            previous_practice, ..
+        } => format!("register the patient; previous practice {previous_practice}"),
+        Act::Decide { decision, .. } => {
+            format!("decide: {}", tell_decision(*decision))
+        }
+        Act::RepeatRequest { .. } => "(mock) request again".to_owned(),
+        Act::RepeatExtract { .. } => "(mock) send the extract again".to_owned(),
+    };
+    if not_supported {
+        format!("{what}: the system does not know how")
+    } else {
+        what
+    }
+}
+
+const fn tell_decision(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Integrate => "file the record",
+        Decision::Suppress => "keep the own record, store this one suppressed",
+        Decision::Reject => "reject it: wrong patient or wrong record",
+        Decision::FailToIntegrate => "file the record, and the system fails to",
+    }
+}
+
+fn tell_faults(view: &View) -> Vec<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in &view.faults {
+        *counts.entry(name).or_default() += 1;
+    }
+    counts
+        .into_iter()
+        .map(|(name, count)| format!("fault `{name}` acted {count} times"))
+        .collect()
+}
+
+fn tell_state(by: Endpoint, observation: &Observation) -> Option<String> {
+    match observation {
+        Observation::Transfer {
+            state, print_state, ..
+        } => {
+            let print =
+                print_state.map_or_else(String::new, |print| format!(", print state {print}"));
+            Some(format!("{by} ends: {state}{print}"))
+        }
+        Observation::Stored { .. } => None,
+    }
+}
+
+fn is_made_by_spine(view: &View, post: &Post) -> bool {
+    post.message_id().is_none_or(|id| {
+        !view
+            .posts
+            .iter()
+            .any(|other| other.from != Endpoint::Spine && other.message_id() == Some(id))
+    }) && post.seen().is_some()
+}
+
+/// Folds long runs of chunks and their acknowledgements.
+fn fold(lines: &[Line]) -> Vec<String> {
+    let mut story = Vec::new();
+    let mut rest = lines;
+    while let Some(first) = rest.first() {
+        let run = rest.iter().take_while(|line| line.bulk.is_some()).count();
+        if run <= FOLD {
+            story.push(format!(
+                "{:>12}  {:<10}  {}",
+                span(first.at),
+                first.who,
+                first.text
+            ));
+            rest = &rest[1..];
+            continue;
+        }
+        let bulk = &rest[..run];
+        let of = |kind| {
+            bulk.iter()
+                .filter_map(move |line| line.bulk.filter(|(bulk, _)| *bulk == kind))
+        };
+        let bytes: u64 = of(Bulk::Fragment).map(|(_, bytes)| bytes).sum();
+        let last = bulk.last().map_or(first.at, |line| line.at);
+        story.push(format!(
+            "{:>12}  {:<10}  {} fragments ({}), {} accepted, until {}",
+            span(first.at),
+            Role::Sending.name(),
+            of(Bulk::Fragment).count(),
+            size(bytes),
+            of(Bulk::Acknowledgement).count(),
+            span(last),
+        ));
+        rest = &rest[run..];
+    }
+    story
+}
+
+/// A file name without the UUID that a generator put before it.
+fn stable(name: &str) -> String {
+    match name.split_once('_') {
+        Some((first, rest)) if first.len() == 36 => rest.to_owned(),
+        Some(_) | None => {
+            let is_placeholder = gp2gp_wire::attachment::Placeholder::is_file_name(name);
+            if is_placeholder {
+                "placeholder".to_owned()
+            } else {
+                name.to_owned()
+            }
+        }
+    }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} B"),
+        10_000..1_000_000 => format!("{} KB", bytes / 1_000),
+        1_000_000.. => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
+    }
+}
+
+fn span(since: Duration) -> String {
+    let seconds = since.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("+{}.{:03} s", seconds, since.subsec_millis()),
+        (0, _, _) => format!("+{hours}h {minutes:02}m {:02}s", seconds % 60),
+        (_, _, _) => format!("+{days}d {hours:02}h {minutes:02}m"),
+    }
+}
