@@ -1,0 +1,213 @@
+//! Every check of the requesting system holds on a healthy trace and breaks on one that was
+//! falsified in just the way that the requirement forbids.
+
+#![cfg(test)]
+
+#[path = "checks_rcv/cases.rs"]
+mod cases;
+#[path = "checks_rcv/forge.rs"]
+mod forge;
+mod support;
+
+use std::collections::BTreeSet;
+
+use gp2gp::check::rcv;
+use gp2gp_model::trace::What;
+use gp2gp_model::verdict::{Assessment, Profile};
+use gp2gp_model::{Dialect, MessageKind};
+use gp2gp_wire::hl7::AckType;
+
+use cases::{Case, cases};
+use forge::*;
+use support::tamper::Taken;
+use support::trace_of;
+
+#[test]
+fn every_check_holds_on_a_healthy_trace() {
+    for Case {
+        requirement,
+        scenario,
+        ..
+    } in cases()
+    {
+        let assessment = trace_of(scenario).assess(requirement, Profile::Strict);
+        assert!(
+            matches!(assessment, Assessment::Held { occasions: 1.., .. }),
+            "{requirement} in {scenario}: {assessment:#?}"
+        );
+    }
+}
+
+#[test]
+fn every_check_breaks_on_the_breach_that_it_is_about() {
+    let wrong: Vec<String> = cases().iter().filter_map(|case| case.miss()).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_table_covers_every_check() {
+    let covered: BTreeSet<_> = cases().iter().map(|case| case.requirement).collect();
+    let all: BTreeSet<_> = rcv::checks()
+        .iter()
+        .map(|check| check.requirement)
+        .collect();
+    assert_eq!(covered, all);
+}
+
+#[test]
+fn the_field_profile_takes_ar_and_a_code_in_either_place() {
+    let strict = |taken: &Taken| taken.assess("RCV-49", Profile::Strict);
+    let field = |taken: &Taken| taken.assess("RCV-49", Profile::Field);
+    let taken = edit(
+        without_reason(trace_of("people/reject-new-patient")),
+        ack(1),
+        |message| {
+            edit_ack(message, |ack| ack.type_code = AckType::Ar);
+        },
+    );
+    assert!(matches!(strict(&taken), Assessment::Broken(_)));
+    assert!(matches!(field(&taken), Assessment::Held { .. }));
+    let silent = edit(taken, ack(1), |message| {
+        edit_ack(message, |ack| ack.detail = None);
+    });
+    assert!(matches!(field(&silent), Assessment::Broken(_)));
+}
+
+#[test]
+fn a_missing_final_acknowledgement_is_undecided_in_a_run_that_was_cut_off() {
+    let cut = trace_of(SMALL).drop(ack(1)).events(|events| {
+        for event in events {
+            if let What::Ended { quiescent } = &mut event.what {
+                *quiescent = false;
+            }
+        }
+    });
+    let assessment = cut.assess("RCV-43", Profile::Strict);
+    assert!(
+        matches!(assessment, Assessment::Undecided(_)),
+        "{assessment:#?}"
+    );
+}
+
+#[test]
+fn what_is_not_recorded_is_no_violation() {
+    for scenario in [
+        SMALL,
+        SPLIT,
+        COPY,
+        "outage/fragment-lost",
+        "people/suppress",
+    ] {
+        let recorded = as_recording(trace_of(scenario), |kind| {
+            kind != MessageKind::Acknowledgement
+        });
+        for check in rcv::checks() {
+            let assessment = (check.assess)(&recorded.view(), Profile::Strict);
+            assert!(
+                !matches!(assessment, Assessment::Broken(_) | Assessment::Undecided(_)),
+                "{} in a recording of {scenario}: {assessment:#?}",
+                check.requirement
+            );
+        }
+    }
+    let without_end = as_recording(trace_of(SMALL).drop(ack(1)), |_| true);
+    assert!(matches!(
+        without_end.assess("RCV-43", Profile::Strict),
+        Assessment::NotExercised(_)
+    ));
+}
+
+#[test]
+fn what_a_recording_proves_is_judged() {
+    for (requirement, scenario, tamper, seen) in [
+        (
+            "RCV-43",
+            SMALL,
+            (|t| t.also(ack(1), Dialect::NationalMhs, rename)) as fn(Taken) -> Taken,
+            "2: AA",
+        ),
+        (
+            "RCV-15",
+            SPLIT,
+            |t| t.also(CONTINUE, Dialect::NationalMhs, rename),
+            "2 Continues",
+        ),
+        (
+            "RCV-20",
+            SPLIT,
+            |t| t.also(ack(2), Dialect::NationalMhs, rename),
+            "2: AA",
+        ),
+        (
+            "RCV-18",
+            SPLIT,
+            |t| {
+                edit_continue(t, |message| {
+                    message.message_ref = STRANGER.parse().expect("an id");
+                })
+            },
+            STRANGER,
+        ),
+        (
+            "RCV-45",
+            "people/suppress",
+            |t| {
+                t.also(ack(1), Dialect::NationalMhs, |message| {
+                    rename(message);
+                    edit_ack(message, make_positive);
+                })
+            },
+            "AA in message",
+        ),
+    ] {
+        let recorded = as_recording(tamper(trace_of(scenario)), |_| true);
+        let Assessment::Broken(violations) = recorded.assess(requirement, Profile::Strict) else {
+            panic!("{requirement} is not broken in a recording of {scenario}");
+        };
+        assert!(
+            violations[0].seen.contains(seen),
+            "{requirement}: {violations:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_fragment_that_spine_lost_is_not_the_receivers_fault() {
+    let taken = trace_of("outage/fragment-lost");
+    for requirement in ["RCV-20", "RCV-43"] {
+        let assessment = taken.assess(requirement, Profile::Strict);
+        assert!(
+            !matches!(assessment, Assessment::Broken(_)),
+            "{requirement}: {assessment:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_late_chunk_after_a_gap_is_an_occasion_for_any_order() {
+    let assessment = trace_of("outage/fragment-lost").assess("RCV-24", Profile::Strict);
+    assert!(
+        matches!(assessment, Assessment::Held { occasions: 2, .. }),
+        "{assessment:#?}"
+    );
+}
+
+#[test]
+fn a_core_with_a_damaged_letter_is_not_refused_for_want_of_an_acknowledgement() {
+    let taken = trace_of("hostile/extract-bad-base64");
+    let held = taken.assess("RCV-06", Profile::Strict);
+    assert!(matches!(held, Assessment::Held { .. }), "{held:#?}");
+    let without_reason = refuse(taken, 1, "99").assess("RCV-06", Profile::Strict);
+    assert!(matches!(without_reason, Assessment::Broken(_)));
+}
+
+#[test]
+fn what_is_refused_after_the_end_or_for_its_damage_says_nothing_about_order() {
+    for scenario in ["hostile/fragment-not-xml", "hostile/fragment-bad-base64"] {
+        let assessment = trace_of(scenario).assess("RCV-24", Profile::Strict);
+        assert!(
+            !matches!(assessment, Assessment::Broken(_)),
+            "{scenario}: {assessment:#?}"
+        );
+    }
+}

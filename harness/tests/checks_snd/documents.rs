@@ -1,0 +1,154 @@
+//! Cases of the extract, of documents and of what is said of them.
+
+use gp2gp_model::trace::What;
+use gp2gp_wire::attachment::{Wrap, compress, encode};
+use gp2gp_wire::hl7::AckType;
+
+use crate::support::tamper::Taken;
+use crate::support::trace_of;
+use crate::table::{
+    ANSWER, CHUNKED, Case, EXTRACT, INLINE, SMALL, STRANGE, ack, between, describe, edited,
+    extract, fragment, inline, named, text,
+};
+
+const PLACEHOLDER: &str = "transfer/placeholder";
+const PACKED: &str = "transfer/compressible-text";
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("SND-10", || trace_of(INLINE)).broken("RÃ¶ntgen", || trace_of(INLINE).edit_text(EXTRACT, "Röntgen", "RÃ¶ntgen")),
+        Case::new("SND-22", || trace_of("transfer/redactions")).broken("confidentialityCode in EHR extract", || {
+            trace_of(SMALL).edit_text(EXTRACT, "</ehrComposition>", "<confidentialityCode code=\"NOPAT\"/></ehrComposition>")
+        }),
+        Case::new("SND-23", || trace_of(INLINE))
+            .broken("agentRef 0BADC0DE-0000-4000-8000-00000000BAD1 points nowhere", strange_agent)
+            .broken("EhrExtract id `12345`", || {
+                edited(SMALL, EXTRACT, |message| extract(message).id = gp2gp_model::EhrExtractId::parse("12345").unwrap())
+            }),
+        Case::new("SND-27", || trace_of("transfer/skeleton"))
+            .broken("`other.tif` is in the manifest and not in the extract", || {
+                edited(INLINE, EXTRACT, |message| describe(message, 0, |description| description.filename = "other.tif".to_owned()))
+            })
+            .broken("is in the extract and not in the manifest", || {
+                edited(INLINE, EXTRACT, |message| drop(message.attachments.remove(0)))
+            }),
+        Case::new("SND-28", || trace_of(CHUNKED))
+            .broken("`Compressed=Perhaps` is not allowed", || {
+                edited(INLINE, EXTRACT, |message| {
+                    message.attachments[0].description =
+                        Some("Filename=\"a\" ContentType=a/b Compressed=Perhaps LargeAttachment=No OriginalBase64=No".to_owned());
+                })
+            })
+            .broken("only a file name", || {
+                edited(INLINE, EXTRACT, |message| message.attachments[0].description = Some("letter.rtf".to_owned()))
+            }),
+        Case::new("SND-29", || trace_of(CHUNKED))
+            .broken("Length=17 in", || edited(INLINE, EXTRACT, |message| describe(message, 0, |description| description.length = Some(17))))
+            .broken("Length=18 in", || edited(CHUNKED, EXTRACT, |message| describe(message, 0, |description| description.length = Some(18)))),
+        Case::new("SND-30", || trace_of("transfer/boundary"))
+            .broken("LargeAttachment=No", || {
+                edited(CHUNKED, EXTRACT, |message| describe(message, 0, |description| description.large_attachment = false))
+            })
+            .broken("LargeAttachment=Yes", || {
+                edited(INLINE, EXTRACT, |message| describe(message, 0, |description| description.large_attachment = true))
+            }),
+        Case::new("SND-34", || trace_of(CHUNKED))
+            .broken("7 bytes, sha256", || edited(INLINE, EXTRACT, |message| inline(message, 0).body = encode(b"forgery", Wrap::None)))
+            .broken("is not base64", || edited(CHUNKED, fragment(3), |message| inline(message, 0).body = "????".into()))
+            .broken("bytes, sha256", chunks_swapped),
+        Case::new("SND-42", || trace_of(INLINE))
+            .broken("part of type `application/x-gzip`", || {
+                edited(INLINE, EXTRACT, |message| inline(message, 0).content_type = "application/x-gzip".to_owned())
+            })
+            .broken("part of type `image/tiff` for `dictation <draft>.wma`", || {
+                edited(INLINE, EXTRACT, |message| {
+                    let at = named(message, ".wma");
+                    inline(message, at).content_type = "image/tiff".to_owned();
+                })
+            })
+            .broken("ContentType=application/octet-stream", || {
+                edited(INLINE, EXTRACT, |message| {
+                    let at = named(message, ".wma");
+                    describe(message, at, |description| description.content_type = "application/octet-stream".to_owned());
+                })
+            }),
+        Case::new("SND-44", || trace_of(PLACEHOLDER))
+            .broken("ContentType=text/rtf", || {
+                edited(PLACEHOLDER, EXTRACT, |message| describe(message, 1, |description| description.content_type = "text/rtf".to_owned()))
+            })
+            .broken("4 placeholders in a manifest of", || edited(PLACEHOLDER, EXTRACT, |message| drop(message.attachments.remove(1))))
+            .broken("0 placeholders in a manifest of nothing", || undeliverable(SMALL)),
+        Case::new("SND-45", || trace_of(PLACEHOLDER)).broken("AE", || {
+            edited(PLACEHOLDER, ANSWER, |message| ack(message).type_code = AckType::Ae).drop(EXTRACT)
+        }),
+        Case::new("SND-46", || trace_of(PLACEHOLDER))
+            .broken("1 lines `file is gone`", || {
+                edited(PLACEHOLDER, EXTRACT, |message| inline(message, 1).body = encode(b"file is gone", Wrap::None))
+            })
+            .broken("`&amp;`", escaped_placeholder),
+        Case::new("SND-78", || trace_of(PACKED)).broken("Compressed=Yes makes it", || {
+            edited(INLINE, EXTRACT, |message| {
+                let at = named(message, ".gif");
+                inline(message, at).body = encode(&compress(b"x"), Wrap::None);
+                describe(message, at, |description| description.compressed = true);
+            })
+        }),
+    ]
+}
+
+/// An agent reference that points nowhere.
+fn strange_agent() -> Taken {
+    let taken = trace_of(SMALL);
+    let whole = text(&taken, EXTRACT);
+    let agent = between(&whole, "<agentRef", "</agentRef>");
+    let id = between(agent, "root=\"", "\"/");
+    let changed = agent.replace(id, &format!("root=\"{STRANGE}\"/"));
+    taken.edit_text(EXTRACT, agent, &changed)
+}
+
+/// The first two chunks carry each other's text.
+fn chunks_swapped() -> Taken {
+    let mut texts = Vec::new();
+    for nth in [2, 3] {
+        let _ = edited(CHUNKED, fragment(nth), |message| {
+            texts.push(inline(message, 0).body.clone());
+        });
+    }
+    let second = texts.pop().expect("two chunks");
+    let first = texts.pop().expect("two chunks");
+    edited(CHUNKED, fragment(2), |message| {
+        inline(message, 0).body = second;
+    })
+    .edit(fragment(3), gp2gp_model::Dialect::NationalMhs, |message| {
+        inline(message, 0).body = first;
+    })
+}
+
+/// A document was held that could not be delivered, and nobody said so.
+fn undeliverable(scenario: &str) -> Taken {
+    trace_of(scenario).events(|events| {
+        let mut held = events[0].clone();
+        let What::Patient { patient, .. } = held.what else {
+            panic!("a patient comes first")
+        };
+        held.what = What::Held {
+            patient,
+            file_name: "gone.tif".to_owned(),
+            media_type: "image/tiff".to_owned(),
+            sha256: gp2gp_model::Sha256::of(b"gone"),
+            bytes: 4,
+            deliverable: false,
+        };
+        events.insert(1, held);
+    })
+}
+
+fn escaped_placeholder() -> Taken {
+    edited(PLACEHOLDER, EXTRACT, |message| {
+        let text = format!(
+            "Not included\nTests &amp; letters\nZ99902:{}\nReason:03:File not found",
+            message.header.conversation_id
+        );
+        inline(message, 1).body = encode(text.as_bytes(), Wrap::None);
+    })
+}

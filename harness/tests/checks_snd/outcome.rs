@@ -1,0 +1,87 @@
+//! Cases of how a transfer ends.
+
+use gp2gp_model::plan::Role;
+use gp2gp_model::trace::What;
+use gp2gp_model::{Dialect, EbxmlMessageId, Hl7MessageId, MessageKind};
+
+use crate::support::tamper::{Pick, Taken};
+use crate::support::trace_of;
+use crate::table::{ANSWER, CHUNKED, Case, SMALL, STRANGE, ack, told};
+
+const TWICE: &str = "duplicate/final-ack-delivered-twice";
+const REJECTED: &str = "people/reject-new-patient";
+const SUPPRESSED: &str = "people/suppress";
+const SILENT: &str = "people/never-integrates";
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("SND-43", || trace_of(SMALL))
+            .broken("promises nothing", || trace_of(SMALL).drop(ANSWER))
+            .broken("print state 5", || told(SMALL, |state| *state = Some(5))),
+        Case::new("SND-51", || trace_of(CHUNKED))
+            .broken("print state 5", || told(SMALL, |state| *state = Some(5)))
+            .broken("print state 1", closed_by_fragment_ack),
+        Case::new("SND-52", || trace_of(REJECTED))
+            .broken("print state 1", || told(REJECTED, |state| *state = Some(1))),
+        Case::new("SND-54", || trace_of(SUPPRESSED)).broken("print state 4", || {
+            told(SUPPRESSED, |state| *state = Some(4))
+        }),
+        Case::new("SND-56", || trace_of(TWICE))
+            .broken("print state 4", || told(TWICE, |state| *state = Some(4)))
+            .broken("acknowledgement 0BADC0DE", answers_an_answer),
+        Case::new("SND-62", || trace_of(SILENT))
+            .broken("print state 5", || told(SILENT, |state| *state = Some(5))),
+        Case::new("SND-75", || trace_of("transfer/placeholder"))
+            .broken("without print state", || told(SMALL, |state| *state = None))
+            .broken("print state 9", || told(SMALL, |state| *state = Some(9)))
+            .broken("print state 1", || {
+                told("transfer/placeholder", |state| *state = Some(1))
+            })
+            .broken("print state 1, `integrated` print state 1", two_states),
+    ]
+}
+
+/// The final acknowledgement never comes, and the state is what it was after it.
+fn closed_by_fragment_ack() -> Taken {
+    let taken = trace_of(CHUNKED);
+    let view = taken.view();
+    let acks = view
+        .sent_by(Role::Requesting)
+        .filter(|post| post.kind() == Some(MessageKind::Acknowledgement))
+        .count();
+    taken.drop(Pick(Role::Requesting, MessageKind::Acknowledgement, acks))
+}
+
+/// A reply to the second delivery of the final acknowledgement.
+fn answers_an_answer() -> Taken {
+    let taken = trace_of(TWICE);
+    let view = taken.view();
+    let last = view
+        .delivered_to(Role::Sending)
+        .filter(|post| post.kind() == Some(MessageKind::Acknowledgement))
+        .last()
+        .and_then(|post| post.message_id())
+        .map(Hl7MessageId::from)
+        .expect("it was delivered");
+    let taken = taken.also(ANSWER, Dialect::NationalMhs, |message| {
+        message.header.message_id = EbxmlMessageId::parse(STRANGE).unwrap();
+        ack(message).wrapper.id = Hl7MessageId::parse(STRANGE).unwrap();
+        ack(message).message_ref = last;
+    });
+    taken.delay(
+        Pick(Role::Sending, MessageKind::Acknowledgement, 2),
+        std::time::Duration::from_hours(24),
+    )
+}
+
+/// The system tells of one transfer twice.
+fn two_states() -> Taken {
+    trace_of(SMALL).events(|events| {
+        let at = events.iter().position(|event| {
+            matches!(&event.what, What::Observed { by, .. } if by.role() == Some(Role::Sending))
+        });
+        let at = at.expect("the sending system is observed");
+        let copy = events[at].clone();
+        events.insert(at, copy);
+    })
+}

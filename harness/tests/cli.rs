@@ -1,0 +1,241 @@
+//! The command line as a person or a CI job meets it.
+
+#![cfg(test)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn gp2gp(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_gp2gp"))
+        .current_dir(folder)
+        .args(args)
+        .output()
+        .expect("the binary runs")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("stdout is text")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("stderr is text")
+}
+
+fn json(folder: &Path, args: &[&str]) -> serde_json::Value {
+    let output = gp2gp(folder, args);
+    serde_json::from_str(&stdout(&output))
+        .unwrap_or_else(|error| panic!("{args:?}: {error}: {}", stderr(&output)))
+}
+
+#[test]
+fn a_run_ends_with_a_score_and_keeps_what_it_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = gp2gp(
+        folder.path(),
+        &["run", "transfer/small-record", "--junit", "junit.xml"],
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("synthetic data"), "{text}");
+    assert!(text.contains("score  conforms"), "{text}");
+    assert!(!text.contains('\u{1b}'), "no colour outside a terminal");
+    for file in [
+        "gp2gp-out/report.json",
+        "junit.xml",
+        "gp2gp-out/runs/transfer/small-record/trace.jsonl",
+    ] {
+        assert!(folder.path().join(file).is_file(), "{file}");
+    }
+}
+
+#[test]
+fn a_kept_run_is_judged_again_to_the_same_findings() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = json(
+        folder.path(),
+        &["run", "transfer/placeholder", "--format", "json"],
+    );
+    let again = json(
+        folder.path(),
+        &[
+            "judge",
+            "gp2gp-out/runs/transfer/placeholder",
+            "--format",
+            "json",
+        ],
+    );
+    let findings = |report: &serde_json::Value| report["scenarios"][0]["findings"].clone();
+    assert_eq!(findings(&first), findings(&again));
+}
+
+#[test]
+fn a_broken_system_ends_with_status_1_and_the_line_that_reproduces_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = gp2gp(
+        folder.path(),
+        &[
+            "run",
+            "transfer/small-record",
+            "--sut",
+            "broken:no-final-ack",
+        ],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let text = stdout(&output);
+    assert!(text.contains("RCV-43"), "{text}");
+    let last = text.trim_end().lines().last().unwrap_or_default();
+    assert!(
+        last.contains("gp2gp run transfer/small-record --sut broken:no-final-ack --seed"),
+        "{last}"
+    );
+}
+
+#[test]
+fn every_command_gives_one_json_object() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let list = json(folder.path(), &["list", "--format", "json"]);
+    assert!(
+        list["scenarios"]
+            .as_array()
+            .is_some_and(|rows| rows.len() >= 12)
+    );
+    assert_eq!(list["requirements"].as_array().map(Vec::len), Some(180));
+    assert_eq!(list["broken"].as_array().map(Vec::len), Some(6));
+    assert_eq!(
+        json(folder.path(), &["explain", "SND-31", "--format", "json"])["id"],
+        "SND-31"
+    );
+    assert_eq!(
+        json(
+            folder.path(),
+            &["explain", "transfer/skeleton", "--format", "json"]
+        )["kind"],
+        "scenario"
+    );
+    assert_eq!(
+        json(folder.path(), &["check", "--format", "json"])["problems"]
+            .as_array()
+            .map(Vec::len),
+        Some(0)
+    );
+    assert_eq!(
+        json(
+            folder.path(),
+            &["run", "transfer/small-record", "--format", "json"]
+        )["exit"]["code"],
+        0
+    );
+}
+
+#[test]
+fn what_does_not_exist_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (args, wanted) in [
+        (
+            &["run", "transfer/no-such"][..],
+            "no scenario, family or file `transfer/no-such`",
+        ),
+        (
+            &["run", "--sut", "broken:nothing"][..],
+            "no broken system `nothing`",
+        ),
+        (
+            &["explain", "SND-999"][..],
+            "no requirement and no scenario `SND-999`",
+        ),
+        (&["judge", "nowhere"][..], "nowhere"),
+    ] {
+        let output = gp2gp(folder.path(), args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(
+            stderr(&output).contains(wanted),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn a_scenario_file_with_a_mistake_is_refused_at_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(
+        folder.path().join("mine.toml"),
+        "title = \"Mine\"\nstroy = \"typo\"\n",
+    )
+    .expect("it is written");
+    let output = gp2gp(folder.path(), &["check", "mine.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = stdout(&output);
+    assert!(
+        text.contains("stroy") && text.contains("story") && text.contains("mine.toml:2"),
+        "{text}"
+    );
+}
+
+#[test]
+fn whoever_asks_for_json_gets_an_object_when_there_is_no_result() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = json(folder.path(), &["judge", "nowhere", "--format", "json"]);
+    assert_eq!(error["exit"], 2);
+    assert!(
+        error["error"]
+            .as_str()
+            .is_some_and(|text| text.contains("nowhere")),
+        "{error}"
+    );
+}
+
+/// A scenario of one's own that cannot come to its point: nobody refuses this request.
+const NEVER_REFUSED: &str = r#"
+title = "A request that nobody refuses"
+story = "The old practice answers, and the scenario waits for a refusal."
+judges = ["sending"]
+requirements = ["SND-14"]
+
+[[patient]]
+name = "alice"
+record = "20 KB"
+
+[exercised]
+request_refused = "06"
+"#;
+
+#[test]
+fn a_scenario_that_misses_its_point_is_incomplete_whatever_its_checks_say() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("my scenario.toml"), NEVER_REFUSED).expect("it is written");
+    let output = gp2gp(folder.path(), &["run", "my scenario.toml"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("score  incomplete"), "{text}");
+    assert!(
+        text.contains("the request was not refused with 06"),
+        "{text}"
+    );
+    assert!(
+        text.contains("gp2gp run 'my scenario.toml' --seed"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_kept_run_that_was_changed_is_refused_not_judged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = "gp2gp-out/runs/transfer/small-record";
+    let bodies = folder.path().join(run).join("bodies/small.jsonl");
+    for (change, wanted) in [
+        (
+            (|text: &str| text.lines().skip(1).collect::<Vec<_>>().join("\n"))
+                as fn(&str) -> String,
+            "holds no body",
+        ),
+        (|text| text.replace("AA", "AE"), "was changed"),
+    ] {
+        gp2gp(folder.path(), &["run", "transfer/small-record"]);
+        let text = std::fs::read_to_string(&bodies).expect("bodies are kept");
+        std::fs::write(&bodies, change(&text)).expect("they are changed");
+        let output = gp2gp(folder.path(), &["judge", run]);
+        assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
+        assert!(stderr(&output).contains(wanted), "{}", stderr(&output));
+    }
+}

@@ -1,0 +1,219 @@
+//! Every built-in scenario on the reference system: it passes, it exercises its point, it gives
+//! the same bytes twice, it tells the same over sockets, and its story is what reviewers accepted.
+
+#![cfg(test)]
+
+mod support;
+
+use std::fmt::Write as _;
+
+use gp2gp::bodies::BodyStore;
+use gp2gp::driver::{self, Sut, Transport};
+use gp2gp::run::{Options, run};
+use gp2gp::score::Scope;
+use gp2gp_model::plan::Role;
+use gp2gp_model::report::{RunReport, ScenarioReport};
+use gp2gp_model::trace::{Endpoint, What};
+use gp2gp_model::verdict::{Profile, Verdict};
+
+fn report(transport: Transport, profile: Profile) -> RunReport {
+    let catalogue = support::catalogue();
+    let options = Options {
+        catalogue: &catalogue,
+        sut: Sut::Reference,
+        transport,
+        profile,
+        scope: Scope::Suite,
+        out: None,
+    };
+    run(&support::plans(), &options, &mut |_| {})
+}
+
+#[test]
+fn the_reference_system_conforms_in_both_profiles() {
+    for profile in [Profile::Strict, Profile::Field] {
+        let report = report(Transport::Virtual, profile);
+        let troubles: Vec<String> = report.scenarios.iter().filter_map(trouble).collect();
+        assert!(troubles.is_empty(), "{profile}: {}", troubles.join("\n"));
+        let unexercised: Vec<_> = report
+            .requirements
+            .iter()
+            .filter(|row| row.verdict == Verdict::CouldNotRun)
+            .map(|row| &row.id)
+            .collect();
+        assert!(
+            unexercised.is_empty(),
+            "{profile}: no scenario exercises {unexercised:?}"
+        );
+        assert_eq!(report.exit.code, 0, "{profile}: {:?}", report.exit);
+    }
+}
+
+#[test]
+fn every_scenario_tells_the_story_that_reviewers_accepted() {
+    let report = report(Transport::Virtual, Profile::Strict);
+    for scenario in &report.scenarios {
+        let id = scenario
+            .id
+            .as_ref()
+            .expect("a run knows its scenario")
+            .to_string();
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(id.replace('/', "__"), outcome(scenario));
+        });
+    }
+}
+
+#[test]
+fn two_runs_give_byte_identical_traces() {
+    for plan in support::plans() {
+        let text = || {
+            let (trace, _) = driver::run(
+                &plan,
+                Sut::Reference,
+                Transport::Virtual,
+                BodyStore::in_memory(),
+            )
+            .expect("it runs");
+            trace.to_json_lines().expect("it is written")
+        };
+        assert!(
+            text() == text(),
+            "{} differs from run to run",
+            plan.scenario
+        );
+    }
+}
+
+#[test]
+fn another_seed_gives_another_trace_and_the_same_verdict() {
+    let mut plan = support::plan("transfer/small-record");
+    let first = support::run(&plan, Sut::Reference).trace;
+    plan.seed += 1;
+    let second = support::run(&plan, Sut::Reference).trace;
+    assert_ne!(first.events, second.events);
+    assert_eq!(first.events.len(), second.events.len());
+}
+
+/// The same peers, a queue here and real sockets there: the same findings.
+#[test]
+fn sockets_and_virtual_time_come_to_the_same_findings() {
+    let virtual_time = report(Transport::Virtual, Profile::Strict);
+    let sockets = report(Transport::Http, Profile::Strict);
+    for (left, right) in virtual_time.scenarios.iter().zip(&sockets.scenarios) {
+        assert_eq!(verdicts(left), verdicts(right), "{:?}", left.id);
+        assert_eq!(left.missing_facts, right.missing_facts, "{:?}", left.id);
+        assert_eq!(left.messages, right.messages, "{:?}", left.id);
+        assert_eq!(documents(left), documents(right), "{:?}", left.id);
+    }
+    assert_eq!(virtual_time.score, sockets.score);
+}
+
+fn trouble(scenario: &ScenarioReport) -> Option<String> {
+    (scenario.verdict != Verdict::Pass).then(|| {
+        let findings: Vec<String> = scenario
+            .findings
+            .iter()
+            .filter(|finding| finding.verdict != Verdict::Pass)
+            .map(|finding| {
+                format!(
+                    "{} {} {:?} {:?}",
+                    finding.requirement, finding.verdict, finding.violations, finding.note
+                )
+            })
+            .collect();
+        format!(
+            "{:?} {}: {:?} {}",
+            scenario.id,
+            scenario.verdict,
+            scenario.missing_facts,
+            findings.join("; ")
+        )
+    })
+}
+
+fn verdicts(scenario: &ScenarioReport) -> Vec<(String, Verdict)> {
+    scenario
+        .findings
+        .iter()
+        .map(|finding| (finding.requirement.to_string(), finding.verdict))
+        .collect()
+}
+
+/// Two transfers at once may overtake each other on sockets: what arrived, in any order.
+fn documents(scenario: &ScenarioReport) -> Vec<String> {
+    let mut documents: Vec<_> = scenario
+        .documents
+        .iter()
+        .map(|document| format!("{document:?}"))
+        .collect();
+    documents.sort();
+    documents
+}
+
+/// The normalised outcome: no ids, no digests of what a seed made, nothing that changes without a
+/// change of behaviour.
+fn outcome(scenario: &ScenarioReport) -> String {
+    let mut text = format!("{}\nverdict {}\n\n", scenario.title, scenario.verdict);
+    for line in &scenario.story {
+        let _ = writeln!(text, "{line}");
+    }
+    if !scenario.documents.is_empty() {
+        let _ = writeln!(text, "\ndocuments as they arrived");
+        for document in &scenario.documents {
+            let bytes = document
+                .bytes
+                .map_or_else(|| "nothing".to_owned(), |bytes| format!("{bytes} bytes"));
+            let problem = document
+                .problem
+                .as_ref()
+                .map_or_else(String::new, |_| ", with a problem".to_owned());
+            let _ = writeln!(
+                text,
+                "  {}  {}, {bytes}{problem}",
+                document.content_type, document.travelled
+            );
+        }
+    }
+    let kept: Vec<_> = scenario
+        .findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Pass)
+        .map(|finding| finding.requirement.to_string())
+        .collect();
+    let _ = writeln!(text, "\nkept {}", kept.join(" "));
+    for finding in scenario
+        .findings
+        .iter()
+        .filter(|finding| finding.verdict != Verdict::Pass)
+    {
+        let _ = writeln!(text, "{} {}", finding.verdict, finding.requirement);
+    }
+    text
+}
+
+/// The boundary stands in the Content-Type: the same bytes under another one are another message.
+#[test]
+fn a_body_is_read_under_the_content_type_it_came_with() {
+    let taken = support::trace_of("transfer/small-record").events(|events| {
+        for event in events {
+            if let What::Post {
+                from: Endpoint::Spine,
+                content_type,
+                ..
+            } = &mut event.what
+            {
+                *content_type = "multipart/related; boundary=\"nowhere\"".to_owned();
+            }
+        }
+    });
+    let view = taken.view();
+    assert!(
+        view.sent_by(Role::Sending)
+            .all(|post| post.seen().is_some())
+    );
+    assert!(
+        view.delivered_to(Role::Requesting)
+            .all(|post| post.seen().is_none())
+    );
+}

@@ -1,0 +1,85 @@
+//! Runs built-in scenarios once and tampers with their traces.
+
+#![expect(
+    dead_code,
+    reason = "each test binary uses its own part of the support"
+)]
+
+pub(crate) mod tamper;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use gp2gp::bodies::BodyStore;
+use gp2gp::driver::{self, Sut, Transport};
+use gp2gp_model::Sha256;
+use gp2gp_model::plan::Plan;
+use gp2gp_model::requirement::Requirement;
+use gp2gp_model::trace::{Bodies, Trace, What};
+
+use tamper::Taken;
+
+/// The catalogue.
+pub(crate) fn catalogue() -> Vec<Requirement> {
+    gp2gp_scenarios::catalogue().expect("the catalogue parses")
+}
+
+/// The plan of a built-in scenario.
+pub(crate) fn plan(id: &str) -> Plan {
+    let source = gp2gp_scenarios::builtin()
+        .into_iter()
+        .find(|source| source.id.as_str() == id)
+        .unwrap_or_else(|| panic!("no scenario {id}"));
+    let scenario = gp2gp_scenarios::parse(&source).expect("it parses");
+    gp2gp_scenarios::lower(&scenario, &catalogue(), None).expect("it lowers")
+}
+
+/// Plans of all built-in scenarios.
+pub(crate) fn plans() -> Vec<Plan> {
+    gp2gp_scenarios::builtin()
+        .iter()
+        .map(|source| plan(source.id.as_str()))
+        .collect()
+}
+
+/// The trace of a scenario on the reference system; each is run once per test binary.
+pub(crate) fn trace_of(id: &str) -> Taken {
+    static RUNS: OnceLock<Mutex<BTreeMap<String, Taken>>> = OnceLock::new();
+    let runs = RUNS.get_or_init(Mutex::default);
+    if let Some(taken) = runs.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
+        return taken.clone();
+    }
+    let taken = run(&plan(id), Sut::Reference);
+    runs.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(id.to_owned(), taken.clone());
+    taken
+}
+
+/// Runs a plan in virtual time, bodies in memory.
+pub(crate) fn run(plan: &Plan, sut: Sut) -> Taken {
+    let (trace, bodies) = driver::run(plan, sut, Transport::Virtual, BodyStore::in_memory())
+        .expect("the harness works");
+    Taken {
+        bodies: all_bodies(&trace, &bodies),
+        trace,
+    }
+}
+
+fn all_bodies(trace: &Trace, store: &BodyStore) -> BTreeMap<Sha256, bytes::Bytes> {
+    trace
+        .events
+        .iter()
+        .filter_map(|event| match &event.what {
+            What::Post { body, .. } | What::Answer { body, .. } => Some(body.sha256),
+            What::NoAnswer { .. }
+            | What::Acted { .. }
+            | What::Patient { .. }
+            | What::Held { .. }
+            | What::Observed { .. }
+            | What::FaultFired { .. }
+            | What::Ended { .. } => None,
+        })
+        .map(|sha256| (sha256, store.body(&sha256).expect("every body is kept")))
+        .collect()
+}
