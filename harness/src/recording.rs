@@ -10,7 +10,7 @@ use bytes::Bytes;
 use gp2gp_model::directory::Directory;
 use gp2gp_model::plan::Role;
 use gp2gp_model::trace::{
-    Bodies as _, BodyRef, Endpoint, Event, FORMAT, Header, TimeMode, Trace, TraceError, What,
+    Bodies as _, Endpoint, Event, FORMAT, Header, TimeMode, Trace, TraceError, What,
 };
 use gp2gp_model::{EbxmlMessageId, Hl7MessageId, MessageKind, PartyKey, Sha256, Time};
 use gp2gp_wire::hl7::Payload;
@@ -135,7 +135,7 @@ fn load_kept(path: &Path, kept: &Path) -> Result<Recording, RecordingError> {
     })?;
     let folder = path.join(BODIES_FOLDER);
     let bodies = BodyStore::of_folder(&folder).map_err(reading(&folder))?;
-    for body in trace.events.iter().filter_map(body_of) {
+    for body in trace.events.iter().filter_map(Event::body) {
         match bodies.body(&body.sha256).map(|bytes| Sha256::of(&bytes)) {
             Some(found) if found == body.sha256 => {}
             Some(_) => {
@@ -157,19 +157,6 @@ fn load_kept(path: &Path, kept: &Path) -> Result<Recording, RecordingError> {
         bodies,
         unread: Vec::new(),
     })
-}
-
-const fn body_of(event: &Event) -> Option<&BodyRef> {
-    match &event.what {
-        What::Post { body, .. } | What::Answer { body, .. } => Some(body),
-        What::NoAnswer { .. }
-        | What::Acted { .. }
-        | What::Patient { .. }
-        | What::Held { .. }
-        | What::Observed { .. }
-        | What::FaultFired { .. }
-        | What::Ended { .. } => None,
-    }
 }
 
 /// A recorded message with what its order depends on.

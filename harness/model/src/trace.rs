@@ -85,6 +85,37 @@ pub struct Event {
     pub what: What,
 }
 
+impl Event {
+    /// The exchange that this event is part of.
+    pub const fn exchange(&self) -> Option<u64> {
+        match &self.what {
+            What::Post { exchange, .. }
+            | What::Answer { exchange, .. }
+            | What::NoAnswer { exchange, .. } => Some(*exchange),
+            What::Acted { .. }
+            | What::Patient { .. }
+            | What::Held { .. }
+            | What::Observed { .. }
+            | What::FaultFired { .. }
+            | What::Ended { .. } => None,
+        }
+    }
+
+    /// The body that this event names.
+    pub const fn body(&self) -> Option<BodyRef> {
+        match &self.what {
+            What::Post { body, .. } | What::Answer { body, .. } => Some(*body),
+            What::NoAnswer { .. }
+            | What::Acted { .. }
+            | What::Patient { .. }
+            | What::Held { .. }
+            | What::Observed { .. }
+            | What::FaultFired { .. }
+            | What::Ended { .. } => None,
+        }
+    }
+}
+
 /// Who takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -18,7 +18,7 @@ use gp2gp_wire::limits::RESTORED_EXTRACT_BYTES;
 use gp2gp_wire::message::{Inline, Location};
 use gp2gp_wire::mime::TransferEncoding;
 
-use super::view::{AttachmentSeen, Place, Post, View, open};
+use super::view::{AttachmentSeen, Place, Post, View, characters, open};
 
 /// A placeholder has four lines; of anything that only bears such a name, the beginning is kept.
 const PLACEHOLDER_BYTES: usize = 65_536;
@@ -411,11 +411,7 @@ impl Assembler<'_> {
                 .get(post)
                 .and_then(|post| post.message_id().cloned()),
             text_bytes: inline.body.len() as u64,
-            text_characters: inline
-                .body
-                .iter()
-                .filter(|byte| !byte.is_ascii_whitespace())
-                .count() as u64,
+            text_characters: characters(&inline.body),
             decodes_alone: inline.encoding == TransferEncoding::Base64
                 && gp2gp_wire::attachment::decode(&inline.body).is_ok(),
         }

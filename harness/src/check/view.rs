@@ -13,7 +13,7 @@ use gp2gp_model::{
     ContentId, ConversationId, EbxmlMessageId, Hl7MessageId, Interaction, MessageKind, NhsNumber,
     OdsCode, Sha256, Time,
 };
-use gp2gp_wire::ebxml::{self, Envelope};
+use gp2gp_wire::ebxml::{self, Envelope, NaspError};
 use gp2gp_wire::hl7::{
     Acknowledgement, Continue, EhrExtract, EhrRequest, Fragment, Hl7Error, Payload, RecordFacts,
 };
@@ -462,6 +462,30 @@ impl Post {
     }
 }
 
+impl Ending {
+    /// Failed in a way that another attempt may overcome: no answer, or a fault all of whose
+    /// errors are retriable (spec 10). A fault without errors says nothing of that.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::NoAnswer { .. } => true,
+            Self::Answered {
+                status: 500..,
+                envelope,
+                ..
+            } => match envelope.as_deref() {
+                Some(Envelope::Fault(fault)) => {
+                    !fault.errors.is_empty() && fault.errors.iter().all(NaspError::is_retriable)
+                }
+                Some(
+                    Envelope::Message(..) | Envelope::Acknowledgment(_) | Envelope::ErrorList(_),
+                ) => false,
+                None => true,
+            },
+            Self::Answered { .. } | Self::Open => false,
+        }
+    }
+}
+
 impl Seen {
     /// Kind of message.
     pub fn kind(&self) -> Option<MessageKind> {
@@ -647,6 +671,12 @@ fn without_record(payload: Payload) -> Payload {
     }
 }
 
+/// Base64 characters of a text, line ends not counted.
+pub(super) fn characters(text: &[u8]) -> u64 {
+    let blanks = text.iter().filter(|byte| byte.is_ascii_whitespace());
+    (text.len() - blanks.count()) as u64
+}
+
 fn see_attachment(attachment: message::Attachment) -> AttachmentSeen {
     AttachmentSeen {
         id: attachment.id,
@@ -654,11 +684,7 @@ fn see_attachment(attachment: message::Attachment) -> AttachmentSeen {
         place: match attachment.location {
             Location::Inline(inline) => Place::Inline {
                 text_bytes: inline.body.len() as u64,
-                text_characters: inline
-                    .body
-                    .iter()
-                    .filter(|byte| !byte.is_ascii_whitespace())
-                    .count() as u64,
+                text_characters: characters(&inline.body),
                 content_id: inline.content_id,
                 content_type: inline.content_type,
                 encoding: inline.encoding,
@@ -667,5 +693,38 @@ fn see_attachment(attachment: message::Attachment) -> AttachmentSeen {
             Location::Dangling(content_id) => Place::Dangling(content_id),
             Location::Other(href) => Place::Other(href),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gp2gp_wire::ebxml::Fault;
+
+    use super::*;
+
+    #[test]
+    fn a_fault_that_names_no_error_is_no_reason_to_try_again() {
+        let fault = |codes: &[&str]| Ending::Answered {
+            at: Time::from_micros(0),
+            status: 500,
+            envelope: Some(Box::new(Envelope::Fault(Fault {
+                code: "SOAP:Server".to_owned(),
+                string: "failure".to_owned(),
+                errors: codes.iter().map(|code| error(code)).collect(),
+            }))),
+        };
+        assert!(fault(&["200", "206"]).may_pass());
+        assert!(!fault(&["200", "300"]).may_pass());
+        assert!(!fault(&[]).may_pass());
+    }
+
+    fn error(code: &str) -> NaspError {
+        NaspError {
+            code_context: "urn:nhs:names:error:tms".to_owned(),
+            code: code.to_owned(),
+            severity: "Error".to_owned(),
+            location: String::new(),
+            description: String::new(),
+        }
     }
 }

@@ -325,7 +325,11 @@ pub(crate) fn drop_retries(taken: Taken) -> Taken {
             .iter()
             .map(|seq| exchange_of(events, *seq))
             .collect();
-        events.retain(|event| exchange(event).is_none_or(|exchange| !gone.contains(&exchange)));
+        events.retain(|event| {
+            event
+                .exchange()
+                .is_none_or(|exchange| !gone.contains(&exchange))
+        });
     })
 }
 
@@ -360,8 +364,8 @@ pub(crate) fn drop_last_ack(taken: Taken) -> Taken {
                 }
             )
         });
-        let last = posts.next().and_then(exchange);
-        events.retain(|event| exchange(event) != last);
+        let last = posts.next().and_then(Event::exchange);
+        events.retain(|event| event.exchange() != last);
     })
 }
 
@@ -370,21 +374,7 @@ fn exchange_of(events: &[Event], seq: u64) -> u64 {
         .iter()
         .find(|event| event.seq == seq)
         .expect("the event");
-    exchange(event).expect("a post")
-}
-
-fn exchange(event: &Event) -> Option<u64> {
-    match &event.what {
-        What::Post { exchange, .. }
-        | What::Answer { exchange, .. }
-        | What::NoAnswer { exchange, .. } => Some(*exchange),
-        What::Acted { .. }
-        | What::Patient { .. }
-        | What::Held { .. }
-        | What::Observed { .. }
-        | What::FaultFired { .. }
-        | What::Ended { .. } => None,
-    }
+    event.exchange().expect("a post")
 }
 
 /// What is left of a run when only messages on their way to Spine were recorded, and of these only

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use gp2gp::driver::Sut;
 use gp2gp_mocks::Defect;
 use gp2gp_model::plan::Role;
-use gp2gp_model::trace::{BodyRef, What};
+use gp2gp_model::trace::{BodyRef, Event, What};
 use gp2gp_model::{
     Asid, ConversationId, Dialect, EbxmlMessageId, EhrRequestId, Hl7MessageId, MessageKind,
     NhsNumber, OdsCode, Sha256, Time,
@@ -17,7 +17,7 @@ use crate::support::tamper::{Pick, Taken};
 use crate::support::{plan, run, trace_of};
 use crate::table::{
     ANSWER, CHUNKED, CONTINUE, Case, EXTRACT, REQUEST, SMALL, STRANGE, ack, between, edited,
-    exchange, extract, fragment, posted_again, text,
+    extract, fragment, posted_again, text,
 };
 
 const BOTH: &str = "transfer/two-patients-at-once";
@@ -212,9 +212,13 @@ fn once_only(scenario: &str) -> Taken {
         let exchanges: Vec<_> = events
             .iter()
             .filter(|event| gone.contains(&event.seq))
-            .filter_map(exchange)
+            .filter_map(Event::exchange)
             .collect();
-        events.retain(|event| exchange(event).is_none_or(|number| !exchanges.contains(&number)));
+        events.retain(|event| {
+            event
+                .exchange()
+                .is_none_or(|number| !exchanges.contains(&number))
+        });
     })
 }
 

@@ -161,20 +161,6 @@ pub(crate) fn told(scenario: &str, change: impl Fn(&mut Option<u8>)) -> Taken {
 }
 
 /// Number of the exchange of a post or its ending.
-pub(crate) fn exchange(event: &Event) -> Option<u64> {
-    match &event.what {
-        What::Post { exchange, .. }
-        | What::Answer { exchange, .. }
-        | What::NoAnswer { exchange, .. } => Some(*exchange),
-        What::Acted { .. }
-        | What::Patient { .. }
-        | What::Held { .. }
-        | What::Observed { .. }
-        | What::FaultFired { .. }
-        | What::Ended { .. } => None,
-    }
-}
-
 /// Posts a message once more at the end of the trace, answered as it was when Spine took it.
 pub(crate) fn posted_again(taken: Taken, pick: Pick) -> Taken {
     let view = taken.view();
@@ -195,11 +181,11 @@ pub(crate) fn posted_again(taken: Taken, pick: Pick) -> Taken {
         .events
         .iter()
         .find(|event| event.seq == accepted)
-        .and_then(exchange);
+        .and_then(Event::exchange);
     taken.events(|events| {
         let mut copies: Vec<Event> = events
             .iter()
-            .filter(|event| exchange(event) == number)
+            .filter(|event| event.exchange() == number)
             .cloned()
             .collect();
         let end = events

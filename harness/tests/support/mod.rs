@@ -15,7 +15,7 @@ use gp2gp::driver::{self, Sut, Transport};
 use gp2gp_model::Sha256;
 use gp2gp_model::plan::Plan;
 use gp2gp_model::requirement::Requirement;
-use gp2gp_model::trace::{Bodies, Trace, What};
+use gp2gp_model::trace::{Bodies, Trace};
 
 use tamper::Taken;
 
@@ -70,16 +70,7 @@ fn all_bodies(trace: &Trace, store: &BodyStore) -> BTreeMap<Sha256, bytes::Bytes
     trace
         .events
         .iter()
-        .filter_map(|event| match &event.what {
-            What::Post { body, .. } | What::Answer { body, .. } => Some(body.sha256),
-            What::NoAnswer { .. }
-            | What::Acted { .. }
-            | What::Patient { .. }
-            | What::Held { .. }
-            | What::Observed { .. }
-            | What::FaultFired { .. }
-            | What::Ended { .. } => None,
-        })
+        .filter_map(|event| event.body().map(|body| body.sha256))
         .map(|sha256| (sha256, store.body(&sha256).expect("every body is kept")))
         .collect()
 }

@@ -80,9 +80,11 @@ impl Taken {
     pub(crate) fn drop(mut self, pick: Pick) -> Self {
         let (body, _) = self.body_of(pick);
         let gone: Vec<u64> = self.exchanges_of(&body.sha256);
-        self.trace
-            .events
-            .retain(|event| exchange(event).is_none_or(|exchange| !gone.contains(&exchange)));
+        self.trace.events.retain(|event| {
+            event
+                .exchange()
+                .is_none_or(|exchange| !gone.contains(&exchange))
+        });
         self
     }
 
@@ -106,9 +108,11 @@ impl Taken {
                 (carried.sha256 == body.sha256).then_some(*exchange)
             })
             .collect();
-        self.trace
-            .events
-            .retain(|event| exchange(event).is_none_or(|exchange| !gone.contains(&exchange)));
+        self.trace.events.retain(|event| {
+            event
+                .exchange()
+                .is_none_or(|exchange| !gone.contains(&exchange))
+        });
         self
     }
 
@@ -128,7 +132,7 @@ impl Taken {
         let encoded = message.encode(dialect);
         let copy = self.keep(&encoded.body);
         let fresh = 1_000_000 + self.trace.events.len() as u64;
-        let answered = exchange(&self.trace.events[at]).and_then(|number| {
+        let answered = self.trace.events[at].exchange().and_then(|number| {
             self.trace.events.iter().find(|event| matches!(&event.what, What::Answer { exchange, .. } if *exchange == number)).cloned()
         });
         let mut post = self.trace.events[at].clone();
@@ -163,7 +167,9 @@ impl Taken {
         let at = self.trace.events[self.index_of(anchor)].at;
         let (mut moving, mut rest): (Vec<_>, Vec<_>) =
             self.trace.events.into_iter().partition(|event| {
-                exchange(event).is_some_and(|exchange| moved.contains(&exchange))
+                event
+                    .exchange()
+                    .is_some_and(|exchange| moved.contains(&exchange))
             });
         self.trace.events = Vec::new();
         moving.iter_mut().for_each(|event| event.at = at);
@@ -187,7 +193,10 @@ impl Taken {
         let (body, _) = self.body_of(pick);
         let moved = self.exchanges_of(&body.sha256);
         for event in &mut self.trace.events {
-            if exchange(event).is_some_and(|exchange| moved.contains(&exchange)) {
+            if event
+                .exchange()
+                .is_some_and(|exchange| moved.contains(&exchange))
+            {
                 event.at += by;
             }
         }
@@ -275,19 +284,5 @@ impl Taken {
             event.seq = seq;
         }
         self
-    }
-}
-
-fn exchange(event: &Event) -> Option<u64> {
-    match &event.what {
-        What::Post { exchange, .. }
-        | What::Answer { exchange, .. }
-        | What::NoAnswer { exchange, .. } => Some(*exchange),
-        What::Acted { .. }
-        | What::Patient { .. }
-        | What::Held { .. }
-        | What::Observed { .. }
-        | What::FaultFired { .. }
-        | What::Ended { .. } => None,
     }
 }

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use gp2gp_model::{EbxmlMessageId, Interaction};
-use gp2gp_wire::ebxml::{Envelope, NaspError};
 
 use super::ruling::Ruling;
 use super::transfer::{Ack, id_of};
-use crate::check::view::{Ending, Post};
+use crate::check::view::Post;
 use crate::check::{View, violation};
 
 /// RCV-56.
@@ -30,7 +29,7 @@ pub(super) fn acknowledgements_survive_an_outage(view: &View, _: Profile) -> Ass
         let Some([first, repeats @ ..]) = posts.get(id).map(Vec::as_slice) else {
             continue;
         };
-        if !may_pass(&first.ending) {
+        if !first.ending.may_pass() {
             continue;
         }
         let breach = changed(first, repeats).or_else(|| rebuilt(view, first));
@@ -53,25 +52,6 @@ pub(super) fn acknowledgements_survive_an_outage(view: &View, _: Profile) -> Ass
         }
     }
     ruling.assess("Spine took every acknowledgement at once")
-}
-
-/// Whether a post failed in a way that another try may overcome.
-fn may_pass(ending: &Ending) -> bool {
-    match ending {
-        Ending::NoAnswer { .. } => true,
-        Ending::Answered {
-            status: 500..,
-            envelope,
-            ..
-        } => match envelope.as_deref() {
-            Some(Envelope::Fault(fault)) => fault.errors.iter().all(NaspError::is_retriable),
-            Some(Envelope::Message(..) | Envelope::Acknowledgment(_) | Envelope::ErrorList(_)) => {
-                false
-            }
-            None => true,
-        },
-        Ending::Answered { .. } | Ending::Open => false,
-    }
 }
 
 /// A repeat with other bytes.

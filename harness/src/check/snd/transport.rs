@@ -5,7 +5,6 @@ use std::time::Duration;
 use gp2gp_model::Interaction;
 use gp2gp_model::directory::Contract;
 use gp2gp_model::verdict::{Assessment, Profile};
-use gp2gp_wire::ebxml::{Envelope, NaspError};
 
 use super::super::transfer::{Transfer, accepted_at, attempts, name, transfers};
 use super::super::view::{Ending, Post, View};
@@ -76,7 +75,7 @@ fn troubled<'v>(view: &'v View, transfer: &Transfer<'v>) -> Vec<Troubled<'v>> {
     transfer
         .messages
         .iter()
-        .filter(|post| may_be_retried(post))
+        .filter(|post| post.ending.may_pass())
         .map(|post| Troubled {
             post,
             attempts: attempts(view, post).collect(),
@@ -90,26 +89,6 @@ fn contract<'v>(view: &'v View, post: &Post) -> Option<&'v Contract> {
     view.header
         .directory
         .contract(&header.to, Interaction::from_id(&header.action)?)
-}
-
-/// Ended in a way after which the same message is worth another attempt: no answer, or a fault
-/// all of whose errors are retriable (spec 10).
-fn may_be_retried(post: &Post) -> bool {
-    match &post.ending {
-        Ending::NoAnswer { .. } => true,
-        Ending::Answered {
-            status: 500..,
-            envelope,
-            ..
-        } => match envelope.as_deref() {
-            Some(Envelope::Fault(fault)) => fault.errors.iter().all(NaspError::is_retriable),
-            Some(Envelope::Message(..) | Envelope::Acknowledgment(_) | Envelope::ErrorList(_)) => {
-                false
-            }
-            None => true,
-        },
-        Ending::Answered { .. } | Ending::Open => false,
-    }
 }
 
 impl<'v> Troubled<'v> {
@@ -126,7 +105,7 @@ impl<'v> Troubled<'v> {
             || self
                 .attempts
                 .last()
-                .is_some_and(|last| !may_be_retried(last))
+                .is_some_and(|last| !last.ending.may_pass())
     }
 
     fn is_retried(&self, view: &View, tally: &mut Tally) {
