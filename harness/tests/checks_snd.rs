@@ -4,6 +4,8 @@
 
 #![cfg(test)]
 
+#[path = "../wire/tests/support/mod.rs"]
+mod beside;
 mod support;
 
 #[path = "checks_snd/conversation.rs"]

@@ -1,8 +1,6 @@
 //! Whom the checks must not blame: a sending system for what it could not know, a system of the
 //! field for its style, a recording for what it does not hold.
 
-use std::path::PathBuf;
-
 use gp2gp::check::View;
 use gp2gp::driver::Sut;
 use gp2gp::recording;
@@ -13,6 +11,7 @@ use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use gp2gp_model::{Dialect, MessageKind, ResponseCode};
 use gp2gp_wire::hl7::Acknowledgement;
 
+use crate::beside;
 use crate::support::tamper::{Pick, Taken};
 use crate::support::{plan, run, trace_of};
 use crate::table::{
@@ -187,21 +186,7 @@ fn messages_recorded_in_part_are_not_blamed_for_the_rest() {
 
 /// A recording of real messages, if the corpus lies beside the repository.
 fn real(folder: &str) -> Option<View> {
-    let shared = std::env::var_os("GP2GP_SHARED")
-        .map(PathBuf::from)
-        .or_else(|| {
-            PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-                .ancestors()
-                .map(|folder| folder.join("shared"))
-                .find(|shared| shared.join("corpus").is_dir())
-        });
-    let Some(folder) = shared
-        .map(|shared| shared.join("corpus").join(folder))
-        .filter(|folder| folder.is_dir())
-    else {
-        eprintln!("skipped: no corpus beside the repository");
-        return None;
-    };
+    let folder = beside::corpus()?.join(folder);
     let recording = recording::load(&folder).expect("it loads");
     Some(View::new(&recording.trace, &recording.bodies))
 }
