@@ -5,6 +5,7 @@
 
 pub mod documents;
 pub mod rcv;
+pub mod seen;
 pub mod snd;
 mod transfer;
 pub mod view;

@@ -4,27 +4,18 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use bytes::Bytes;
 use gp2gp_model::plan::{Act, Role};
 use gp2gp_model::trace::{
     Bodies, BodyRef, Endpoint, Event, Header, Observation, TimeMode, Trace, What,
 };
-use gp2gp_model::{
-    ContentId, ConversationId, EbxmlMessageId, Hl7MessageId, Interaction, MessageKind, NhsNumber,
-    OdsCode, Sha256, Time,
-};
+use gp2gp_model::{ConversationId, EbxmlMessageId, MessageKind, NhsNumber, OdsCode, Sha256, Time};
+use gp2gp_wire::OpenError;
 use gp2gp_wire::ebxml::{self, Envelope, NaspError};
-use gp2gp_wire::hl7::{
-    Acknowledgement, Continue, EhrExtract, EhrRequest, Fragment, Hl7Error, Payload, RecordFacts,
-};
-use gp2gp_wire::message::{self, Location};
-use gp2gp_wire::mime::TransferEncoding;
-use gp2gp_wire::{OpenError, Received};
 
 use super::documents::{self, Document};
-
-/// Content type of a body that is a whole recorded file, whatever form it has.
-pub const RECORDED_FILE: &str = "application/x-gp2gp-recording";
+use super::seen::Decoder;
+pub use super::seen::{AttachmentSeen, Place, RECORDED_FILE, Seen};
+pub(super) use super::seen::{characters, open};
 
 /// A trace, decoded.
 pub struct View {
@@ -74,69 +65,6 @@ pub struct Post {
     pub ending: Ending,
     /// A post of the same endpoint with the same message id came before: a transport retry.
     pub is_retransmission: bool,
-}
-
-/// A decoded message without its bodies.
-pub struct Seen {
-    /// ebXML header.
-    pub header: ebxml::Header,
-    /// HL7 payload; the record of an extract is dropped.
-    pub payload: Result<Payload, Hl7Error>,
-    /// The payload's text, digested.
-    pub payload_sha256: Sha256,
-    /// Bytes of the payload.
-    pub payload_bytes: usize,
-    /// The payload holds nothing beyond ASCII.
-    pub payload_is_ascii: bool,
-    /// Facts of an extract's record.
-    pub record: Option<RecordFacts>,
-    /// Attachments in manifest order.
-    pub attachments: Vec<AttachmentSeen>,
-    /// Parts that the manifest does not name.
-    pub stray_parts: Vec<String>,
-    /// Content ids carried by more than one part.
-    pub doubled_parts: Vec<ContentId>,
-    /// Envelope, payload, attachments come in this order.
-    pub parts_in_order: bool,
-    /// Number of MIME parts.
-    pub part_count: usize,
-    /// It came as MIME; the JSON form has no parts.
-    pub has_parts: bool,
-}
-
-/// An attachment reference with where its content is.
-#[derive(Debug, Clone)]
-pub struct AttachmentSeen {
-    /// `eb:id` as written.
-    pub id: Option<String>,
-    /// `eb:Description`.
-    pub description: Option<String>,
-    /// Where.
-    pub place: Place,
-}
-
-/// Where an attachment's content is.
-#[derive(Debug, Clone)]
-pub enum Place {
-    /// In this message.
-    Inline {
-        /// `Content-Id`.
-        content_id: ContentId,
-        /// `Content-Type` of the part.
-        content_type: String,
-        /// Its transfer encoding.
-        encoding: TransferEncoding,
-        /// Length of its text, line ends included.
-        text_bytes: u64,
-        /// Base64 characters of its text, line ends not counted.
-        text_characters: u64,
-    },
-    /// In a message to follow.
-    External(EbxmlMessageId),
-    /// Nowhere: no part has this content id.
-    Dangling(ContentId),
-    /// Nowhere: the reference is neither `cid:` nor `mid:`.
-    Other(String),
 }
 
 /// How a post ended.
@@ -222,10 +150,7 @@ impl View {
             ended_at: trace.header.started,
             quiescent: false,
         };
-        let mut decoder = Decoder {
-            bodies,
-            seen: BTreeMap::new(),
-        };
+        let mut decoder = Decoder::new(bodies);
         let mut exchanges: BTreeMap<u64, usize> = BTreeMap::new();
         for event in &trace.events {
             view.ended_at = view.ended_at.max(event.at);
@@ -483,216 +408,6 @@ impl Ending {
             },
             Self::Answered { .. } | Self::Open => false,
         }
-    }
-}
-
-impl Seen {
-    /// Kind of message.
-    pub fn kind(&self) -> Option<MessageKind> {
-        self.payload.as_ref().ok().map(Payload::kind)
-    }
-
-    /// The interaction that the envelope names, whatever the payload is.
-    pub fn claimed(&self) -> Option<Interaction> {
-        Interaction::from_id(&self.header.action)
-    }
-
-    /// The payload is, or may have been, of the interaction that the envelope names.
-    pub fn may_be_what_it_claims(&self) -> bool {
-        let payload = self.payload.as_ref().ok();
-        payload.is_none_or(|payload| self.claimed() == Some(payload.interaction()))
-    }
-
-    /// HL7 message id.
-    pub fn hl7_id(&self) -> Option<&Hl7MessageId> {
-        self.payload
-            .as_ref()
-            .ok()
-            .map(|payload| &payload.wrapper().id)
-    }
-
-    /// Whether an HL7 reference names this message, by its HL7 id or its ebXML id (spec 10, Ids).
-    pub fn is_named_by(&self, reference: &Hl7MessageId) -> bool {
-        self.hl7_id() == Some(reference)
-            || Hl7MessageId::from(&self.header.message_id) == *reference
-    }
-
-    /// The payload, if it is an EHR request.
-    pub fn request(&self) -> Option<&EhrRequest> {
-        match &self.payload {
-            Ok(Payload::EhrRequest(request)) => Some(request),
-            Ok(
-                Payload::EhrExtract(_)
-                | Payload::Continue(_)
-                | Payload::Fragment(_)
-                | Payload::Acknowledgement(_),
-            )
-            | Err(_) => None,
-        }
-    }
-
-    /// The payload, if it is an extract.
-    pub fn extract(&self) -> Option<&EhrExtract> {
-        match &self.payload {
-            Ok(Payload::EhrExtract(extract)) => Some(extract),
-            Ok(
-                Payload::EhrRequest(_)
-                | Payload::Continue(_)
-                | Payload::Fragment(_)
-                | Payload::Acknowledgement(_),
-            )
-            | Err(_) => None,
-        }
-    }
-
-    /// The payload, if it is a Continue.
-    pub fn continue_message(&self) -> Option<&Continue> {
-        match &self.payload {
-            Ok(Payload::Continue(message)) => Some(message),
-            Ok(
-                Payload::EhrRequest(_)
-                | Payload::EhrExtract(_)
-                | Payload::Fragment(_)
-                | Payload::Acknowledgement(_),
-            )
-            | Err(_) => None,
-        }
-    }
-
-    /// The payload, if it is a fragment.
-    pub fn fragment(&self) -> Option<&Fragment> {
-        match &self.payload {
-            Ok(Payload::Fragment(fragment)) => Some(fragment),
-            Ok(
-                Payload::EhrRequest(_)
-                | Payload::EhrExtract(_)
-                | Payload::Continue(_)
-                | Payload::Acknowledgement(_),
-            )
-            | Err(_) => None,
-        }
-    }
-
-    /// The payload, if it is an application acknowledgement.
-    pub fn acknowledgement(&self) -> Option<&Acknowledgement> {
-        match &self.payload {
-            Ok(Payload::Acknowledgement(ack)) => Some(ack),
-            Ok(
-                Payload::EhrRequest(_)
-                | Payload::EhrExtract(_)
-                | Payload::Continue(_)
-                | Payload::Fragment(_),
-            )
-            | Err(_) => None,
-        }
-    }
-
-    /// Messages promised by `mid:` references.
-    pub fn promised(&self) -> impl Iterator<Item = &EbxmlMessageId> {
-        self.attachments
-            .iter()
-            .filter_map(|attachment| match &attachment.place {
-                Place::External(message) => Some(message),
-                Place::Inline { .. } | Place::Dangling(_) | Place::Other(_) => None,
-            })
-    }
-}
-
-/// Decodes each body once, whatever number of posts carried it. The same bytes under another
-/// Content-Type are another message: the boundary is named there.
-struct Decoder<'b> {
-    bodies: &'b dyn Bodies,
-    seen: BTreeMap<(String, Sha256), Rc<Result<Seen, OpenError>>>,
-}
-
-impl Decoder<'_> {
-    fn message(&mut self, content_type: &str, body: &BodyRef) -> Rc<Result<Seen, OpenError>> {
-        let key = (content_type.to_owned(), body.sha256);
-        if let Some(seen) = self.seen.get(&key) {
-            return Rc::clone(seen);
-        }
-        let seen = Rc::new(open(self.bodies, content_type, body).map(see));
-        self.seen.insert(key, Rc::clone(&seen));
-        seen
-    }
-}
-
-/// Opens a posted body, or a recorded file.
-pub(super) fn open(
-    bodies: &dyn Bodies,
-    content_type: &str,
-    body: &BodyRef,
-) -> Result<Received, OpenError> {
-    let bytes = bodies.body(&body.sha256).ok_or_else(|| {
-        OpenError::Unrecognised(format!("body {} is not beside the trace", body.sha256))
-    })?;
-    if content_type == RECORDED_FILE {
-        gp2gp_wire::recording::read(&bytes).map(|recorded| recorded.received)
-    } else {
-        message::open(content_type, &bytes)
-    }
-}
-
-fn see(received: Received) -> Seen {
-    let payload = received.payload();
-    let record = matches!(payload, Ok(Payload::EhrExtract(_)))
-        .then(|| gp2gp_wire::hl7::scan(&received.payload_xml).ok())
-        .flatten();
-    Seen {
-        payload: payload.map(without_record),
-        payload_sha256: Sha256::of(&received.payload_xml),
-        payload_bytes: received.payload_xml.len(),
-        payload_is_ascii: received.payload_xml.is_ascii(),
-        record,
-        attachments: received
-            .attachments
-            .into_iter()
-            .map(see_attachment)
-            .collect(),
-        stray_parts: received.stray_parts,
-        doubled_parts: received.doubled_parts,
-        parts_in_order: received.parts_in_order,
-        part_count: received.part_count,
-        has_parts: received.part_count > 0,
-        header: received.header,
-    }
-}
-
-fn without_record(payload: Payload) -> Payload {
-    match payload {
-        Payload::EhrExtract(extract) => Payload::EhrExtract(EhrExtract {
-            record: Bytes::new(),
-            ..extract
-        }),
-        other @ (Payload::EhrRequest(_)
-        | Payload::Continue(_)
-        | Payload::Fragment(_)
-        | Payload::Acknowledgement(_)) => other,
-    }
-}
-
-/// Base64 characters of a text, line ends not counted.
-pub(super) fn characters(text: &[u8]) -> u64 {
-    let blanks = text.iter().filter(|byte| byte.is_ascii_whitespace());
-    (text.len() - blanks.count()) as u64
-}
-
-fn see_attachment(attachment: message::Attachment) -> AttachmentSeen {
-    AttachmentSeen {
-        id: attachment.id,
-        description: attachment.description,
-        place: match attachment.location {
-            Location::Inline(inline) => Place::Inline {
-                text_bytes: inline.body.len() as u64,
-                text_characters: characters(&inline.body),
-                content_id: inline.content_id,
-                content_type: inline.content_type,
-                encoding: inline.encoding,
-            },
-            Location::External(message) => Place::External(message),
-            Location::Dangling(content_id) => Place::Dangling(content_id),
-            Location::Other(href) => Place::Other(href),
-        },
     }
 }
 
