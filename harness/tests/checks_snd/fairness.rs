@@ -184,6 +184,20 @@ fn messages_recorded_in_part_are_not_blamed_for_the_rest() {
     }
 }
 
+/// Spine told the sending system at once that it could not deliver; that the other patient's
+/// record is never acknowledged has nothing to do with it.
+#[test]
+fn who_was_told_of_a_failed_delivery_need_not_wait_eight_days() {
+    let plan = plan("hostile/extract-cut-short");
+    let taken = run(&plan, Sut::Broken(Defect::NoFinalAck));
+    for requirement in ["SND-62", "SND-75"] {
+        assert!(
+            !is_broken(&taken, requirement, Profile::Strict),
+            "{requirement}"
+        );
+    }
+}
+
 /// A recording of real messages, if the corpus lies beside the repository.
 fn real(folder: &str) -> Option<View> {
     let folder = beside::corpus()?.join(folder);

@@ -17,6 +17,9 @@ use super::promises::{is_negative, owes_everything};
 const SAYS_NOTHING: &str = "the sending system says nothing of the state of such a transfer";
 /// Without a final acknowledgement for so long, a transfer has failed (S124).
 const PATIENCE: Duration = Duration::from_hours(8 * 24);
+/// States after such a silence. A system that learned earlier that Spine could not deliver may say
+/// that the record was partly delivered: printed in full, like a failure.
+const SILENT: [u8; 2] = [PARTLY, FAILED];
 
 const NO_PRINT: u8 = 1;
 const PRINT_MISSING: u8 = 2;
@@ -214,7 +217,7 @@ pub(super) fn first_outcome_counts(view: &View, _: Profile) -> Assessment {
 pub(super) fn silence_fails(view: &View, _: Profile) -> Assessment {
     ends_told(view, |end, _| match end {
         End::Silence => Some((
-            vec![FAILED],
+            SILENT.to_vec(),
             "failed, because no final acknowledgement came for 8 days".to_owned(),
         )),
         End::Refused(_) | End::Success | End::Failure(_) | End::Open => None,
@@ -332,7 +335,7 @@ fn due_states(view: &View, transfer: &Transfer<'_>) -> Option<Vec<u8>> {
         End::Refused(_) => Some(vec![PARTLY, FAILED]),
         End::Success => Some(success_states(view, transfer)),
         End::Failure(_) => Some(vec![PARTLY, FAILED]),
-        End::Silence => Some(vec![FAILED]),
+        End::Silence => Some(SILENT.to_vec()),
         End::Open => None,
     }
 }
