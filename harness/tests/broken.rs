@@ -4,23 +4,23 @@
 
 mod support;
 
+#[path = "broken/requesting.rs"]
+mod requesting;
+#[path = "broken/sending.rs"]
+mod sending;
+
 use gp2gp::driver::{Sut, Transport};
 use gp2gp::run::{Options, run};
 use gp2gp::score::Scope;
-use gp2gp_mocks::Defect;
+use gp2gp_mocks::{Defect, SendingDefect};
 use gp2gp_model::plan::{PatientPlan, Plan};
 use gp2gp_model::report::{Grade, RunReport};
 use gp2gp_model::verdict::{Finding, Profile, Verdict};
 
-/// What the violation must say was seen.
 const fn reason(defect: Defect) -> &'static str {
     match defect {
-        Defect::NoFinalAck => "no AA; no acknowledgement for the core",
-        Defect::AckBeforeStoring => "before any such decision",
-        Defect::FragmentDropped => "was promised by",
-        Defect::ContinueTwice => "2 Continues: ",
-        Defect::WrongNhsNumber => "NHS number 9990000026 in EHR extract",
-        Defect::ExtractAfterNack => " after it",
+        Defect::Requesting(defect) => requesting::reason(defect),
+        Defect::Sending(defect) => sending::reason(defect),
     }
 }
 
@@ -71,7 +71,7 @@ fn failures(report: &RunReport) -> impl Iterator<Item = &Finding> {
 
 #[test]
 fn every_broken_system_is_caught_by_the_requirement_that_it_breaks() {
-    for defect in Defect::ALL {
+    for defect in Defect::all() {
         let report = run_broken(defect, Profile::Strict);
         assert_eq!(
             report.exit.code, 1,
@@ -103,7 +103,7 @@ fn every_broken_system_is_caught_by_the_requirement_that_it_breaks() {
 /// In the field profile: a supplier's way of refusing another patient's record is no fault there.
 #[test]
 fn a_defect_turns_only_the_role_red_that_has_it() {
-    for defect in Defect::ALL {
+    for defect in Defect::all() {
         for finding in failures(&run_broken(defect, Profile::Field)) {
             assert_eq!(
                 finding.role,
@@ -118,7 +118,7 @@ fn a_defect_turns_only_the_role_red_that_has_it() {
 #[test]
 fn a_record_of_the_wrong_patient_makes_the_grade_unsafe() {
     assert_eq!(
-        run_broken(Defect::WrongNhsNumber, Profile::Strict)
+        run_broken(SendingDefect::WrongNhsNumber.into(), Profile::Strict)
             .score
             .grade,
         Grade::Unsafe

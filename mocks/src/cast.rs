@@ -11,7 +11,7 @@ use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{NhsNumber, OdsCode, Sha256};
 use gp2gp_sim::Streams;
 
-use crate::defect::Defect;
+use crate::defect::{Defect, RequestingDefect, SendingDefect};
 use crate::mhs::Identity;
 use crate::people::People;
 use crate::requesting::{Requesting, RequestingConfig};
@@ -67,6 +67,7 @@ impl Cast {
         let sending = identity(plan, Role::Sending)?;
         let holdings = holdings(plan);
         let streams = Streams::new(plan.seed);
+        let (requesting_defects, sending_defects) = sort_defects(sut_defects);
         Ok(Self {
             held: holdings.iter().flat_map(held_documents).collect(),
             people: People::new(&plan.patients),
@@ -80,7 +81,7 @@ impl Cast {
                         .filter(|patient| patient.returning)
                         .map(|patient| patient.nhs_number)
                         .collect(),
-                    defects: defects_of(Role::Requesting, sut_defects),
+                    defects: requesting_defects,
                 },
                 streams,
             ),
@@ -92,7 +93,7 @@ impl Cast {
                     attachment_threshold: plan.sending.attachment_threshold,
                     message_limit: plan.sending.message_limit,
                     holdings,
-                    defects: defects_of(Role::Sending, sut_defects),
+                    defects: sending_defects,
                 },
                 streams,
             ),
@@ -135,10 +136,15 @@ fn spine(plan: &Plan, requesting: &Identity, sending: &Identity, streams: Stream
     Spine::new(config, streams)
 }
 
-fn defects_of(role: Role, defects: &[Defect]) -> Vec<Defect> {
-    let mut defects = defects.to_vec();
-    defects.retain(|defect| defect.role() == role);
-    defects
+fn sort_defects(defects: &[Defect]) -> (Vec<RequestingDefect>, Vec<SendingDefect>) {
+    let (mut requesting, mut sending) = (Vec::new(), Vec::new());
+    for defect in defects {
+        match defect {
+            Defect::Requesting(defect) => requesting.push(*defect),
+            Defect::Sending(defect) => sending.push(*defect),
+        }
+    }
+    (requesting, sending)
 }
 
 /// What the sending practice holds. Documents are numbered through the whole plan, so that no

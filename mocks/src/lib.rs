@@ -12,5 +12,5 @@ pub mod serve;
 pub mod spine;
 pub mod synthetic;
 
-pub use defect::Defect;
+pub use defect::{Defect, RequestingDefect, SendingDefect};
 pub use peer::{Input, Output, Peer};

@@ -64,8 +64,7 @@ fn requirement_in_words(
 ) -> miette::Result<u8> {
     let checked = checked_requirements().contains(requirement.id.as_str());
     let scenarios = list::naming(plans, requirement);
-    let red: Vec<String> = Defect::ALL
-        .iter()
+    let red: Vec<String> = Defect::all()
         .filter(|defect| defect.caught_by() == requirement.id.as_str())
         .map(|defect| format!("broken:{defect}"))
         .collect();

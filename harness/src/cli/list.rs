@@ -91,8 +91,7 @@ fn listing(catalogue: &[Requirement], plans: &[Plan]) -> Listing {
                 scenarios: naming(plans, requirement),
             })
             .collect(),
-        broken: Defect::ALL
-            .iter()
+        broken: Defect::all()
             .map(|defect| BrokenRow {
                 name: format!("broken:{defect}"),
                 role: defect.role().name(),

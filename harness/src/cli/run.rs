@@ -59,7 +59,7 @@ fn parse_sut(text: &str) -> Result<Sut, String> {
     match text.split_once(':') {
         None if text == "reference" => Ok(Sut::Reference),
         Some(("broken", name)) => Defect::from_name(name).map(Sut::Broken).ok_or_else(|| {
-            let names: Vec<_> = Defect::ALL.iter().map(|defect| defect.name()).collect();
+            let names: Vec<_> = Defect::all().map(Defect::name).collect();
             format!("no broken system `{name}`; there are {}", names.join(", "))
         }),
         None | Some(_) => Err("give `reference` or `broken:<name>`".to_owned()),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gp2gp::driver::Sut;
-use gp2gp_mocks::Defect;
+use gp2gp_mocks::SendingDefect;
 use gp2gp_model::plan::Role;
 use gp2gp_model::trace::{BodyRef, Event, What};
 use gp2gp_model::{
@@ -73,7 +73,10 @@ pub(crate) fn cases() -> Vec<Case> {
             }),
         Case::new("SND-20", || trace_of(SMALL))
             .broken("NHS number 999", || {
-                run(&plan(SMALL), Sut::Broken(Defect::WrongNhsNumber))
+                run(
+                    &plan(SMALL),
+                    Sut::Broken(SendingDefect::WrongNhsNumber.into()),
+                )
             })
             .broken("destination Z99999", || {
                 edited(SMALL, EXTRACT, |message| {

@@ -4,7 +4,7 @@
 use gp2gp::check::View;
 use gp2gp::driver::Sut;
 use gp2gp::recording;
-use gp2gp_mocks::Defect;
+use gp2gp_mocks::{RequestingDefect, SendingDefect};
 use gp2gp_model::plan::Role;
 use gp2gp_model::trace::What;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
@@ -108,7 +108,7 @@ fn the_field_takes_a_bare_file_name_as_description() {
 fn a_transfer_that_ended_because_a_fragment_was_refused_leaves_nothing_due() {
     let broken = run(
         &plan("outage/fragment-lost"),
-        Sut::Broken(Defect::FragmentDropped),
+        Sut::Broken(SendingDefect::FragmentDropped.into()),
     );
     assert!(is_broken(&broken, "SND-32", Profile::Strict));
     let refused = broken.edit(FIRST_FRAGMENT_ACK, Dialect::NationalMhs, |message| {
@@ -189,7 +189,7 @@ fn messages_recorded_in_part_are_not_blamed_for_the_rest() {
 #[test]
 fn who_was_told_of_a_failed_delivery_need_not_wait_eight_days() {
     let plan = plan("hostile/extract-cut-short");
-    let taken = run(&plan, Sut::Broken(Defect::NoFinalAck));
+    let taken = run(&plan, Sut::Broken(RequestingDefect::NoFinalAck.into()));
     for requirement in ["SND-62", "SND-75"] {
         assert!(
             !is_broken(&taken, requirement, Profile::Strict),

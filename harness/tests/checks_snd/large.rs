@@ -1,7 +1,7 @@
 //! Cases of large messaging: fragments, chunks, skeletons, thresholds.
 
 use gp2gp::driver::Sut;
-use gp2gp_mocks::Defect;
+use gp2gp_mocks::SendingDefect;
 use gp2gp_model::{
     ContentId, ConversationId, Dialect, EbxmlMessageId, EhrExtractId, Hl7MessageId, OdsCode,
 };
@@ -21,7 +21,10 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("SND-32", || trace_of(CHUNKED))
             .broken("and never sent", || {
-                run(&plan(CHUNKED), Sut::Broken(Defect::FragmentDropped))
+                run(
+                    &plan(CHUNKED),
+                    Sut::Broken(SendingDefect::FragmentDropped.into()),
+                )
             })
             .broken("2 messages of that id", || {
                 trace_of(CHUNKED).also(fragment(2), Dialect::NationalMhs, |message| {

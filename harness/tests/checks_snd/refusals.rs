@@ -1,7 +1,7 @@
 //! Cases of negative acknowledgements.
 
 use gp2gp::driver::Sut;
-use gp2gp_mocks::Defect;
+use gp2gp_mocks::SendingDefect;
 use gp2gp_model::{Dialect, EbxmlMessageId};
 use gp2gp_wire::hl7::AckType;
 
@@ -20,7 +20,10 @@ const MISTYPED: &str = "refusal/wrong-check-digit";
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("SND-16", || trace_of(REFUSED)).broken("EHR extract", || {
-            run(&plan(REFUSED), Sut::Broken(Defect::ExtractAfterNack))
+            run(
+                &plan(REFUSED),
+                Sut::Broken(SendingDefect::ExtractAfterNack.into()),
+            )
         }),
         Case::new("SND-17", || {
             incomplete(edited(REFUSED, ANSWER, |message| recode(message, "18")))
@@ -36,7 +39,10 @@ pub(crate) fn cases() -> Vec<Case> {
             })
             .broken("no acknowledgement until", || trace_of(EMPTY).drop(ANSWER))
             .broken("EHR extract", || {
-                run(&plan(EMPTY), Sut::Broken(Defect::ExtractAfterNack))
+                run(
+                    &plan(EMPTY),
+                    Sut::Broken(SendingDefect::ExtractAfterNack.into()),
+                )
             }),
         Case::new("SND-48", || trace_of(REFUSED))
             .broken("code `6`", || {
@@ -91,7 +97,10 @@ pub(crate) fn cases() -> Vec<Case> {
                 edited(MOVED_ON, ANSWER, |message| recode(message, "06"))
             })
             .broken("EHR extract", || {
-                run(&plan(MOVED_ON), Sut::Broken(Defect::ExtractAfterNack))
+                run(
+                    &plan(MOVED_ON),
+                    Sut::Broken(SendingDefect::ExtractAfterNack.into()),
+                )
             }),
         Case::new("SND-80", || trace_of(MISTYPED))
             .broken("AE 10", || {

@@ -24,7 +24,7 @@ use gp2gp_wire::message::Received;
 use self::arrival::Arrival;
 use self::letters::{Letter, Letters};
 use self::transfer::{Persist, Reply, Transfer};
-use crate::defect::Defect;
+use crate::defect::RequestingDefect;
 use crate::mhs::{Address, Identity, Inbound, Inbox};
 use crate::peer::{Deadline, Input, Notice, Output, Peer};
 
@@ -40,7 +40,7 @@ pub struct RequestingConfig {
     /// Patients of whom the practice still holds an old record.
     pub returning: BTreeSet<NhsNumber>,
     /// How it is broken on purpose.
-    pub defects: Vec<Defect>,
+    pub defects: Vec<RequestingDefect>,
 }
 
 /// A requesting system.
@@ -251,12 +251,12 @@ impl Requesting {
     fn carry_out(&mut self, now: Time, conversation: &ConversationId, reply: Reply) {
         match reply {
             Reply::CoreTaken(core) => {
-                if self.is_broken(Defect::AckBeforeStoring) {
+                if self.is_broken(RequestingDefect::AckBeforeStoring) {
                     self.acknowledge(now, conversation, &core.sender, core.hl7_id, None);
                 }
             }
             Reply::Continue(core) => {
-                let times = if self.is_broken(Defect::ContinueTwice) {
+                let times = if self.is_broken(RequestingDefect::ContinueTwice) {
                     2
                 } else {
                     1
@@ -274,8 +274,8 @@ impl Requesting {
                 self.acknowledge(now, conversation, &to, fragment, code);
             }
             Reply::AcknowledgeCore { core, code } => {
-                let is_swallowed =
-                    self.is_broken(Defect::NoFinalAck) || self.is_broken(Defect::AckBeforeStoring);
+                let is_swallowed = self.is_broken(RequestingDefect::NoFinalAck)
+                    || self.is_broken(RequestingDefect::AckBeforeStoring);
                 if code.is_some() || !is_swallowed {
                     self.acknowledge(now, conversation, &core.sender, core.hl7_id, code);
                 }
@@ -307,7 +307,7 @@ impl Requesting {
         }
     }
 
-    fn is_broken(&self, defect: Defect) -> bool {
+    fn is_broken(&self, defect: RequestingDefect) -> bool {
         self.config.defects.contains(&defect)
     }
 }

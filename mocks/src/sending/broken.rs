@@ -7,11 +7,11 @@ use gp2gp_wire::hl7::EhrRequest;
 use super::core_extract::{Core, Order};
 use super::letters::Correspondent;
 use super::{Sending, Tag};
-use crate::defect::Defect;
+use crate::defect::SendingDefect;
 use crate::synthetic::{Patient, RecordSpec};
 
 impl Sending {
-    pub(super) fn has(&self, defect: Defect) -> bool {
+    pub(super) fn has(&self, defect: SendingDefect) -> bool {
         self.defects.contains(&defect)
     }
 

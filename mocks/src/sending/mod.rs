@@ -33,7 +33,7 @@ use gp2gp_wire::message::Received;
 use self::core_extract::{Core, Order};
 use self::letters::{Correspondent, Office};
 use self::transfer::Transfer;
-use crate::defect::Defect;
+use crate::defect::SendingDefect;
 use crate::mhs::{Address, Identity, Inbound, Inbox, Outbox, Outcome, next_id};
 use crate::peer::{AnswerId, Deadline, HttpRequest, Input, Notice, Output, Peer};
 use crate::synthetic::{DocumentSpec, RecordSpec};
@@ -54,7 +54,7 @@ pub struct SendingConfig {
     /// The patients it knows.
     pub holdings: Vec<Holding>,
     /// How it is broken on purpose.
-    pub defects: Vec<Defect>,
+    pub defects: Vec<SendingDefect>,
 }
 
 /// What is held of one patient.
@@ -74,7 +74,7 @@ pub struct Sending {
     enabled: bool,
     limits: SizeLimits,
     holdings: BTreeMap<NhsNumber, Holding>,
-    defects: Vec<Defect>,
+    defects: Vec<SendingDefect>,
     streams: Streams,
     inbox: Inbox,
     outbox: Outbox<Tag>,
@@ -250,14 +250,14 @@ impl Sending {
         match self.plan_core(now, &to, request, &mut ids) {
             Ok(core) => {
                 let mut transfer = Transfer::new(now, request.patient, request_ref, core, ids);
-                if self.has(Defect::FragmentDropped) {
+                if self.has(SendingDefect::FragmentDropped) {
                     transfer.drop_last_fragment();
                 }
                 Case::Open(Box::new(transfer))
             }
             Err(code) => {
                 self.refuse(now, &to, request_ref, code.clone(), &mut ids);
-                if self.has(Defect::ExtractAfterNack) && broken::is_of_the_record(&code) {
+                if self.has(SendingDefect::ExtractAfterNack) && broken::is_of_the_record(&code) {
                     self.send_all_the_same(now, to, request, &mut ids);
                 }
                 Case::Refused(Some(request.patient), code)
@@ -284,7 +284,7 @@ impl Sending {
             to: to.clone(),
             requester: request.author.clone(),
             request: request.id.clone(),
-            record_target: if self.has(Defect::WrongNhsNumber) {
+            record_target: if self.has(SendingDefect::WrongNhsNumber) {
                 self.somebody_else_than(request.patient)
             } else {
                 request.patient

@@ -360,7 +360,7 @@ fn a_skeleton_whose_original_is_another_extract_is_a_failed_reassembly() {
 
 #[test]
 fn the_defect_continue_twice_sends_two_continues() {
-    let mut scene = Scene::broken(Defect::ContinueTwice);
+    let mut scene = Scene::broken(RequestingDefect::ContinueTwice);
     let (messages, _) = large_transfer(&scene);
     let sent = scene.deliver(&messages[0]);
     assert_eq!(actions(&sent), [Interaction::Copc.id(); 2]);

@@ -66,7 +66,7 @@ impl Scene {
         Self::of(config())
     }
 
-    fn broken(defect: Defect) -> Self {
+    fn broken(defect: RequestingDefect) -> Self {
         Self::of(RequestingConfig {
             defects: vec![defect],
             ..config()

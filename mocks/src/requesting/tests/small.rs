@@ -436,7 +436,7 @@ fn a_verb_of_the_sending_system_is_not_supported() {
 
 #[test]
 fn the_defect_no_final_ack_integrates_in_silence() {
-    let mut scene = Scene::broken(Defect::NoFinalAck);
+    let mut scene = Scene::broken(RequestingDefect::NoFinalAck);
     let core = scene.core(CORE, vec![]);
     scene.deliver(&core);
     assert_eq!(scene.decide(Decision::Integrate), [""; 0]);
@@ -445,7 +445,7 @@ fn the_defect_no_final_ack_integrates_in_silence() {
 
 #[test]
 fn the_defect_ack_before_storing_acknowledges_on_arrival_only() {
-    let mut scene = Scene::broken(Defect::AckBeforeStoring);
+    let mut scene = Scene::broken(RequestingDefect::AckBeforeStoring);
     let core = scene.core(CORE, vec![]);
     assert_eq!(acks(&scene.deliver(&core)), ["AA 10"]);
     assert_eq!(scene.decide(Decision::Integrate), [""; 0]);

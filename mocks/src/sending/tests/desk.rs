@@ -19,7 +19,7 @@ use gp2gp_wire::hl7::{
 };
 use gp2gp_wire::message::{Attachment, Location, Received};
 
-use crate::defect::Defect;
+use crate::defect::SendingDefect;
 use crate::mhs::fixture::{
     self, OTHER, OWN, START, accepted, conversation, delivery, identity, message_id, ods, opened,
     uuid,
@@ -129,7 +129,7 @@ pub(super) fn small_messages(holding: Holding, message_limit: usize) -> SendingC
     }
 }
 
-pub(super) fn broken(defect: Defect, config: SendingConfig) -> SendingConfig {
+pub(super) fn broken(defect: SendingDefect, config: SendingConfig) -> SendingConfig {
     SendingConfig {
         defects: vec![defect],
         ..config

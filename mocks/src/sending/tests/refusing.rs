@@ -5,7 +5,7 @@ use gp2gp_wire::Dialect;
 use gp2gp_wire::hl7::AckType;
 
 use super::desk::*;
-use crate::defect::Defect;
+use crate::defect::SendingDefect;
 use crate::mhs::fixture::{OTHER, OWN, START, conversation, message_id, ods, practice, uuid};
 use crate::peer::HttpRequest;
 use crate::sending::SendingConfig;
@@ -190,7 +190,7 @@ fn extract_after_nack_sends_a_record_after_06_10_and_19() {
             "10" => holding.plan.record_bytes = 0,
             _ => holding.plan.current_practice = ods("C82001"),
         }
-        let desk = Desk::requested(broken(Defect::ExtractAfterNack, config(holding)));
+        let desk = Desk::requested(broken(SendingDefect::ExtractAfterNack, config(holding)));
         assert_eq!(
             desk.kinds(),
             [MessageKind::Acknowledgement, MessageKind::EhrExtract]
@@ -198,7 +198,7 @@ fn extract_after_nack_sends_a_record_after_06_10_and_19() {
         assert_eq!(desk.answers(), [Some(code.to_owned())]);
         assert_eq!(desk.extract().patient, patient());
     }
-    let mut off = broken(Defect::ExtractAfterNack, config(holding()));
+    let mut off = broken(SendingDefect::ExtractAfterNack, config(holding()));
     off.enabled = false;
     assert_eq!(Desk::requested(off).kinds(), [MessageKind::Acknowledgement]);
 }

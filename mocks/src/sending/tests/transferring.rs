@@ -10,7 +10,7 @@ use gp2gp_wire::hl7::{self, ExtractVersion};
 use gp2gp_wire::message::Location;
 
 use super::desk::*;
-use crate::defect::Defect;
+use crate::defect::SendingDefect;
 use crate::mhs::fixture::{
     OTHER, OWN, START, accepted, conversation, fault, ods, practice, response, uuid,
 };
@@ -420,7 +420,7 @@ fn verbs_of_other_systems_are_not_supported() {
 
 #[test]
 fn fragment_dropped_never_sends_the_last_promise() {
-    let mut desk = Desk::requested(broken(Defect::FragmentDropped, large()));
+    let mut desk = Desk::requested(broken(SendingDefect::FragmentDropped, large()));
     desk.continue_core();
     assert_eq!(desk.fragments().len(), 4);
     assert_eq!(desk.answers(), [None]);
@@ -428,7 +428,7 @@ fn fragment_dropped_never_sends_the_last_promise() {
 
 #[test]
 fn wrong_nhs_number_is_that_of_another_synthetic_patient() {
-    let desk = Desk::requested(broken(Defect::WrongNhsNumber, config(holding())));
+    let desk = Desk::requested(broken(SendingDefect::WrongNhsNumber, config(holding())));
     let wrong = desk.extract().patient;
     assert_ne!(wrong, patient());
     assert!(wrong.is_synthetic() && wrong.check_digit_fits());

@@ -1,0 +1,13 @@
+//! Sending systems that are broken on purpose.
+
+super::defects! {
+    /// A defect of a sending system.
+    SendingDefect {
+        FragmentDropped "fragment-dropped" "SND-32"
+            "never sends the last fragment that it promised",
+        WrongNhsNumber "wrong-nhs-number" "SND-20"
+            "puts another patient's NHS number into the extract",
+        ExtractAfterNack "extract-after-nack" "SND-16"
+            "refuses the request and sends the extract all the same",
+    }
+}
