@@ -10,6 +10,7 @@ pub mod requesting;
 pub mod sending;
 pub mod serve;
 pub mod spine;
+pub mod spool;
 pub mod synthetic;
 
 pub use defect::{Defect, RequestingDefect, SendingDefect};
