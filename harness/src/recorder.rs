@@ -43,6 +43,12 @@ impl Recorder {
                 exchange,
                 from,
                 to,
+                method: request.method,
+                path: match request.soap_action {
+                    Some(_) => String::new(),
+                    None => request.path.clone(),
+                },
+                headers: request.headers.clone(),
                 soap_action: request.soap_action.clone(),
                 content_type: request.content_type.clone(),
                 body,
@@ -63,6 +69,7 @@ impl Recorder {
                 exchange,
                 status: response.status,
                 content_type: response.content_type.clone(),
+                headers: response.headers.clone(),
                 body: self.body(response)?,
             },
             Err(error) => What::NoAnswer {

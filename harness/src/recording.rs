@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use gp2gp_model::directory::Directory;
+use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::plan::Role;
 use gp2gp_model::trace::{
     Bodies as _, Endpoint, Event, FORMAT, Header, TimeMode, Trace, TraceError, What,
@@ -233,6 +234,9 @@ fn events(mut messages: Vec<Found>, bodies: &mut BodyStore) -> io::Result<Vec<Ev
                     exchange: seq,
                     from: Endpoint::from(role(message, &messages, &parties)),
                     to: Endpoint::Spine,
+                    method: Method::Post,
+                    path: String::new(),
+                    headers: Headers::new(),
                     soap_action: message.soap_action.clone(),
                     content_type: RECORDED_FILE.to_owned(),
                     body: bodies.put(&message.bytes)?,

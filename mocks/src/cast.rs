@@ -17,6 +17,7 @@ use crate::people::People;
 use crate::requesting::{Requesting, RequestingConfig};
 use crate::sending::{Holding, Sending, SendingConfig};
 use crate::spine::{Spine, SpineConfig};
+use crate::store::Store;
 use crate::synthetic::{DocumentKind, DocumentSpec, Patient, RecordSpec};
 
 /// Everybody who plays in a run.
@@ -27,6 +28,8 @@ pub struct Cast {
     pub sending: Sending,
     /// Spine, with the faults of the plan.
     pub spine: Spine,
+    /// The document store of the sending practice.
+    pub store: Store,
     /// The people of the requesting practice.
     pub people: People,
     /// The truth about every document that the sending practice holds, in the order of the plan.
@@ -72,6 +75,7 @@ impl Cast {
             held: holdings.iter().flat_map(held_documents).collect(),
             people: People::new(&plan.patients),
             spine: spine(plan, &requesting, &sending, streams),
+            store: Store::default(),
             requesting: Requesting::new(
                 RequestingConfig {
                     identity: requesting,

@@ -11,6 +11,7 @@ pub mod sending;
 pub mod serve;
 pub mod spine;
 pub mod spool;
+pub mod store;
 pub mod synthetic;
 
 pub use defect::{Defect, RequestingDefect, SendingDefect};

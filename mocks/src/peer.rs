@@ -3,6 +3,7 @@
 //! the same code runs under the virtual clock and behind real sockets.
 
 use bytes::Bytes;
+use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::plan::Act;
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{NhsNumber, Time};
@@ -114,12 +115,16 @@ pub enum Notice {
 /// An HTTP request, as much as matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpRequest {
-    /// Path, e.g. `/reliablemessaging/forwardreliable`.
+    /// Method: POST for every message.
+    pub method: Method,
+    /// Path and query, e.g. `/reliablemessaging/forwardreliable`.
     pub path: String,
     /// `SOAPAction`.
     pub soap_action: Option<String>,
     /// `Content-Type`.
     pub content_type: String,
+    /// Headers beside those two and those of the connection.
+    pub headers: Headers,
     /// Body.
     pub body: Bytes,
 }
@@ -131,8 +136,23 @@ pub struct HttpResponse {
     pub status: u16,
     /// `Content-Type`.
     pub content_type: Option<String>,
+    /// Headers beside `Content-Type` and those of the connection.
+    pub headers: Headers,
     /// Body.
     pub body: Bytes,
+}
+
+impl HttpResponse {
+    /// 405 with an empty body: the path knows these methods only.
+    pub fn method_not_allowed(allowed: &[Method]) -> Self {
+        let allowed: Vec<_> = allowed.iter().map(|method| method.name()).collect();
+        Self {
+            status: 405,
+            content_type: None,
+            headers: Headers::new().with("allow", allowed.join(", ")),
+            body: Bytes::new(),
+        }
+    }
 }
 
 /// Why a post got no answer.

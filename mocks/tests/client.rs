@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gp2gp_mocks::peer::{HttpRequest, TransportError};
 use gp2gp_mocks::serve::{Client, post};
+use gp2gp_model::http::{Headers, Method};
 use wiremock::matchers::{body_bytes, header, header_exists, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -15,9 +16,11 @@ const ACTION: &str = "urn:nhs:names:services:gp2gp/MCCI_IN010000UK13";
 
 fn request() -> HttpRequest {
     HttpRequest {
+        method: Method::Post,
         path: PATH.to_owned(),
         soap_action: Some(ACTION.to_owned()),
         content_type: "multipart/related; boundary=\"x\"".to_owned(),
+        headers: Headers::new(),
         body: Bytes::from_static("--x\n\nPatient £ 🙂\n--x--".as_bytes()),
     }
 }

@@ -10,6 +10,7 @@ use gp2gp_mocks::peer::{AnswerId, HttpRequest, HttpResponse, Input, Output, Peer
 use gp2gp_mocks::sending::{Holding, Sending, SendingConfig};
 use gp2gp_mocks::synthetic::{DocumentKind, DocumentSpec, Patient, RecordSpec};
 use gp2gp_model::directory::{Contract, Directory, Practice};
+use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::plan::{DescriptionChoice, DocumentPlan, Habit, PatientPlan};
 use gp2gp_model::{
     Asid, ConversationId, CpaId, EbxmlMessageId, EhrRequestId, Hl7MessageId, Interaction, OdsCode,
@@ -116,6 +117,7 @@ fn deliver(sending: &mut Sending, request: HttpRequest) -> Sent {
             let response = HttpResponse {
                 status: 202,
                 content_type: None,
+                headers: Headers::new(),
                 body: "".into(),
             };
             sending.handle(NOW, Input::Response { post, response });
@@ -199,9 +201,11 @@ fn requester_message(
     };
     let encoded = message.encode(Dialect::NationalMhs);
     HttpRequest {
+        method: Method::Post,
         path: "/".to_owned(),
         soap_action: Some(encoded.soap_action),
         content_type: encoded.content_type,
+        headers: Headers::new(),
         body: encoded.body,
     }
 }

@@ -5,6 +5,7 @@
 pub mod dialect;
 pub mod digest;
 pub mod directory;
+pub mod http;
 pub mod ids;
 pub mod interaction;
 pub mod malformation;

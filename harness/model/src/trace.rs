@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::Directory;
+use crate::http::{Headers, Method};
 use crate::plan::{Act, Role};
 use crate::{NhsNumber, ScenarioId, Sha256, Time};
 
@@ -126,15 +127,17 @@ pub enum Endpoint {
     Spine,
     /// The sending system.
     Sending,
+    /// The document store of the sending practice.
+    Store,
 }
 
 impl Endpoint {
-    /// The role of this endpoint; Spine has none.
+    /// The role of this endpoint; Spine and the document store have none.
     pub const fn role(self) -> Option<Role> {
         match self {
             Self::Requesting => Some(Role::Requesting),
             Self::Sending => Some(Role::Sending),
-            Self::Spine => None,
+            Self::Spine | Self::Store => None,
         }
     }
 }
@@ -154,6 +157,7 @@ impl fmt::Display for Endpoint {
             Self::Requesting => "requesting",
             Self::Spine => "spine",
             Self::Sending => "sending",
+            Self::Store => "store",
         })
     }
 }
@@ -170,6 +174,15 @@ pub enum What {
         from: Endpoint,
         /// To whom.
         to: Endpoint,
+        /// Method; not written where it is POST.
+        #[serde(default, skip_serializing_if = "Method::is_post")]
+        method: Method,
+        /// Path and query; not written where `SOAPAction` says what is meant.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        path: String,
+        /// Headers beside `SOAPAction`, `Content-Type` and those of the connection.
+        #[serde(default, skip_serializing_if = "Headers::is_empty")]
+        headers: Headers,
         /// `SOAPAction`, if there was one.
         soap_action: Option<String>,
         /// `Content-Type`.
@@ -185,6 +198,9 @@ pub enum What {
         status: u16,
         /// `Content-Type`.
         content_type: Option<String>,
+        /// Headers beside `Content-Type` and those of the connection.
+        #[serde(default, skip_serializing_if = "Headers::is_empty")]
+        headers: Headers,
         /// The body.
         body: BodyRef,
     },

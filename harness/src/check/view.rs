@@ -155,6 +155,11 @@ impl View {
         for event in &trace.events {
             view.ended_at = view.ended_at.max(event.at);
             match &event.what {
+                // No message of GP2GP.
+                What::Post {
+                    to: Endpoint::Store,
+                    ..
+                } => {}
                 What::Post {
                     exchange,
                     from,
@@ -162,6 +167,7 @@ impl View {
                     soap_action,
                     content_type,
                     body,
+                    ..
                 } => {
                     exchanges.insert(*exchange, view.posts.len());
                     let message = decoder.message(content_type, body);

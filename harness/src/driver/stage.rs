@@ -17,8 +17,12 @@ use crate::bodies::BodyStore;
 use crate::recorder::Recorder;
 
 /// All endpoints, in the order in which they are served.
-pub(super) const ENDPOINTS: [Endpoint; 3] =
-    [Endpoint::Requesting, Endpoint::Spine, Endpoint::Sending];
+pub(super) const ENDPOINTS: [Endpoint; 4] = [
+    Endpoint::Requesting,
+    Endpoint::Spine,
+    Endpoint::Sending,
+    Endpoint::Store,
+];
 
 /// Peers and trace.
 pub(super) struct Stage {
@@ -149,7 +153,12 @@ impl Stage {
 
     /// The earliest time at which somebody wants to be woken.
     pub(super) fn deadline(&self) -> Option<Time> {
-        let peers: [&dyn Peer; 3] = [&self.cast.requesting, &self.cast.spine, &self.cast.sending];
+        let peers: [&dyn Peer; 4] = [
+            &self.cast.requesting,
+            &self.cast.spine,
+            &self.cast.sending,
+            &self.cast.store,
+        ];
         peers
             .into_iter()
             .filter_map(|peer| peer.poll_timeout())
@@ -179,7 +188,7 @@ impl Stage {
 
     /// Asks every system for what it says of itself, and closes the trace.
     pub(super) fn finish(mut self, now: Time, quiescent: bool) -> (Trace, BodyStore) {
-        for endpoint in [Endpoint::Requesting, Endpoint::Sending] {
+        for endpoint in [Endpoint::Requesting, Endpoint::Sending, Endpoint::Store] {
             for observation in self.peer(endpoint).observe() {
                 self.recorder.observed(now, endpoint, observation);
             }
@@ -239,6 +248,7 @@ impl Stage {
             Endpoint::Requesting => &mut self.cast.requesting,
             Endpoint::Spine => &mut self.cast.spine,
             Endpoint::Sending => &mut self.cast.sending,
+            Endpoint::Store => &mut self.cast.store,
         }
     }
 }

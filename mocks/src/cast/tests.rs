@@ -177,6 +177,7 @@ impl Stage {
             Endpoint::Requesting => &mut self.cast.requesting,
             Endpoint::Spine => &mut self.cast.spine,
             Endpoint::Sending => &mut self.cast.sending,
+            Endpoint::Store => &mut self.cast.store,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gp2gp_model::directory::{Contract, Directory, Practice};
+use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::{
     Asid, ConversationId, CpaId, EbxmlMessageId, Hl7MessageId, Interaction, OdsCode, PartyKey, Time,
 };
@@ -144,9 +145,11 @@ pub(crate) fn small_message(from: &str, to: &str, number: u32) -> Message {
 pub(crate) fn delivery(message: &Message) -> HttpRequest {
     let encoded = message.encode(Dialect::NationalMhs);
     HttpRequest {
+        method: Method::Post,
         path: "/".to_owned(),
         soap_action: Some(encoded.soap_action),
         content_type: encoded.content_type,
+        headers: Headers::new(),
         body: encoded.body,
     }
 }
@@ -173,6 +176,7 @@ pub(crate) fn response(status: u16, body: String) -> HttpResponse {
     HttpResponse {
         status,
         content_type: Some("text/xml".to_owned()),
+        headers: Headers::new(),
         body: body.into(),
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::{ConversationId, CpaId, EbxmlMessageId, PartyKey, Time};
 use gp2gp_sim::Ids;
 use gp2gp_wire::ebxml::{
@@ -51,6 +52,10 @@ impl Inbox {
 
     /// Takes a delivery: the answer to give at once, and what it means.
     pub fn take(&mut self, now: Time, request: &HttpRequest) -> (HttpResponse, Inbound) {
+        if !request.method.is_post() {
+            let answer = HttpResponse::method_not_allowed(&[Method::Post]);
+            return (answer, Inbound::Answered);
+        }
         match message::open(&request.content_type, &request.body) {
             Ok(received) => self.take_message(now, received),
             Err(error) => match signal(request) {
@@ -207,6 +212,7 @@ fn xml(status: u16, body: String) -> HttpResponse {
     HttpResponse {
         status,
         content_type: Some("text/xml".to_owned()),
+        headers: Headers::new(),
         body: Bytes::from(body),
     }
 }

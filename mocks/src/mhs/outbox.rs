@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use gp2gp_model::directory::Directory;
+use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{EbxmlMessageId, Interaction, Time};
 use gp2gp_wire::ebxml::{self, Envelope, NaspError};
@@ -214,9 +215,11 @@ impl<T> Outbox<T> {
                 id,
                 to: Endpoint::Spine,
                 request: HttpRequest {
+                    method: Method::Post,
                     path: PATH.to_owned(),
                     soap_action: Some(parcel.encoded.soap_action.clone()),
                     content_type: parcel.encoded.content_type.clone(),
+                    headers: Headers::new(),
                     body: parcel.encoded.body.clone(),
                 },
             });

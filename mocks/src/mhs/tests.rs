@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use gp2gp_model::EbxmlMessageId;
+use gp2gp_model::http::{Headers, Method};
 use gp2gp_sim::{Ids, Streams};
 use gp2gp_wire::Dialect;
 use gp2gp_wire::ebxml::{self, EbxmlErrorCode, Envelope, TO_PARTY_MSH};
@@ -266,12 +267,24 @@ fn an_unreadable_delivery_is_a_permanent_fault_and_disturbs_nothing_after_it() {
 }
 
 #[test]
+fn nothing_but_a_post_is_a_delivery() {
+    let mut inbox = inbox();
+    let mut request = delivery(&small_message(OTHER, OWN, 1));
+    request.method = Method::Get;
+    let (response, inbound) = inbox.take(START, &request);
+    assert_eq!((response.status, inbound), (405, Inbound::Answered));
+    assert_eq!(response.headers.get("Allow"), Some("POST"));
+}
+
+#[test]
 fn a_delivery_failure_reported_by_spine_names_the_lost_message_once() {
     let mut inbox = inbox();
     let report = HttpRequest {
+        method: Method::Post,
         path: "/".to_owned(),
         soap_action: None,
         content_type: "text/xml".to_owned(),
+        headers: Headers::new(),
         body: error_list(&message_id(7), OWN).into(),
     };
     let (response, inbound) = inbox.take(START, &report);

@@ -7,15 +7,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use gp2gp_model::http::Method;
 use http_body_util::Full;
 use hyper::body::Incoming as IncomingBody;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::body::collect;
+use super::headers::{self, SOAP_ACTION, value_of};
 use crate::peer::{HttpRequest, HttpResponse, TransportError};
 
 /// Idle connections kept for each address: at most ten requests of a handler are in flight
@@ -82,7 +84,7 @@ impl Default for Client {
     }
 }
 
-/// Posts a request and takes its answer, whatever its status.
+/// Sends a request of any method and takes its answer, whatever its status.
 ///
 /// A kept connection that turns out to be closed before the request has left is replaced by a
 /// new one; any other break is a [`TransportError::Reset`], because the request may have arrived.
@@ -101,16 +103,17 @@ async fn exchange(
     addr: SocketAddr,
     request: HttpRequest,
 ) -> Result<HttpResponse, TransportError> {
+    let asked = request.method;
     let mut request = http_request(addr, request)?;
     while let Some(connection) = client.take_idle(addr).await {
-        request = match send(client, addr, connection, request).await {
+        request = match send(client, addr, connection, asked, request).await {
             Err(Unsent::NeverLeft(request)) => *request,
             Err(Unsent::Broke) => return Err(TransportError::Reset),
             Ok(response) => return Ok(response),
         };
     }
     let connection = connect(addr).await?;
-    send(client, addr, connection, request)
+    send(client, addr, connection, asked, request)
         .await
         .map_err(|_| TransportError::Reset)
 }
@@ -127,6 +130,7 @@ async fn send(
     client: &Client,
     addr: SocketAddr,
     mut connection: Connection,
+    asked: Method,
     request: Request<Full<Bytes>>,
 ) -> Result<HttpResponse, Unsent> {
     let response = connection
@@ -137,7 +141,7 @@ async fn send(
                 Unsent::NeverLeft(Box::new(request))
             })
         })?;
-    let response = http_response(response).await?;
+    let response = http_response(asked, response).await?;
     client.keep(addr, connection);
     Ok(response)
 }
@@ -177,37 +181,47 @@ fn http_request(
     addr: SocketAddr,
     request: HttpRequest,
 ) -> Result<Request<Full<Bytes>>, TransportError> {
-    const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
     // Nobody listens on a path that no URL can name.
     let uri = Uri::try_from(request.path).map_err(|_| TransportError::Refused)?;
-    let mut post = Request::post(uri)
-        .header(HOST, addr.to_string())
-        .header(CONTENT_TYPE, header_value(&request.content_type));
-    if let Some(action) = &request.soap_action {
-        post = post.header(SOAP_ACTION, header_value(action));
+    let mut sent = Request::new(Full::new(request.body));
+    *sent.method_mut() = hyper_method(request.method);
+    *sent.uri_mut() = uri;
+    let to = sent.headers_mut();
+    to.insert(HOST, value_of(&addr.to_string()));
+    if request.method.is_post() || !request.content_type.is_empty() {
+        to.insert(CONTENT_TYPE, value_of(&request.content_type));
     }
-    post.body(Full::new(request.body))
-        .map_err(|_| TransportError::Refused)
+    if let Some(action) = &request.soap_action {
+        to.insert(SOAP_ACTION, value_of(action));
+    }
+    headers::write(&request.headers, to);
+    Ok(sent)
 }
 
-/// The text without what would break the header block.
-fn header_value(text: &str) -> HeaderValue {
-    let sendable: Vec<u8> = text
-        .bytes()
-        .filter(|byte| !byte.is_ascii_control())
-        .collect();
-    HeaderValue::from_bytes(&sendable).unwrap_or_else(|_| HeaderValue::from_static(""))
+const fn hyper_method(method: Method) -> hyper::Method {
+    match method {
+        Method::Get => hyper::Method::GET,
+        Method::Post => hyper::Method::POST,
+        Method::Put => hyper::Method::PUT,
+        Method::Delete => hyper::Method::DELETE,
+        Method::Head => hyper::Method::HEAD,
+    }
 }
 
-async fn http_response(response: Response<IncomingBody>) -> Result<HttpResponse, Unsent> {
+/// An answer to HEAD has no body, so the length that it would have is told among its headers.
+async fn http_response(
+    asked: Method,
+    response: Response<IncomingBody>,
+) -> Result<HttpResponse, Unsent> {
     let (head, body) = response.into_parts();
-    let content_type = head
-        .headers
-        .get(CONTENT_TYPE)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let mut carried = headers::carried(&head.headers);
+    if let (Method::Head, Some(length)) = (asked, headers::text(&head.headers, &CONTENT_LENGTH)) {
+        carried.push(CONTENT_LENGTH.as_str(), length);
+    }
     Ok(HttpResponse {
         status: head.status.as_u16(),
-        content_type,
+        content_type: headers::text(&head.headers, &CONTENT_TYPE),
+        headers: carried,
         body: collect(body).await.map_err(|_| Unsent::Broke)?,
     })
 }

@@ -1,9 +1,10 @@
 //! The socket edge: peers on loopback HTTP/1.1. [`serve`] gives an endpoint a port and hands
-//! over what arrives there; [`post`] sends what a peer wants sent. Which peer answers, and when,
+//! over what arrives there; [`post`] sends what a peer wants sent, whatever its method. Which peer answers, and when,
 //! is the caller's business.
 
 mod body;
 mod client;
+mod headers;
 mod server;
 
 pub use client::{Client, post};

@@ -6,19 +6,21 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
+use gp2gp_model::http::Method;
 use gp2gp_model::trace::Endpoint;
 use http_body_util::Full;
 use hyper::body::Incoming as IncomingBody;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::body::{BodyError, collect};
+use super::headers::{self, SOAP_ACTION};
 use crate::peer::{HttpRequest, HttpResponse};
 
 /// Puts an endpoint on a free port of the loopback interface. What arrives there goes to
@@ -112,21 +114,23 @@ async fn take(
     door: &Door,
 ) -> Result<Response<Full<Bytes>>, Unanswered> {
     let (head, body) = request.into_parts();
-    if head.method != Method::POST {
-        return Ok(not_allowed());
-    }
+    let Ok(method) = head.method.as_str().parse::<Method>() else {
+        return Ok(not_implemented());
+    };
     let body = match collect(body).await {
         Ok(body) => body,
         Err(BodyError::TooLarge) => return Ok(too_large()),
         Err(BodyError::Broken) => return Err(Unanswered::BodyBrokeOff),
     };
     let request = HttpRequest {
+        method,
         path: head
             .uri
             .path_and_query()
             .map_or_else(String::new, ToString::to_string),
-        soap_action: text(&head.headers, "soapaction"),
-        content_type: text(&head.headers, "content-type").unwrap_or_default(),
+        soap_action: headers::text(&head.headers, &SOAP_ACTION),
+        content_type: headers::text(&head.headers, &CONTENT_TYPE).unwrap_or_default(),
+        headers: headers::carried(&head.headers),
         body,
     };
     let (answer, answered) = oneshot::channel();
@@ -139,15 +143,12 @@ async fn take(
         .send(incoming)
         .await
         .map_err(|_| Unanswered::Nobody)?;
-    answered.await.map(response).map_err(|_| Unanswered::Nobody)
+    let answer = answered.await.map_err(|_| Unanswered::Nobody)?;
+    Ok(response(method, answer))
 }
 
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    let value = headers.get(name)?;
-    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-}
-
-fn response(answer: HttpResponse) -> Response<Full<Bytes>> {
+/// An answer to HEAD tells the length of the body that it does not have.
+fn response(asked: Method, answer: HttpResponse) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(answer.body));
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -157,15 +158,18 @@ fn response(answer: HttpResponse) -> Response<Full<Bytes>> {
     if let Some(content_type) = content_type {
         response.headers_mut().insert(CONTENT_TYPE, content_type);
     }
+    if let (Method::Head, Some(length)) = (asked, answer.headers.get(CONTENT_LENGTH.as_str())) {
+        let length = headers::value_of(length);
+        response.headers_mut().insert(CONTENT_LENGTH, length);
+    }
+    headers::write(&answer.headers, response.headers_mut());
     response
 }
 
-fn not_allowed() -> Response<Full<Bytes>> {
+/// No peer has a word for this method.
+fn not_implemented() -> Response<Full<Bytes>> {
     let mut response = Response::default();
-    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-    response
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static("POST"));
+    *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
     response
 }
 

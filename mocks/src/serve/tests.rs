@@ -3,6 +3,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use bytes::Bytes;
+use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::trace::Endpoint;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -14,9 +15,11 @@ const PATH: &str = "/reliablemessaging/forwardreliable";
 
 fn request(body: impl Into<Bytes>) -> HttpRequest {
     HttpRequest {
+        method: Method::Post,
         path: PATH.to_owned(),
         soap_action: Some("urn:nhs:names:services:gp2gp/RCMR_IN010000UK05".to_owned()),
         content_type: "multipart/related; boundary=\"--=_MIME-Boundary\"; type=text/xml".to_owned(),
+        headers: Headers::new(),
         body: body.into(),
     }
 }
@@ -35,10 +38,12 @@ impl Double {
         let answering = tokio::spawn(async move {
             while let Some(arrived) = incoming.recv().await {
                 let body = arrived.request.body.clone();
+                let headers = Headers::new().with("x-method", arrived.request.method.name());
                 tell.send(arrived.request).unwrap();
                 let answer = HttpResponse {
                     status: 202,
                     content_type: Some(format!("text/{}", arrived.endpoint)),
+                    headers,
                     body,
                 };
                 let _ = arrived.answer.send(answer);
@@ -68,6 +73,7 @@ async fn a_request_arrives_as_it_was_posted_and_its_answer_comes_back() {
     let expected = HttpResponse {
         status: 202,
         content_type: Some("text/spine".to_owned()),
+        headers: Headers::new().with("x-method", "POST"),
         body: "ping".into(),
     };
     assert_eq!(answer, Ok(expected));
@@ -78,9 +84,11 @@ async fn a_request_arrives_as_it_was_posted_and_its_answer_comes_back() {
 async fn absent_headers_stay_absent_and_a_query_belongs_to_the_path() {
     let mut double = Double::at(Endpoint::Sending).await;
     let sent = HttpRequest {
+        method: Method::Post,
         path: "/any?x=1&y=%20".to_owned(),
         soap_action: None,
         content_type: String::new(),
+        headers: Headers::new(),
         body: Bytes::new(),
     };
     post(&Client::new(), double.server.addr(), sent.clone())
@@ -201,11 +209,59 @@ async fn what_is_announced_larger_than_any_message_is_refused_unread() {
 }
 
 #[tokio::test]
-async fn only_posts_are_taken() {
+async fn every_method_and_header_arrives_and_headers_come_back() {
+    let mut double = Double::at(Endpoint::Store).await;
+    for method in Method::ALL {
+        let sent = HttpRequest {
+            method,
+            path: "/Binary/7".to_owned(),
+            soap_action: None,
+            content_type: String::new(),
+            headers: Headers::new()
+                .with("accept", "image/tiff")
+                .with("range", "bytes=0-9"),
+            body: Bytes::new(),
+        };
+        let answer = post(&Client::new(), double.server.addr(), sent.clone())
+            .await
+            .unwrap();
+        assert_eq!(double.seen.recv().await, Some(sent));
+        assert_eq!(
+            answer.headers,
+            Headers::new().with("x-method", method.name())
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_head_tells_the_length_of_the_body_that_it_does_not_have() {
+    let (sender, mut incoming) = mpsc::channel(1);
+    let server = serve(Endpoint::Store, sender).await.unwrap();
+    let client = Client::new();
+    let asked = HttpRequest {
+        method: Method::Head,
+        ..request("")
+    };
+    let (answer, ()) = tokio::join!(post(&client, server.addr(), asked), async {
+        let answer = HttpResponse {
+            status: 200,
+            content_type: None,
+            headers: Headers::new().with("content-length", "677000000"),
+            body: Bytes::new(),
+        };
+        incoming.recv().await.unwrap().answer.send(answer).unwrap();
+    });
+    let answer = answer.unwrap();
+    assert_eq!(answer.headers.get("Content-Length"), Some("677000000"));
+    assert!(answer.body.is_empty());
+}
+
+#[tokio::test]
+async fn a_method_that_nobody_knows_is_not_implemented() {
     let double = Double::at(Endpoint::Spine).await;
-    let head = format!("GET {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let head = format!("BREW {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     let answer = raw(double.server.addr(), head).await;
-    assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 501"), "{answer}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use bytes::Bytes;
+use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::{
     Asid, CpaId, EbxmlMessageId, IdError, Interaction, ResponseCode, Time, interaction,
 };
@@ -105,9 +106,11 @@ impl Speaker {
         );
         let list = self.error_list(now, Some(message), EbxmlErrorCode::DeliveryFailure, why);
         let request = HttpRequest {
+            method: Method::Post,
             path: PATH.to_owned(),
             soap_action: Some(format!("{EBXML_SERVICE}/MessageError")),
             content_type: TEXT_XML.to_owned(),
+            headers: Headers::new(),
             body: ebxml::error_list(&list).into(),
         };
         OwnMessage {
@@ -152,9 +155,11 @@ impl Speaker {
         OwnMessage {
             message_id,
             request: HttpRequest {
+                method: Method::Post,
                 path: PATH.to_owned(),
                 soap_action: Some(encoded.soap_action),
                 content_type: encoded.content_type,
+                headers: Headers::new(),
                 body: encoded.body,
             },
         }
@@ -232,6 +237,7 @@ fn text_xml(status: u16, body: Bytes) -> HttpResponse {
     HttpResponse {
         status,
         content_type: Some(TEXT_XML.to_owned()),
+        headers: Headers::new(),
         body,
     }
 }

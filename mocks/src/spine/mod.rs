@@ -18,13 +18,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use gp2gp_model::directory::Directory;
+use gp2gp_model::http::Method;
 use gp2gp_model::plan::Fault;
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{Break, Interaction, PartyKey, Time};
 use gp2gp_sim::{Ids, Streams};
 use gp2gp_wire::{Encoded, raw};
 
-use crate::peer::{AnswerId, Deadline, HttpRequest, Input, Notice, Output, Peer};
+use crate::peer::{AnswerId, Deadline, HttpRequest, HttpResponse, Input, Notice, Output, Peer};
 use admission::{Arrival, Refusal};
 use answer::{OwnMessage, Speaker};
 use answered::Answered;
@@ -79,6 +80,7 @@ impl Spine {
 
     fn answer(&mut self, now: Time, id: AnswerId, request: &HttpRequest) {
         let response = match self.faults.outage_at(now) {
+            _ if !request.method.is_post() => HttpResponse::method_not_allowed(&[Method::Post]),
             Some(outage) => {
                 let fault = outage.name.clone();
                 self.outputs.push_back(Output::FaultFired(fault));
@@ -144,9 +146,11 @@ impl Spine {
         };
         self.outputs.push_back(Output::FaultFired(fault));
         HttpRequest {
+            method: request.method,
             path: request.path.clone(),
             soap_action: Some(broken.soap_action),
             content_type: broken.content_type,
+            headers: request.headers.clone(),
             body: broken.body,
         }
     }

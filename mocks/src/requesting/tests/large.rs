@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gp2gp_model::http::{Headers, Method};
 use gp2gp_wire::attachment::{SKELETON_DOMAIN, compress};
 
 use super::*;
@@ -177,6 +178,8 @@ fn a_malformed_fragment_is_answered_with_30_and_the_core_with_31() {
             let body = text.replacen("<PayloadInformation", "<PayloadInformation <", 1);
             assert_ne!(body, text);
             HttpRequest {
+                method: Method::Post,
+                headers: Headers::new(),
                 body: body.into(),
                 ..request
             }

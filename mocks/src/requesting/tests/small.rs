@@ -1,6 +1,7 @@
 //! Transfers without fragments.
 
 use super::*;
+use gp2gp_model::http::{Headers, Method};
 
 #[test]
 fn a_registration_sends_one_request_to_the_previous_practice() {
@@ -238,6 +239,8 @@ fn a_malformed_core_is_answered_with_21_by_its_hl7_id_or_else_its_ebxml_id() {
         let text = String::from_utf8(whole.body.to_vec()).unwrap();
         assert!(text.contains(from), "{from}");
         let request = HttpRequest {
+            method: Method::Post,
+            headers: Headers::new(),
             body: text.replacen(from, to, 1).into(),
             ..whole.clone()
         };

@@ -1,5 +1,6 @@
 //! Requests that are refused, and with which code.
 
+use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::{Hl7MessageId, Interaction, MessageKind, NhsNumber};
 use gp2gp_wire::Dialect;
 use gp2gp_wire::hl7::AckType;
@@ -109,6 +110,8 @@ fn changed_request(change: impl FnOnce(String) -> String) -> HttpRequest {
     let request = desk.request_bytes(ONLY, patient());
     let body = change(String::from_utf8(request.body.to_vec()).unwrap());
     HttpRequest {
+        method: Method::Post,
+        headers: Headers::new(),
         body: body.into(),
         ..request
     }

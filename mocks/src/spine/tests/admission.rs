@@ -33,6 +33,19 @@ fn another_path_is_no_service() {
 }
 
 #[test]
+fn nothing_but_a_post_is_taken() {
+    let mut bench = Bench::new();
+    let mut request = http(&ehr_request(1));
+    request.method = Method::Put;
+    let response = bench.post(request);
+    assert_eq!(
+        (response.status, response.headers.get("Allow")),
+        (405, Some("POST"))
+    );
+    assert!(bench.posts.is_empty());
+}
+
+#[test]
 fn five_million_bytes_are_taken_and_one_more_is_not() {
     let mut message = ehr_request(1);
     message.attachments = vec![inline(0, Bytes::new())];

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gp2gp_model::directory::{Contract, Directory, Practice};
+use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::plan::Fault;
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{ConversationId, EbxmlMessageId, Interaction, Time};
@@ -308,9 +309,11 @@ fn http(message: &Message) -> HttpRequest {
         body,
     } = message.encode(Dialect::NationalMhs);
     HttpRequest {
+        method: Method::Post,
         path: PATH.to_owned(),
         soap_action: Some(soap_action),
         content_type,
+        headers: Headers::new(),
         body,
     }
 }
@@ -370,6 +373,7 @@ fn text_xml(status: u16, body: impl Into<Bytes>) -> HttpResponse {
     HttpResponse {
         status,
         content_type: Some("text/xml".to_owned()),
+        headers: Headers::new(),
         body: body.into(),
     }
 }
