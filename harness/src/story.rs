@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gp2gp_model::plan::{Act, Decision, Role};
+use gp2gp_model::plan::{Act, Decision, PdsUpdate, Role};
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{EbxmlMessageId, Hl7MessageId, MessageKind};
 use gp2gp_wire::attachment::DescriptionStyle;
@@ -253,8 +253,19 @@ fn tell_ending(ending: &Ending) -> String {
 fn tell_act(act: &Act, not_supported: bool) -> String {
     let what = match act {
         Act::Register {
-            previous_practice, ..
-        } => format!("register the patient; previous practice {previous_practice}"),
+            previous_practice,
+            pds_update,
+            ..
+        } => {
+            let previous = previous_practice
+                .as_ref()
+                .map_or_else(|| "none".to_owned(), ToString::to_string);
+            let pds = match pds_update {
+                PdsUpdate::Done => "",
+                PdsUpdate::Failed => "; the update of PDS fails",
+            };
+            format!("register the patient; previous practice {previous}{pds}")
+        }
         Act::Decide { decision, .. } => {
             format!("decide: {}", tell_decision(*decision))
         }

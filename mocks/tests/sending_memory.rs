@@ -249,5 +249,6 @@ fn directory() -> Directory {
     Directory {
         contracts: contracts.collect(),
         practices,
+        ..Directory::default()
     }
 }

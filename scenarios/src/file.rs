@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use gp2gp_model::plan::{Decision, DescriptionChoice, MissingReason, Role};
+use gp2gp_model::plan::{Decision, DescriptionChoice, MissingReason, PdsUpdate, Role};
 use gp2gp_model::{Break, Dialect, MessageKind};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
@@ -30,6 +30,8 @@ pub(crate) struct File {
     pub(crate) sending: Practice,
     #[serde(default)]
     pub(crate) contract: Contract,
+    #[serde(default)]
+    pub(crate) practice: Vec<Spanned<OtherPractice>>,
     #[serde(default)]
     pub(crate) patient: Vec<Patient>,
     #[serde(default)]
@@ -61,6 +63,17 @@ impl Default for Practice {
             message_limit: None,
         }
     }
+}
+
+/// Any other practice.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OtherPractice {
+    pub(crate) ods: Spanned<String>,
+    /// Entries that the directory has for it.
+    #[serde(default = "one_entry")]
+    pub(crate) entries: u8,
+    pub(crate) shares_database_with: Option<Spanned<String>>,
 }
 
 /// The dialects that a practice can speak: all but Spine's own.
@@ -134,6 +147,9 @@ pub(crate) struct Patient {
     #[serde(default = "yes")]
     pub(crate) held: bool,
     pub(crate) current_practice: Option<Spanned<String>>,
+    pub(crate) previous_practice: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(crate) pds_update: PdsUpdate,
     #[serde(default)]
     pub(crate) returning: bool,
     #[serde(default)]
@@ -390,6 +406,10 @@ const fn minutes(minutes: u64) -> Span {
 
 const fn yes() -> bool {
     true
+}
+
+const fn one_entry() -> u8 {
+    1
 }
 
 const fn first() -> u32 {

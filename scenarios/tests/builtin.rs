@@ -77,6 +77,7 @@ fn every_family_of_scenarios_is_there() {
             "outage",
             "people",
             "refusal",
+            "registration",
             "transfer"
         ]
     );

@@ -45,12 +45,31 @@ pub struct Directory {
     pub practices: Vec<Practice>,
     /// Every contract.
     pub contracts: Vec<Contract>,
+    /// Practices that keep their records in one database with others. SDS does not say so; the
+    /// systems of these practices know it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared_databases: Vec<Vec<OdsCode>>,
 }
 
 impl Directory {
     /// The practice with this organisation code.
     pub fn practice(&self, ods: &OdsCode) -> Option<&Practice> {
         self.practices.iter().find(|practice| practice.ods == *ods)
+    }
+
+    /// Every entry for this organisation code: exactly one is an address (TD12).
+    pub fn entries(&self, ods: &OdsCode) -> impl Iterator<Item = &Practice> {
+        self.practices
+            .iter()
+            .filter(move |practice| practice.ods == *ods)
+    }
+
+    /// Whether two practices keep their records in one database, so that a move between them is
+    /// an internal transfer (S268).
+    pub fn share_a_database(&self, one: &OdsCode, other: &OdsCode) -> bool {
+        self.shared_databases
+            .iter()
+            .any(|practices| practices.contains(one) && practices.contains(other))
     }
 
     /// The practice with this ASID.

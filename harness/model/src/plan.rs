@@ -202,8 +202,11 @@ pub enum Act {
     Register {
         /// Who.
         patient: NhsNumber,
-        /// Where the record is.
-        previous_practice: OdsCode,
+        /// Where the record is, if PDS names a previous practice.
+        previous_practice: Option<OdsCode>,
+        /// What PDS says to the update of the patient's practice.
+        #[serde(default)]
+        pds_update: PdsUpdate,
     },
     /// The people of the requesting practice decide on a received record.
     Decide {
@@ -222,6 +225,17 @@ pub enum Act {
         /// Whose.
         patient: NhsNumber,
     },
+}
+
+/// What becomes of the update of a patient's practice on PDS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PdsUpdate {
+    /// PDS names the requesting practice from now on.
+    #[default]
+    Done,
+    /// PDS refuses it, or cannot be reached.
+    Failed,
 }
 
 /// What the people of the requesting practice decide (spec 30, "After a user decision").

@@ -37,6 +37,36 @@ const fn case(
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         case(
+            "RCV-01",
+            "registration/nobody-to-ask",
+            |t| request_for(t, 0),
+            "to practice Z99902",
+        ),
+        case(
+            "RCV-01",
+            "registration/nobody-to-ask",
+            |t| request_for(t, 2),
+            "to practice Z99902",
+        ),
+        case(
+            "RCV-02",
+            "registration/pds-update-fails",
+            |t| request_for(t, 0),
+            "to practice Z99902",
+        ),
+        case(
+            "RCV-03",
+            "registration/no-single-address",
+            |t| request_for(t, 1),
+            "to practice Z99902",
+        ),
+        case(
+            "RCV-03",
+            "registration/no-single-address",
+            |t| say_nothing_of(t, 0),
+            "no state of this patient's transfer",
+        ),
+        case(
             "RCV-04",
             SMALL,
             |t| edit_request(t, "9990000999", "Z99902"),

@@ -66,6 +66,30 @@ pub(crate) fn edit_request(taken: Taken, patient: &str, practice: &str) -> Taken
     })
 }
 
+/// The only request of the trace asks for the nth patient of the plan, from 0.
+pub(crate) fn request_for(taken: Taken, nth: usize) -> Taken {
+    let patient = taken.view().patients[nth].patient;
+    edit_request(taken, patient.as_str(), "Z99902")
+}
+
+/// The system forgets the nth patient of the plan, from 0.
+pub(crate) fn say_nothing_of(taken: Taken, nth: usize) -> Taken {
+    let forgotten = taken.view().patients[nth].patient;
+    taken.events(|events| {
+        events.retain(|event| {
+            let What::Observed {
+                by: Endpoint::Requesting,
+                observation:
+                    Observation::Transfer { patient, .. } | Observation::Stored { patient, .. },
+            } = &event.what
+            else {
+                return true;
+            };
+            *patient != forgotten
+        });
+    })
+}
+
 pub(crate) fn edit_continue(taken: Taken, change: fn(&mut Continue)) -> Taken {
     edit(taken, CONTINUE, |message| {
         let Payload::Continue(continued) = &mut message.payload else {

@@ -92,7 +92,8 @@ impl Stage {
         let registrations = plan.patients.iter().map(|patient| {
             let act = Act::Register {
                 patient: patient.nhs_number,
-                previous_practice: plan.sending.ods.clone(),
+                previous_practice: Some(plan.sending.ods.clone()),
+                pds_update: gp2gp_model::plan::PdsUpdate::Done,
             };
             (Endpoint::Requesting, Input::Act(act))
         });

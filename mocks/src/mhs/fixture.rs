@@ -56,6 +56,7 @@ pub(crate) fn directory() -> Directory {
     Directory {
         practices,
         contracts,
+        ..Directory::default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What people and the harness do to a requesting system.
 
 use gp2gp_model::directory::Practice;
-use gp2gp_model::plan::Act;
+use gp2gp_model::plan::{Act, PdsUpdate};
 use gp2gp_model::{ConversationId, EhrRequestId, NhsNumber, OdsCode, Time};
 
 use super::Requesting;
@@ -15,7 +15,8 @@ impl Requesting {
             Act::Register {
                 patient,
                 previous_practice,
-            } => self.register(now, patient, &previous_practice),
+                pds_update,
+            } => self.register(now, patient, previous_practice.as_ref(), pds_update),
             Act::Decide { patient, decision } => {
                 if let Some(conversation) = self.latest.get(&patient).cloned() {
                     self.step(now, &conversation, |transfer| transfer.decide(decision));
@@ -30,13 +31,20 @@ impl Requesting {
     }
 
     /// Asks for the record of a patient who registered, unless that is under way already.
-    fn register(&mut self, now: Time, patient: NhsNumber, previous: &OdsCode) {
+    fn register(
+        &mut self,
+        now: Time,
+        patient: NhsNumber,
+        previous: Option<&OdsCode>,
+        pds_update: PdsUpdate,
+    ) {
         let latest = self.latest.get(&patient);
         let latest = latest.and_then(|conversation| self.transfers.get(conversation));
         if latest.is_some_and(|transfer| !transfer.is_over()) {
             return;
         }
-        match self.request(now, patient, previous) {
+        let asked = self.whom_to_ask(previous, pds_update);
+        match asked.and_then(|asked| self.request(now, patient, asked)) {
             Ok(transfer) => {
                 let conversation = transfer.conversation.clone();
                 self.unrequested.remove(&patient);
@@ -49,20 +57,36 @@ impl Requesting {
         }
     }
 
+    /// The practice that has the record of a newly registered patient, or why nobody is asked.
+    fn whom_to_ask(
+        &self,
+        previous: Option<&OdsCode>,
+        pds_update: PdsUpdate,
+    ) -> Result<Practice, String> {
+        if !self.config.enabled {
+            return Err("GP2GP is switched off".to_owned());
+        }
+        // The sending practice would look at PDS and refuse (RCV-02).
+        if pds_update == PdsUpdate::Failed {
+            return Err("the update of pds failed".to_owned());
+        }
+        let previous = previous.ok_or("pds names no previous practice")?;
+        let own = &self.config.identity.practice.ods;
+        if previous == own {
+            return Err(format!("practice {previous} is this practice"));
+        }
+        if self.config.directory.share_a_database(own, previous) {
+            return Err(format!("practice {previous} shares our database"));
+        }
+        self.look_up(previous).cloned()
+    }
+
     fn request(
         &mut self,
         now: Time,
         patient: NhsNumber,
-        previous: &OdsCode,
+        asked: Practice,
     ) -> Result<Transfer, String> {
-        if !self.config.enabled {
-            return Err("GP2GP is switched off".to_owned());
-        }
-        if *previous == self.config.identity.practice.ods {
-            // An internal transfer (RCV-01).
-            return Err(format!("practice {previous} is this practice"));
-        }
-        let asked = self.look_up(previous)?.clone();
         let conversation: ConversationId = self.letters.next_id();
         let request: EhrRequestId = self.letters.next_id();
         let message = self
@@ -85,8 +109,7 @@ impl Requesting {
 
     /// Exactly one entry of SDS is an address (RCV-03).
     fn look_up(&self, ods: &OdsCode) -> Result<&Practice, String> {
-        let practices = &self.config.directory.practices;
-        let found: Vec<&Practice> = practices.iter().filter(|entry| entry.ods == *ods).collect();
+        let found: Vec<&Practice> = self.config.directory.entries(ods).collect();
         match found.as_slice() {
             [practice] => Ok(practice),
             entries => Err(format!("sds has {} entries for {ods}", entries.len())),

@@ -51,7 +51,7 @@ fn plan(
     let time_limit = time_limit(file)?;
     let mut practices = Practices::of(file)?;
     let patients = patients::lower(file, &mut practices)?;
-    let steps = steps::lower(file, &patients, &practices, time_limit)?;
+    let steps = steps::lower(file, &patients, &mut practices, time_limit)?;
     let faults = faults::lower(file)?;
     Ok(Plan {
         scenario: scenario.id().clone(),

@@ -6,7 +6,7 @@ use gp2gp_model::{Asid, CpaId, IdError, Interaction, OdsCode, PartyKey};
 use toml::Spanned;
 
 use crate::error::Problem;
-use crate::file::{self, File};
+use crate::file::{self, File, OtherPractice};
 use crate::quantity::{Size, Span};
 use crate::suggest;
 
@@ -21,18 +21,59 @@ const SMALLEST_MESSAGE_LIMIT: Size = Size(50_000);
 pub(super) struct Practices {
     pub(super) requesting: Side,
     pub(super) sending: Side,
+    /// Everybody who is not to be invented again, listed or not.
+    known: Vec<OdsCode>,
     all: Vec<Practice>,
+    shared_databases: Vec<Vec<OdsCode>>,
 }
 
 impl Practices {
     pub(super) fn of(file: &File) -> Result<Self, Problem> {
         let requesting = practice(&invented_ods(1)?, 1, file.requesting.large_messaging)?;
         let sending = practice(&invented_ods(2)?, 2, file.sending.large_messaging)?;
-        Ok(Self {
+        let mut practices = Self {
             requesting: side(&requesting, &file.requesting)?,
             sending: side(&sending, &file.sending)?,
+            known: vec![requesting.ods.clone(), sending.ods.clone()],
             all: vec![requesting, sending],
-        })
+            shared_databases: Vec::new(),
+        };
+        for other in &file.practice {
+            practices.add(other.get_ref())?;
+        }
+        Ok(practices)
+    }
+
+    fn add(&mut self, written: &OtherPractice) -> Result<(), Problem> {
+        let name = written.ods.get_ref().as_str();
+        if !looks_like_ods(name) {
+            return Err(
+                Problem::at(written.ods.span(), format!("`{name}` is no ODS code"))
+                    .help("write three to ten capital letters and digits, such as `Z99903`"),
+            );
+        }
+        let ods = OdsCode::parse(name)?;
+        if self.known.contains(&ods) {
+            return Err(Problem::at(
+                written.ods.span(),
+                format!("there is a practice {ods} already"),
+            )
+            .help("requesting and sending practice are Z99901 and Z99902"));
+        }
+        self.known.push(ods.clone());
+        for _ in 0..written.entries {
+            self.list(&ods)?;
+        }
+        if let Some(other) = &written.shares_database_with {
+            let other = self.named(other)?;
+            self.shared_databases.push(vec![other, ods]);
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, ods: &OdsCode) -> Result<(), IdError> {
+        self.all.push(practice(ods, self.all.len() + 1, true)?);
+        Ok(())
     }
 
     /// The practice that an author means by `requesting`, `sending` or an ODS code; a code that
@@ -53,8 +94,9 @@ impl Practices {
                 }));
         }
         let ods = OdsCode::parse(name)?;
-        if self.all.iter().all(|practice| practice.ods != ods) {
-            self.all.push(practice(&ods, self.all.len() + 1, true)?);
+        if !self.known.contains(&ods) {
+            self.known.push(ods.clone());
+            self.list(&ods)?;
         }
         Ok(ods)
     }
@@ -71,6 +113,7 @@ impl Practices {
         Ok(Directory {
             practices: self.all.clone(),
             contracts,
+            shared_databases: self.shared_databases.clone(),
         })
     }
 }

@@ -8,21 +8,24 @@ use toml::Spanned;
 use super::Practices;
 use super::patients::suppressible;
 use crate::error::Problem;
-use crate::file::{self, File};
+use crate::file::{self, File, Patient};
 
 /// Where nothing else is said, every patient registers when the run begins.
 pub(super) fn lower(
     file: &File,
     patients: &[PatientPlan],
-    practices: &Practices,
+    practices: &mut Practices,
     time_limit: Duration,
 ) -> Result<Vec<Step>, Problem> {
+    let registrations = (file.patient.iter().zip(patients))
+        .map(|(written, patient)| register(written, patient, practices))
+        .collect::<Result<Vec<_>, _>>()?;
     if file.step.is_empty() {
-        let register = |patient| Step {
+        let at_once = |act| Step {
             at: Duration::ZERO,
-            act: register(patient, practices),
+            act,
         };
-        return Ok(patients.iter().map(register).collect());
+        return Ok(registrations.into_iter().map(at_once).collect());
     }
     let mut steps = Vec::new();
     for written in &file.step {
@@ -34,22 +37,33 @@ pub(super) fn lower(
             ));
         }
         let verb = verb(written)?;
-        let patient = find(verb.patient(), patients)?;
+        let (patient, registration) = find(verb.patient(), patients, &registrations)?;
         verb.comes_after_registration(patient, at, &file.step)?;
         steps.push(Step {
             at,
-            act: verb.act(patient, practices)?,
+            act: verb.act(patient, registration)?,
         });
     }
     steps.sort_by_key(|step| step.at);
     Ok(steps)
 }
 
-fn register(patient: &PatientPlan, practices: &Practices) -> Act {
-    Act::Register {
+/// Unless it is said otherwise, the sending practice is the previous one.
+fn register(
+    written: &Patient,
+    patient: &PatientPlan,
+    practices: &mut Practices,
+) -> Result<Act, Problem> {
+    let previous_practice = match &written.previous_practice {
+        None => Some(practices.sending.ods.clone()),
+        Some(name) if name.get_ref() == "none" => None,
+        Some(name) => Some(practices.named(name)?),
+    };
+    Ok(Act::Register {
         patient: patient.nhs_number,
-        previous_practice: practices.sending.ods.clone(),
-    }
+        previous_practice,
+        pds_update: written.pds_update,
+    })
 }
 
 enum Verb<'a> {
@@ -89,10 +103,10 @@ impl<'a> Verb<'a> {
         )))
     }
 
-    fn act(&self, patient: &PatientPlan, practices: &Practices) -> Result<Act, Problem> {
+    fn act(&self, patient: &PatientPlan, registration: &Act) -> Result<Act, Problem> {
         let nhs_number = patient.nhs_number;
         Ok(match self {
-            Self::Register(_) => register(patient, practices),
+            Self::Register(_) => registration.clone(),
             Self::RepeatRequest(_) => Act::RepeatRequest {
                 patient: nhs_number,
             },
@@ -132,14 +146,16 @@ fn verb(written: &Spanned<file::Step>) -> Result<Verb<'_>, Problem> {
     }
 }
 
-/// The patient of this name.
+/// The patient of this name, and how this patient registers.
 fn find<'a>(
     name: &Spanned<String>,
     patients: &'a [PatientPlan],
-) -> Result<&'a PatientPlan, Problem> {
+    registrations: &'a [Act],
+) -> Result<(&'a PatientPlan, &'a Act), Problem> {
     patients
         .iter()
-        .find(|patient| patient.label == name.get_ref().trim())
+        .zip(registrations)
+        .find(|(patient, _)| patient.label == name.get_ref().trim())
         .ok_or_else(|| {
             Problem::unknown(
                 "patient",

@@ -8,6 +8,7 @@ mod duplicates;
 mod fragments;
 mod malformed;
 mod poison;
+mod registration;
 mod request;
 mod retries;
 mod ruling;
@@ -22,6 +23,9 @@ use super::{Check, View};
 /// Checks of the requesting system, in the order of the catalogue.
 pub fn checks() -> Vec<Check> {
     vec![
+        check("RCV-01", registration::nobody_to_ask),
+        check("RCV-02", registration::pds_comes_first),
+        check("RCV-03", registration::one_address_or_none),
         check("RCV-04", request::names_patient_and_practice),
         check("RCV-05", request::one_conversation_id),
         check("RCV-06", request::extract_needs_no_acknowledgement),

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use gp2gp_model::plan::{Act, Role};
+use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use gp2gp_model::{ConversationId, Hl7MessageId, Interaction, MessageKind};
 
 use super::malformed::is_damaged_core;
+use super::registration::registrations;
 use super::ruling::Ruling;
-use super::transfer::{Ack, Transfer, arrivals, id_of, is_supported, named, transfers};
+use super::transfer::{Ack, Transfer, arrivals, id_of, named, transfers};
 use crate::check::view::{Post, Seen};
 use crate::check::{View, violation};
 
@@ -45,20 +46,13 @@ pub(super) fn names_patient_and_practice(view: &View, _: Profile) -> Assessment 
 /// What speaks against a request: no registration before it asked for just this.
 fn misdirected(view: &View, post: &Post, seen: &Seen) -> Option<Violation> {
     let request = seen.request()?;
-    let registered: Vec<_> = view
-        .acts
-        .iter()
-        .filter(|acted| acted.seq < post.seq && is_supported(view, acted))
-        .filter_map(|acted| match &acted.act {
-            Act::Register {
-                patient,
-                previous_practice,
-            } => Some((patient, previous_practice)),
-            Act::Decide { .. } | Act::RepeatRequest { .. } | Act::RepeatExtract { .. } => None,
-        })
+    let registered: Vec<_> = registrations(view)
+        .into_iter()
+        .filter(|registration| registration.seq < post.seq)
+        .filter_map(|registration| Some((registration.patient, registration.previous?)))
         .collect();
     let is_right = registered.iter().any(|(patient, practice)| {
-        **patient == request.patient && **practice == request.destination
+        *patient == request.patient && **practice == request.destination
     });
     let expected = registered
         .iter()

@@ -57,7 +57,8 @@ fn config() -> RequestingConfig {
 fn register(patient: NhsNumber) -> Act {
     Act::Register {
         patient,
-        previous_practice: ods(OTHER),
+        previous_practice: Some(ods(OTHER)),
+        pds_update: gp2gp_model::plan::PdsUpdate::Done,
     }
 }
 

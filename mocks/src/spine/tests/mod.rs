@@ -63,6 +63,7 @@ fn directory() -> Directory {
     Directory {
         practices,
         contracts,
+        ..Directory::default()
     }
 }
 
