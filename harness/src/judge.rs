@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use gp2gp_model::plan::{Plan, Role};
-use gp2gp_model::requirement::{Level, Obliged, Requirement};
+use gp2gp_model::requirement::{Level, Requirement};
 use gp2gp_model::verdict::{Assessment, Finding, Profile, Verdict};
 use gp2gp_model::{RequirementId, ScenarioId};
 
@@ -125,9 +125,5 @@ pub fn checked_requirements() -> BTreeSet<&'static str> {
 
 /// The role whose conduct a requirement judges, where it is one of a transfer.
 pub const fn role_of(requirement: &Requirement) -> Option<Role> {
-    match requirement.role {
-        Obliged::Sending => Some(Role::Sending),
-        Obliged::Requesting => Some(Role::Requesting),
-        Obliged::Exporting | Obliged::Hub | Obliged::Any => None,
-    }
+    requirement.role.role()
 }

@@ -6,20 +6,41 @@ use serde::Deserialize;
 
 /// The files, in the order in which people read them.
 const FILES: [(&str, &str); 7] = [
-    ("snd", include_str!("../requirements/snd.toml")),
-    ("rcv", include_str!("../requirements/rcv.toml")),
-    ("exp", include_str!("../requirements/exp.toml")),
-    ("dir", include_str!("../requirements/dir.toml")),
-    ("fed", include_str!("../requirements/fed.toml")),
-    ("rep", include_str!("../requirements/rep.toml")),
-    ("sec", include_str!("../requirements/sec.toml")),
+    (
+        "requirements/snd.toml",
+        include_str!("../requirements/snd.toml"),
+    ),
+    (
+        "requirements/rcv.toml",
+        include_str!("../requirements/rcv.toml"),
+    ),
+    (
+        "requirements/exp.toml",
+        include_str!("../requirements/exp.toml"),
+    ),
+    (
+        "requirements/dir.toml",
+        include_str!("../requirements/dir.toml"),
+    ),
+    (
+        "requirements/fed.toml",
+        include_str!("../requirements/fed.toml"),
+    ),
+    (
+        "requirements/rep.toml",
+        include_str!("../requirements/rep.toml"),
+    ),
+    (
+        "requirements/sec.toml",
+        include_str!("../requirements/sec.toml"),
+    ),
 ];
 
 /// The catalogue in the binary is broken: a defect of ours, found by every test.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum CatalogueError {
     /// A file is not what a catalogue file must be.
-    #[error("requirements/{file}.toml: {source}")]
+    #[error("{file}: {source}")]
     Malformed {
         /// Which file.
         file: &'static str,
@@ -27,7 +48,7 @@ pub enum CatalogueError {
         source: toml::de::Error,
     },
     /// Two requirements have one id.
-    #[error("requirements/{file}.toml: {id} stands in the catalogue twice")]
+    #[error("{file}: {id} stands in the catalogue twice")]
     Twice {
         /// The file of the second.
         file: &'static str,
@@ -109,7 +130,11 @@ mod tests {
 
     #[test]
     fn an_unknown_key_in_the_catalogue_is_an_error() {
-        let error = read("snd", "[[requirement]]\nid = \"SND-01\"\nwroding = \"x\"\n").unwrap_err();
+        let error = read(
+            "requirements/snd.toml",
+            "[[requirement]]\nid = \"SND-01\"\nwroding = \"x\"\n",
+        )
+        .unwrap_err();
         assert!(
             error.to_string().contains("unknown field `wroding`"),
             "{error}"

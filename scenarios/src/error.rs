@@ -128,11 +128,12 @@ fn in_plain_words(message: &str) -> String {
 }
 
 /// The words of serde, and those of an author.
-const IN_PLAIN_WORDS: [(&str, &str); 6] = [
+const IN_PLAIN_WORDS: [(&str, &str); 7] = [
     ("invalid type: ", "found "),
     ("invalid value: ", "found "),
     ("expected a string", "expected a text in quotes"),
     ("expected a sequence", "expected a list in square brackets"),
+    ("expected u64", "expected a whole number"),
     ("expected u8", "expected a whole number from 0 to 255"),
     (
         "expected u32",

@@ -22,6 +22,8 @@ pub(crate) struct File {
     pub(crate) judges: Spanned<Vec<Role>>,
     #[serde(default)]
     pub(crate) requirements: Vec<Spanned<String>>,
+    /// Numbers of `failure-modes.toml`. An empty list says that there is none to cite.
+    pub(crate) failure_modes: Option<Vec<Spanned<u64>>>,
     pub(crate) seed: Option<u64>,
     pub(crate) time_limit: Option<Spanned<Span>>,
     #[serde(default)]

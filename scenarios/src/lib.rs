@@ -37,6 +37,7 @@
 
 mod catalogue;
 mod error;
+mod failure_mode;
 mod file;
 mod lint;
 mod lower;
@@ -46,6 +47,7 @@ mod suggest;
 
 pub use catalogue::{CatalogueError, catalogue};
 pub use error::ScenarioError;
+pub use failure_mode::{FailureMode, failure_modes};
 pub use lint::{Lint, Rule, lint};
 pub use lower::lower;
 pub use source::{LoadError, Scenario, Source, builtin, load_file, load_str, parse};

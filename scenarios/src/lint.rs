@@ -6,13 +6,12 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use gp2gp_model::plan::Role;
 use gp2gp_model::requirement::{Obliged, Requirement};
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use toml::Spanned;
 
-use crate::Scenario;
 use crate::error::{named, shown};
+use crate::{FailureMode, Scenario, failure_modes};
 
 /// Longest title that fits a line of a list, in characters.
 const LONGEST_TITLE: usize = 72;
@@ -28,7 +27,7 @@ pub enum Rule {
     JudgedForNothing,
     /// GP004: it names a requirement of a role that it does not judge.
     NotJudged,
-    /// GP005: it names a requirement twice.
+    /// GP005: it names a requirement or a failure mode twice.
     NamedTwice,
     /// GP006: it has a fault and does not ask whether the fault acted.
     FaultNotAskedFor,
@@ -40,11 +39,15 @@ pub enum Rule {
     BadTitle,
     /// GP010: it has a patient for whom nothing is done.
     IdlePatient,
+    /// GP011: it does not say which failure modes it puts to the test, not even that there are none.
+    NoFailureMode,
+    /// GP012: it cites a failure mode that only systems have to cope with which it does not judge.
+    NobodyCopes,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::NoRequirement,
         Self::NoFact,
         Self::JudgedForNothing,
@@ -55,6 +58,8 @@ impl Rule {
         Self::NoStory,
         Self::BadTitle,
         Self::IdlePatient,
+        Self::NoFailureMode,
+        Self::NobodyCopes,
     ];
 
     /// `GP001` and so on.
@@ -70,6 +75,8 @@ impl Rule {
             Self::NoStory => "GP008",
             Self::BadTitle => "GP009",
             Self::IdlePatient => "GP010",
+            Self::NoFailureMode => "GP011",
+            Self::NobodyCopes => "GP012",
         }
     }
 }
@@ -110,6 +117,7 @@ pub fn lint(
     linter.title_and_story();
     linter.requirements(catalogue, checked);
     linter.roles(catalogue);
+    linter.failure_modes();
     linter.facts();
     linter.patients();
     linter
@@ -180,7 +188,7 @@ impl Linter<'_> {
         let judges = &self.scenario.file.judges;
         let named = named_requirements(self.scenario, catalogue);
         for role in judges.get_ref() {
-            if !named.is_empty() && named.iter().all(|(_, row)| Some(*role) != role_of(row)) {
+            if !named.is_empty() && named.iter().all(|(_, row)| Some(*role) != row.role.role()) {
                 self.report(
                     Rule::JudgedForNothing,
                     judges.span(),
@@ -195,7 +203,7 @@ impl Linter<'_> {
                 Obliged::Sending | Obliged::Requesting => judges
                     .get_ref()
                     .iter()
-                    .any(|role| Some(*role) == role_of(row)),
+                    .any(|role| Some(*role) == row.role.role()),
                 Obliged::Exporting | Obliged::Hub => false,
             };
             if !is_judged {
@@ -207,6 +215,50 @@ impl Linter<'_> {
                         row.id, row.role
                     ),
                     "leave the requirement out, or judge its role",
+                );
+            }
+        }
+    }
+
+    fn failure_modes(&mut self) {
+        let file = &self.scenario.file;
+        let Some(cited) = &file.failure_modes else {
+            self.report(
+                Rule::NoFailureMode,
+                file.title.span(),
+                "the scenario cites no failure mode".to_owned(),
+                "say in `failure_modes` what has gone wrong in practices and is put to the test \
+                 here, or `failure_modes = []` if nothing like it is known",
+            );
+            return;
+        };
+        // A catalogue that cannot be read is our defect, which a test of its own finds.
+        let catalogue = failure_modes().unwrap_or_default();
+        let mut seen = BTreeSet::new();
+        for written in cited {
+            let number = *written.get_ref();
+            if !seen.insert(number) {
+                self.report(
+                    Rule::NamedTwice,
+                    written.span(),
+                    format!("failure mode {number} is named twice"),
+                    "leave one of them out",
+                );
+            }
+            let copes = |mode: &FailureMode| {
+                let mut roles = mode.roles.iter().filter_map(|role| role.role());
+                roles.any(|role| file.judges.get_ref().contains(&role))
+            };
+            if let Some(mode) = catalogue
+                .iter()
+                .find(|mode| u64::from(mode.number.get()) == number)
+                && !copes(mode)
+            {
+                self.report(
+                    Rule::NobodyCopes,
+                    written.span(),
+                    format!("no system that is judged here has to cope with failure mode {number}"),
+                    "leave the number out, or judge a system that has to: `gp2gp list --coverage` names them",
                 );
             }
         }
@@ -296,12 +348,4 @@ fn named_requirements<'a>(
     requirements
         .filter_map(|written| Some((written, known(written)?)))
         .collect()
-}
-
-const fn role_of(requirement: &Requirement) -> Option<Role> {
-    match requirement.role {
-        Obliged::Sending => Some(Role::Sending),
-        Obliged::Requesting => Some(Role::Requesting),
-        Obliged::Exporting | Obliged::Hub | Obliged::Any => None,
-    }
 }

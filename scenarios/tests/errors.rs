@@ -18,6 +18,7 @@ static CATALOGUE: LazyLock<Vec<Requirement>> = LazyLock::new(|| catalogue().unwr
 const GOOD: &str = r#"title = "A small record"
 story = "A patient moves."
 judges = ["requesting", "sending"]
+failure_modes = [19]
 requirements = ["SND-43", "RCV-16"]
 
 [requesting]
@@ -83,6 +84,16 @@ fn an_unknown_requirement_is_shown_with_the_range_of_its_family() {
 #[test]
 fn an_unknown_family_of_requirements_is_shown_with_the_nearest_one() {
     insta::assert_snapshot!(error("RCV-16", "RCB-16"));
+}
+
+#[test]
+fn an_unknown_failure_mode_is_shown_with_the_range() {
+    insta::assert_snapshot!(error("[19]", "[19, 70]"));
+}
+
+#[test]
+fn a_scenario_without_a_failure_mode_says_so() {
+    assert_eq!(lints(&GOOD.replace("[19]", "[]"), None), []);
 }
 
 #[test]
@@ -173,6 +184,9 @@ fn each_rule_can_be_broken() {
             GOOD.replace("[[step]]", "[[patient]]\nname = 'bob'\n[[step]]"),
             Rule::IdlePatient,
         ),
+        (without("failure_modes = [19]\n"), Rule::NoFailureMode),
+        (GOOD.replace("[19]", "[19, 4]"), Rule::NobodyCopes),
+        (GOOD.replace("[19]", "[19, 19]"), Rule::NamedTwice),
     ];
     for (text, rule) in &cases {
         assert_eq!(lints(text, None), [*rule], "{text}");
@@ -181,7 +195,9 @@ fn each_rule_can_be_broken() {
         lints(GOOD, Some(&BTreeSet::from(["SND-43"]))),
         [Rule::NoCheck]
     );
-    assert_eq!(cases.len() + 1, Rule::ALL.len());
+    let mut broken: BTreeSet<Rule> = cases.into_iter().map(|(_, rule)| rule).collect();
+    broken.insert(Rule::NoCheck);
+    assert_eq!(broken, BTreeSet::from(Rule::ALL));
 }
 
 #[test]

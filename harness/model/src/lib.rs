@@ -5,6 +5,7 @@
 pub mod dialect;
 pub mod digest;
 pub mod directory;
+pub mod failure_mode;
 pub mod http;
 pub mod ids;
 pub mod interaction;
@@ -19,6 +20,7 @@ pub mod verdict;
 
 pub use dialect::Dialect;
 pub use digest::Sha256;
+pub use failure_mode::{FailureModeId, FailureScope};
 pub use ids::{
     Asid, ContentId, ConversationId, CpaId, DocumentId, EbxmlMessageId, EhrExtractId, EhrRequestId,
     Hl7MessageId, IdError, NhsNumber, OdsCode, PartyKey, RequirementId, ScenarioId,

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::directory::Directory;
 use crate::{
-    Break, Dialect, MessageKind, NhsNumber, OdsCode, RequirementId, ResponseCode, ScenarioId,
-    Sha256, Time,
+    Break, Dialect, FailureModeId, MessageKind, NhsNumber, OdsCode, RequirementId, ResponseCode,
+    ScenarioId, Sha256, Time,
 };
 
 /// A scenario, ready to run.
@@ -46,6 +46,8 @@ pub struct Plan {
     pub faults: Vec<Fault>,
     /// Time a message takes on each of its legs.
     pub link_delay: Duration,
+    /// Failure modes that it puts to the test.
+    pub failure_modes: Vec<FailureModeId>,
     /// Requirements that this scenario must have exercised.
     pub requirements: Vec<RequirementId>,
     /// What must have happened for the run to count as exercised.

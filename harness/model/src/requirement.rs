@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::RequirementId;
+use crate::plan::Role;
 
 /// One requirement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +70,17 @@ pub enum Obliged {
     Hub,
     /// Every system.
     Any,
+}
+
+impl Obliged {
+    /// The role of a transfer that is meant, if one is.
+    pub const fn role(self) -> Option<Role> {
+        match self {
+            Self::Sending => Some(Role::Sending),
+            Self::Requesting => Some(Role::Requesting),
+            Self::Exporting | Self::Hub | Self::Any => None,
+        }
+    }
 }
 
 impl fmt::Display for Obliged {

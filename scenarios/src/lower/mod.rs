@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::requirement::Requirement;
-use gp2gp_model::{RequirementId, Time};
+use gp2gp_model::{FailureModeId, RequirementId, Time};
 use toml::Spanned;
 
 use crate::error::{Problem, ScenarioError};
@@ -67,6 +67,7 @@ fn plan(
         requesting: practices.requesting.clone(),
         sending: practices.sending.clone(),
         link_delay: LINK_DELAY,
+        failure_modes: failure_modes(file)?,
         requirements: requirements(file, catalogue)?,
         exercised_when: facts::lower(file, &patients, &steps)?,
         patients,
@@ -97,6 +98,26 @@ fn judges(file: &File) -> Result<Vec<Role>, Problem> {
     judges.sort();
     judges.dedup();
     Ok(judges)
+}
+
+fn failure_modes(file: &File) -> Result<Vec<FailureModeId>, Problem> {
+    let mut modes = Vec::new();
+    for written in file.failure_modes.iter().flatten() {
+        modes.push(failure_mode(written)?);
+    }
+    modes.sort();
+    modes.dedup();
+    Ok(modes)
+}
+
+fn failure_mode(written: &Spanned<u64>) -> Result<FailureModeId, Problem> {
+    FailureModeId::try_from(*written.get_ref()).map_err(|error| {
+        Problem::at(written.span(), error.to_string()).help(format!(
+            "they run from {} to {}; `gp2gp list --coverage` says what each is",
+            FailureModeId::FIRST,
+            FailureModeId::LAST
+        ))
+    })
 }
 
 fn requirements(file: &File, catalogue: &[Requirement]) -> Result<Vec<RequirementId>, Problem> {
