@@ -128,6 +128,41 @@ fn every_command_gives_one_json_object() {
 }
 
 #[test]
+fn coverage_shows_what_is_put_to_the_test_and_what_is_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let coverage = json(folder.path(), &["list", "--coverage", "--format", "json"]);
+    let modes = coverage["failure_modes"].as_array().expect("a list");
+    assert_eq!(modes.len(), 69);
+    let duplicate = &modes[32];
+    assert_eq!(
+        (&duplicate["number"], &duplicate["scope"]),
+        (&33.into(), &"transfer".into())
+    );
+    assert!(
+        duplicate["scenarios"]
+            .as_array()
+            .is_some_and(|names| names.contains(&"duplicate/core-while-pending".into()))
+    );
+    let export = &modes[7];
+    assert_eq!(
+        (&export["scope"], &export["scenarios"]),
+        (&"export".into(), &serde_json::json!([]))
+    );
+
+    let output = gp2gp(folder.path(), &["list", "--coverage"]);
+    assert_eq!(output.status.code(), Some(0), "a hole is no failure");
+    let text = stdout(&output);
+    for line in [
+        "    33     3  The core comes more than once",
+        "     8  none  The data for an investigation",
+        "  EXP-01  none  After an export",
+        "  failure modes, export        0 of   9  without: 1, 2, 3, 4, 5, 6, 7, 8, 9",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+}
+
+#[test]
 fn what_does_not_exist_is_named_with_what_to_do() {
     let folder = tempfile::tempdir().expect("a folder");
     for (args, wanted) in [

@@ -2,11 +2,13 @@
 //!
 //! [`RunReport`]: gp2gp_model::report::RunReport
 
+mod coverage;
 mod junit;
 mod style;
 mod terminal;
 mod text;
 
+pub use coverage::coverage;
 pub use junit::junit;
 pub use terminal::{recording, run};
 pub use text::{explain_requirement, wrap};

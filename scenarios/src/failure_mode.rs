@@ -1,28 +1,11 @@
 //! The failure modes that the scenarios are there for, read from the file in the binary.
 
-use gp2gp_model::requirement::Obliged;
-use gp2gp_model::{FailureModeId, FailureScope};
-use serde::{Deserialize, Serialize};
+use gp2gp_model::failure_mode::FailureMode;
+use serde::Deserialize;
 
 use crate::CatalogueError;
 
 const TEXT: &str = include_str!("../failure-modes.toml");
-
-/// Something that has gone wrong in practices.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FailureMode {
-    /// Its number.
-    pub number: FailureModeId,
-    /// A heading for lists.
-    pub group: String,
-    /// What happens, in one line.
-    pub what: String,
-    /// The systems that have to cope with it.
-    pub roles: Vec<Obliged>,
-    /// Which scenarios put it to the test.
-    pub scope: FailureScope,
-}
 
 /// Every failure mode, in the order of numbers.
 pub fn failure_modes() -> Result<Vec<FailureMode>, CatalogueError> {
@@ -46,6 +29,9 @@ fn read(text: &str) -> Result<Vec<FailureMode>, CatalogueError> {
 
 #[cfg(test)]
 mod tests {
+    use gp2gp_model::FailureModeId;
+    use gp2gp_model::failure_mode::Scope;
+
     use super::*;
 
     #[test]
@@ -76,7 +62,7 @@ mod tests {
         for mode in failure_modes().unwrap() {
             let of_a_transfer = (10..=54).contains(&mode.number.get());
             assert_eq!(
-                mode.scope == FailureScope::Transfer,
+                mode.scope == Scope::Transfer,
                 of_a_transfer,
                 "{}",
                 mode.number

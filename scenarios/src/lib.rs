@@ -47,7 +47,7 @@ mod suggest;
 
 pub use catalogue::{CatalogueError, catalogue};
 pub use error::ScenarioError;
-pub use failure_mode::{FailureMode, failure_modes};
+pub use failure_mode::failure_modes;
 pub use lint::{Lint, Rule, lint};
 pub use lower::lower;
 pub use source::{LoadError, Scenario, Source, builtin, load_file, load_str, parse};

@@ -6,12 +6,13 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use gp2gp_model::failure_mode::FailureMode;
 use gp2gp_model::requirement::{Obliged, Requirement};
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use toml::Spanned;
 
 use crate::error::{named, shown};
-use crate::{FailureMode, Scenario, failure_modes};
+use crate::{Scenario, failure_modes};
 
 /// Longest title that fits a line of a list, in characters.
 const LONGEST_TITLE: usize = 72;

@@ -4,6 +4,24 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::requirement::Obliged;
+
+/// Something that has gone wrong in practices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailureMode {
+    /// Its number.
+    pub number: FailureModeId,
+    /// A heading for lists.
+    pub group: String,
+    /// What happens, in one line.
+    pub what: String,
+    /// The systems that have to cope with it.
+    pub roles: Vec<Obliged>,
+    /// Which scenarios put it to the test.
+    pub scope: Scope,
+}
+
 /// The number of a failure mode that somebody has met. Numbers never change their meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u64")]
@@ -53,7 +71,7 @@ pub struct NoSuchFailureMode(u64);
 /// Where a failure mode is put to the test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum FailureScope {
+pub enum Scope {
     /// Between a sending and a requesting system: scenarios of transfers.
     Transfer,
     /// Where documents are exported and deleted.
@@ -66,7 +84,7 @@ pub enum FailureScope {
     People,
 }
 
-impl FailureScope {
+impl Scope {
     /// Every scope, in the order of reports.
     pub const ALL: [Self; 5] = [
         Self::Transfer,
@@ -88,7 +106,7 @@ impl FailureScope {
     }
 }
 
-impl fmt::Display for FailureScope {
+impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

@@ -2,6 +2,7 @@
 //!
 //! No IO, no clock, no randomness: every other crate speaks in these types.
 
+pub mod coverage;
 pub mod dialect;
 pub mod digest;
 pub mod directory;
@@ -20,7 +21,7 @@ pub mod verdict;
 
 pub use dialect::Dialect;
 pub use digest::Sha256;
-pub use failure_mode::{FailureModeId, FailureScope};
+pub use failure_mode::FailureModeId;
 pub use ids::{
     Asid, ContentId, ConversationId, CpaId, DocumentId, EbxmlMessageId, EhrExtractId, EhrRequestId,
     Hl7MessageId, IdError, NhsNumber, OdsCode, PartyKey, RequirementId, ScenarioId,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use gp2gp_mocks::Defect;
+use gp2gp_model::coverage::Coverage;
 use gp2gp_model::plan::Plan;
 use gp2gp_model::requirement::Requirement;
 use serde::Serialize;
@@ -14,8 +15,11 @@ use crate::judge::checked_requirements;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The built-in broken systems, and the requirement that catches each.
-    #[arg(long, conflicts_with_all = ["requirements", "unchecked"])]
+    #[arg(long, conflicts_with_all = ["requirements", "unchecked", "coverage"])]
     broken: bool,
+    /// Failure modes and requirements with the scenarios that put each to the test, and those without.
+    #[arg(long, conflicts_with_all = ["requirements", "unchecked"])]
+    coverage: bool,
     /// Every requirement of the catalogue.
     #[arg(long)]
     requirements: bool,
@@ -58,6 +62,9 @@ struct BrokenRow {
 pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     let catalogue = suite::catalogue()?;
     let plans = suite::select(&[], &catalogue, None)?;
+    if args.coverage {
+        return coverage(&catalogue, &plans, output);
+    }
     let listing = listing(&catalogue, &plans);
     output.result(&listing, || {
         if args.broken {
@@ -68,6 +75,16 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
             scenarios(&listing)
         }
     })?;
+    Ok(0)
+}
+
+fn coverage(catalogue: &[Requirement], plans: &[Plan], output: &Output) -> miette::Result<u8> {
+    let checked = checked_requirements();
+    let modes = gp2gp_scenarios::failure_modes()?;
+    let coverage = Coverage::of(plans, &modes, catalogue, |row| {
+        checked.contains(row.id.as_str())
+    });
+    output.result(&coverage, || gp2gp_reports::coverage(&coverage))?;
     Ok(0)
 }
 

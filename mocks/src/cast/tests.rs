@@ -75,6 +75,7 @@ fn plan(dialect: Dialect, patients: Vec<PatientPlan>) -> Plan {
         faults: Vec::new(),
         link_delay: Duration::ZERO,
         requirements: Vec::new(),
+        failure_modes: Vec::new(),
         exercised_when: Vec::new(),
     }
 }
