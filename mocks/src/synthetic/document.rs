@@ -106,15 +106,29 @@ impl DocumentSpec {
 
     /// A reader of the content, from its start. Gives exactly `bytes` bytes, however it is read.
     pub fn open(&self) -> DocumentReader {
+        self.open_at(0)
+    }
+
+    /// A reader of the content from this byte on, as if all before had been read; at the end if
+    /// there are not so many. Costs no more than one block, wherever it starts.
+    pub fn open_at(&self, offset: u64) -> DocumentReader {
         let layout = Layout::of(&self.kind);
+        let head = layout.head;
+        let body_and_tail = self.bytes.saturating_sub(head.len() as u64);
+        let tail = match body_and_tail.checked_sub(layout.tail.len() as u64) {
+            Some(_) => layout.tail,
+            None => b"",
+        };
         DocumentReader {
             draw: Draw::new(self.seed, "content"),
-            unread_head: layout.head,
+            head,
             body: layout.body,
-            tail: layout.tail,
+            body_bytes: body_and_tail - tail.len() as u64,
+            tail,
+            bytes: self.bytes,
             block: Vec::new(),
             at: 0,
-            unmade: self.bytes,
+            unmade_from: offset.min(self.bytes),
         }
     }
 
@@ -122,8 +136,8 @@ impl DocumentSpec {
     pub fn digest(&self) -> (Sha256, u64) {
         let mut hasher = Sha256::hasher();
         let mut reader = self.open();
-        while reader.make_block() {
-            hasher.update(&reader.block);
+        while let Some(block) = reader.next_block() {
+            hasher.update(block);
         }
         hasher.finish()
     }
@@ -132,8 +146,8 @@ impl DocumentSpec {
     pub fn to_bytes(&self) -> Bytes {
         let mut content = Vec::new();
         let mut reader = self.open();
-        while reader.make_block() {
-            content.extend_from_slice(&reader.block);
+        while let Some(block) = reader.next_block() {
+            content.extend_from_slice(block);
         }
         content.into()
     }
@@ -208,60 +222,75 @@ impl DocumentKind {
     }
 }
 
-/// Makes the bytes of a document as they are read, about 64 KB at a time.
+/// Makes the bytes of a document as they are read, [`BLOCK_BYTES`] of its body at a time.
 ///
-/// A document too small for the header and trailer of its format is the beginning of the header.
+/// The body is made of blocks that know nothing of each other, so that reading may start
+/// anywhere. A document too small for the header and trailer of its format is the beginning of
+/// the header and of the body.
 pub struct DocumentReader {
     draw: Draw,
-    unread_head: &'static [u8],
+    head: &'static [u8],
     body: Filling,
+    body_bytes: u64,
     tail: &'static [u8],
+    /// Size of the document.
+    bytes: u64,
     block: Vec<u8>,
     /// Where in the block the next byte stands.
     at: usize,
-    /// Bytes of the document that no block has held yet.
-    unmade: u64,
+    /// Where in the document the block behind this one starts.
+    unmade_from: u64,
 }
 
-/// About how many bytes are made at a time.
+/// Bytes of the body that are made at a time; the last block is shorter.
 const BLOCK_BYTES: u64 = 64 * 1024;
 
 impl DocumentReader {
-    /// Replaces the block by the next one; false at the end of the document.
-    fn make_block(&mut self) -> bool {
-        self.block.clear();
-        self.at = 0;
-        if self.unmade == 0 {
-            return false;
+    /// What is left of the block, or else the next one; `None` at the end of the document.
+    fn next_block(&mut self) -> Option<&[u8]> {
+        if self.at >= self.block.len() {
+            self.make_block();
         }
-        let head = std::mem::take(&mut self.unread_head);
-        self.block.extend_from_slice(head);
-        let len = self.unmade.min(BLOCK_BYTES) as usize;
-        self.body.append(&mut self.draw, &mut self.block, len);
-        let made = self.block.len() as u64;
-        if made + self.tail.len() as u64 >= self.unmade {
-            self.finish_block(head.len());
-        }
-        self.unmade -= self.block.len() as u64;
-        true
+        let at = std::mem::replace(&mut self.at, self.block.len());
+        self.block.get(at..).filter(|block| !block.is_empty())
     }
 
-    /// Makes the block the last one: cuts it so that the trailer ends with the document.
-    fn finish_block(&mut self, head_len: usize) {
-        let unmade = self.unmade as usize;
-        match unmade.checked_sub(self.tail.len()) {
-            Some(body_end) if body_end >= head_len => {
-                self.body.cut(&mut self.block, body_end);
-                self.block.extend_from_slice(self.tail);
-            }
-            _ => self.block.truncate(unmade),
-        }
+    /// Replaces the block by the one that holds the first unmade byte, and stands at that byte.
+    /// An empty block is the end of the document.
+    fn make_block(&mut self) {
+        self.block.clear();
+        let position = self.unmade_from;
+        let (head, body_end) = (
+            self.head.len() as u64,
+            self.head.len() as u64 + self.body_bytes,
+        );
+        let start = if position < head {
+            self.block.extend_from_slice(self.head);
+            0
+        } else if position < body_end {
+            let nth = (position - head) / BLOCK_BYTES;
+            self.make_body(nth);
+            head + nth * BLOCK_BYTES
+        } else {
+            self.block.extend_from_slice(self.tail);
+            body_end
+        };
+        self.block.truncate((self.bytes - start) as usize);
+        self.at = (position - start) as usize;
+        self.unmade_from = start + self.block.len() as u64;
+    }
+
+    fn make_body(&mut self, nth: u64) {
+        let len = BLOCK_BYTES.min(self.body_bytes - nth * BLOCK_BYTES) as usize;
+        let mut draw = self.draw.part(nth);
+        self.body.append(&mut draw, &mut self.block, len);
+        self.body.cut(&mut self.block, len);
     }
 }
 
 impl fmt::Debug for DocumentReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unread = (self.block.len() - self.at) as u64 + self.unmade;
+        let unread = (self.block.len() - self.at) as u64 + self.bytes - self.unmade_from;
         write!(f, "DocumentReader({unread} bytes to read)")
     }
 }
@@ -431,6 +460,16 @@ mod tests {
     }
 
     #[test]
+    fn the_last_bytes_of_a_gigabyte_are_there_at_once() {
+        let spec = document(DocumentKind::Text, 1_000_000_000);
+        let mut last = Vec::new();
+        let mut reader = spec.open_at(999_999_000);
+        reader.read_to_end(&mut last).unwrap();
+        assert_eq!(last.len(), 1_000);
+        assert!(reader.block.capacity() < 256 * 1024);
+    }
+
+    #[test]
     fn seed_and_index_make_the_document() {
         let digest = |seed, index| {
             let spec = DocumentSpec::generate(seed, index, DocumentKind::Tiff, 1_000);
@@ -461,6 +500,19 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn reading_may_start_at_any_byte(
+            bytes in 0u64..300_000,
+            offset in 0u64..310_000,
+            kind in proptest::sample::select(kinds()),
+        ) {
+            let spec = document(kind, bytes);
+            let mut rest = Vec::new();
+            spec.open_at(offset).read_to_end(&mut rest).unwrap();
+            let whole = read(&spec);
+            prop_assert_eq!(&rest[..], &whole[whole.len().min(offset as usize)..]);
+        }
 
         #[test]
         fn content_does_not_depend_on_how_it_is_read(

@@ -16,6 +16,15 @@ impl Draw {
         Self(stream(seed, name))
     }
 
+    /// The same seed and name from the start of their `part`-th stream: each part is drawn without
+    /// the parts before it.
+    pub(super) fn part(&self, part: u64) -> Self {
+        let mut stream = self.0.clone();
+        stream.set_stream(part);
+        stream.set_word_pos(0);
+        Self(stream)
+    }
+
     /// A number below `bound`; 0 if the bound is 0.
     pub(super) fn below(&mut self, bound: u32) -> u32 {
         self.0.random_range(0..bound.max(1))
