@@ -308,7 +308,7 @@ fn tell_state(by: Endpoint, observation: &Observation) -> Option<String> {
                 print_state.map_or_else(String::new, |print| format!(", print state {print}"));
             Some(format!("{by} ends: {state}{print}"))
         }
-        Observation::Stored { .. } => None,
+        Observation::Stored { .. } | Observation::InStore { .. } => None,
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use gp2gp_model::directory::Practice;
 use gp2gp_model::plan::{DocumentPlan, PatientPlan, Plan, Role, Side};
+use gp2gp_model::store::DeletePolicy;
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{NhsNumber, OdsCode, Sha256};
 use gp2gp_sim::Streams;
@@ -17,7 +18,7 @@ use crate::people::People;
 use crate::requesting::{Requesting, RequestingConfig};
 use crate::sending::{Holding, Sending, SendingConfig};
 use crate::spine::{Spine, SpineConfig};
-use crate::store::Store;
+use crate::store::{Document, Store, StoreConfig, StoredPatient};
 use crate::synthetic::{DocumentKind, DocumentSpec, Patient, RecordSpec};
 
 /// Everybody who plays in a run.
@@ -70,12 +71,13 @@ impl Cast {
         let sending = identity(plan, Role::Sending)?;
         let holdings = holdings(plan);
         let streams = Streams::new(plan.seed);
+        let store = store(plan, &sending, &holdings, streams);
         let (requesting_defects, sending_defects) = sort_defects(sut_defects);
         Ok(Self {
-            held: holdings.iter().flat_map(held_documents).collect(),
+            held: store.documents().iter().map(held_document).collect(),
             people: People::new(&plan.patients),
             spine: spine(plan, &requesting, &sending, streams),
-            store: Store::default(),
+            store,
             requesting: Requesting::new(
                 RequestingConfig {
                     identity: requesting,
@@ -199,21 +201,37 @@ fn record(
     }
 }
 
-fn held_documents(holding: &Holding) -> Vec<HeldDocument> {
-    if !holding.plan.held {
-        return Vec::new();
-    }
-    (holding.documents.iter())
-        .map(|(plan, spec)| {
-            let (sha256, bytes) = spec.digest();
-            HeldDocument {
-                patient: holding.plan.nhs_number,
-                file_name: spec.file_name.clone(),
-                media_type: spec.media_type.clone(),
-                sha256,
-                bytes,
-                deliverable: plan.missing.is_none(),
-            }
+/// Address of the document store in every run: nobody's, and the same in both drivers.
+const STORE: &str = "https://store.invalid";
+
+fn store(plan: &Plan, sending: &Identity, holdings: &[Holding], streams: Streams) -> Store {
+    let patients = (holdings.iter())
+        .filter(|holding| holding.plan.held)
+        .map(|holding| StoredPatient {
+            record: holding.record.clone(),
+            documents: (holding.documents.iter())
+                .map(|(plan, spec)| (spec.clone(), plan.missing))
+                .collect(),
         })
-        .collect()
+        .collect();
+    let config = StoreConfig {
+        base: STORE.to_owned(),
+        asid: sending.practice.asid.clone(),
+        practice: plan.sending.ods.clone(),
+        policy: DeletePolicy::default(),
+        patients,
+        faults: Vec::new(),
+    };
+    Store::new(config, streams)
+}
+
+fn held_document(document: &Document) -> HeldDocument {
+    HeldDocument {
+        patient: document.patient,
+        file_name: document.spec.file_name.clone(),
+        media_type: document.spec.media_type.clone(),
+        sha256: document.digests.sha256,
+        bytes: document.spec.bytes,
+        deliverable: document.missing.is_none(),
+    }
 }

@@ -15,6 +15,7 @@ pub mod plan;
 pub mod report;
 pub mod requirement;
 pub mod response_code;
+pub mod store;
 pub mod time;
 pub mod trace;
 pub mod verdict;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::directory::Directory;
 use crate::http::{Headers, Method};
 use crate::plan::{Act, Role};
-use crate::{NhsNumber, ScenarioId, Sha256, Time};
+use crate::store::DocumentState;
+use crate::{DocumentId, NhsNumber, ScenarioId, Sha256, Time};
 
 /// Version of the trace format.
 pub const FORMAT: &str = "gp2gp-trace/1";
@@ -296,6 +297,21 @@ pub enum Observation {
         bytes: u64,
         /// Recognised as a placeholder.
         placeholder: bool,
+    },
+    /// A document of the store, and where it stands.
+    InStore {
+        /// Whose.
+        patient: NhsNumber,
+        /// Its number in the store.
+        document: DocumentId,
+        /// Its name in the store.
+        file_name: String,
+        /// Where it stands.
+        state: DocumentState,
+        /// Digest of its content: of what the store holds, or held until it was destroyed.
+        sha256: Sha256,
+        /// Its size in bytes.
+        bytes: u64,
     },
     /// Where a transfer stands.
     Transfer {

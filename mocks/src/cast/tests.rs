@@ -198,7 +198,7 @@ impl Stage {
                     let document = !placeholder && file_name != "record.xml";
                     (patient == whose && document).then_some((file_name, sha256))
                 }
-                Observation::Transfer { .. } => None,
+                Observation::InStore { .. } | Observation::Transfer { .. } => None,
             })
             .collect()
     }
@@ -207,7 +207,7 @@ impl Stage {
         (self.cast.sending.observe().into_iter())
             .filter_map(|observation| match observation {
                 Observation::Transfer { print_state, .. } => Some(print_state),
-                Observation::Stored { .. } => None,
+                Observation::InStore { .. } | Observation::Stored { .. } => None,
             })
             .collect()
     }

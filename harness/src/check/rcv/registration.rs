@@ -164,7 +164,7 @@ impl Registration<'_> {
     fn unrecorded(&self, view: &View, why: &str) -> Option<Violation> {
         let is_told = observed(view).any(|observation| match observation {
             Observation::Transfer { patient, .. } => *patient == self.patient,
-            Observation::Stored { .. } => false,
+            Observation::Stored { .. } | Observation::InStore { .. } => false,
         });
         (!is_told).then(|| Violation {
             event: Some(self.seq),

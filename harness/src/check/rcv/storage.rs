@@ -81,7 +81,9 @@ impl<'v> Filed<'v> {
                     bytes: *bytes,
                     placeholder: *placeholder,
                 }),
-                Observation::Stored { .. } | Observation::Transfer { .. } => None,
+                Observation::Stored { .. }
+                | Observation::InStore { .. }
+                | Observation::Transfer { .. } => None,
             });
         Some(Self {
             ack,

@@ -277,7 +277,9 @@ impl<'v> Transfer<'v> {
                 Observation::Transfer { patient, state, .. } if Some(*patient) == self.patient => {
                     Some(state.as_str())
                 }
-                Observation::Transfer { .. } | Observation::Stored { .. } => None,
+                Observation::Transfer { .. }
+                | Observation::Stored { .. }
+                | Observation::InStore { .. } => None,
             })
             .collect()
     }

@@ -376,7 +376,9 @@ fn print_states(view: &View, whose: NhsNumber) -> Vec<(&str, Option<u8>)> {
                 state,
                 print_state,
             } if *patient == whose => Some((state.as_str(), *print_state)),
-            Observation::Transfer { .. } | Observation::Stored { .. } => None,
+            Observation::Transfer { .. }
+            | Observation::Stored { .. }
+            | Observation::InStore { .. } => None,
         })
         .collect()
 }

@@ -250,7 +250,9 @@ impl Scene {
                     Observation::Transfer { patient, state, .. } if patient == self.patient => {
                         Some(state)
                     }
-                    Observation::Transfer { .. } | Observation::Stored { .. } => None,
+                    Observation::InStore { .. }
+                    | Observation::Transfer { .. }
+                    | Observation::Stored { .. } => None,
                 });
         states.next_back().unwrap()
     }
@@ -271,7 +273,9 @@ impl Scene {
                     } if patient == self.patient => {
                         Some((file_name, media_type, sha256, placeholder))
                     }
-                    Observation::Stored { .. } | Observation::Transfer { .. } => None,
+                    Observation::InStore { .. }
+                    | Observation::Stored { .. }
+                    | Observation::Transfer { .. } => None,
                 });
         stored.collect()
     }

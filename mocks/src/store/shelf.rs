@@ -1,0 +1,191 @@
+//! The documents, where each stands, and who did what to them.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+
+use gp2gp_model::plan::MissingReason;
+use gp2gp_model::store::{ActingRole, DeletePolicy, DocumentOperation, DocumentState};
+use gp2gp_model::{DocumentId, NhsNumber, Sha256, Time};
+use sha1::{Digest, Sha1};
+
+use super::outcome::{Code, Refusal};
+use super::route::Operation;
+use crate::synthetic::DocumentSpec;
+
+/// A document of the store.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// Whose.
+    pub patient: NhsNumber,
+    /// Its content and names.
+    pub spec: DocumentSpec,
+    /// Why it cannot be delivered, if so from the beginning.
+    pub missing: Option<MissingReason>,
+    /// Where it stands.
+    pub state: DocumentState,
+    /// Of its content.
+    pub digests: Digests,
+}
+
+/// Digests of a content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digests {
+    /// By which documents are compared.
+    pub sha256: Sha256,
+    /// What FHIR has as `hash` of an attachment.
+    pub sha1: [u8; 20],
+}
+
+/// A line of the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When.
+    pub at: Time,
+    /// As whom; `None` where that was not known.
+    pub role: Option<ActingRole>,
+    /// ASID of the system that asked, as it said.
+    pub from: Option<String>,
+    /// What; `None` where the request asked for nothing that there is.
+    pub operation: Option<Operation>,
+    /// To which document.
+    pub document: Option<DocumentId>,
+    /// HTTP status: below 400 it was done.
+    pub status: u16,
+    /// Why it was refused, or what came of it.
+    pub outcome: String,
+}
+
+/// All documents of a store and its audit trail. Nothing is ever taken out of either.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    documents: Vec<Document>,
+    places: BTreeMap<DocumentId, usize>,
+    policy: DeletePolicy,
+    audit: Vec<Entry>,
+}
+
+impl Digests {
+    /// Streams through the content once.
+    pub fn of(spec: &DocumentSpec) -> Self {
+        let mut sha256 = Sha256::hasher();
+        let mut sha1 = Sha1::new();
+        let mut reader = spec.open();
+        loop {
+            // A reader of generated content does not fail.
+            let block = reader.fill_buf().unwrap_or_default();
+            let read = block.len();
+            if read == 0 {
+                break;
+            }
+            sha256.update(block);
+            sha1.update(block);
+            reader.consume(read);
+        }
+        Self {
+            sha256: sha256.finish().0,
+            sha1: sha1.finalize().into(),
+        }
+    }
+}
+
+impl Document {
+    pub(super) fn new(
+        patient: NhsNumber,
+        spec: DocumentSpec,
+        missing: Option<MissingReason>,
+    ) -> Self {
+        let state = match missing {
+            Some(MissingReason::Deleted) => DocumentState::Deleted,
+            Some(MissingReason::Locked) => DocumentState::Locked,
+            Some(
+                MissingReason::UnsupportedType
+                | MissingReason::NotFound
+                | MissingReason::Undetermined,
+            )
+            | None => DocumentState::Held,
+        };
+        Self {
+            patient,
+            digests: Digests::of(&spec),
+            spec,
+            missing,
+            state,
+        }
+    }
+
+    /// Whether a list of the patient's documents names it. What was deleted before the run
+    /// began is still listed: that is how a sender comes to ask for it.
+    pub(super) fn is_listed(&self) -> bool {
+        self.state.is_in_record() || self.missing == Some(MissingReason::Deleted)
+    }
+}
+
+impl Shelf {
+    pub(super) fn new(policy: DeletePolicy, documents: Vec<Document>) -> Self {
+        let places = (documents.iter().enumerate())
+            .map(|(place, document)| (document.spec.id.clone(), place))
+            .collect();
+        Self {
+            documents,
+            places,
+            policy,
+            audit: Vec::new(),
+        }
+    }
+
+    /// Every document that there is or was, in order.
+    pub(super) fn documents(&self) -> &[Document] {
+        &self.documents
+    }
+
+    pub(super) fn document(&self, id: &DocumentId) -> Result<&Document, Refusal> {
+        (self.places.get(id))
+            .and_then(|place| self.documents.get(*place))
+            .ok_or_else(|| Refusal::new(Code::NoRecordFound, format!("no document {id}")))
+    }
+
+    /// Sees whether somebody may do something to a document as it stands, by the two tables of
+    /// [`gp2gp_model::store`].
+    pub(super) fn check(
+        &self,
+        role: ActingRole,
+        id: &DocumentId,
+        operation: DocumentOperation,
+    ) -> Result<&Document, Refusal> {
+        if !role.may(operation) {
+            let why = format!("{role} may not {operation} documents");
+            return Err(Refusal::new(Code::AccessDenied, why));
+        }
+        let document = self.document(id)?;
+        document.state.after(operation, self.policy)?;
+        Ok(document)
+    }
+
+    /// Does it.
+    pub(super) fn act(
+        &mut self,
+        role: ActingRole,
+        id: &DocumentId,
+        operation: DocumentOperation,
+    ) -> Result<&Document, Refusal> {
+        let state = self
+            .check(role, id, operation)?
+            .state
+            .after(operation, self.policy)?;
+        if let Some(document) =
+            (self.places.get(id)).and_then(|place| self.documents.get_mut(*place))
+        {
+            document.state = state;
+        }
+        self.document(id)
+    }
+
+    pub(super) fn record(&mut self, entry: Entry) {
+        self.audit.push(entry);
+    }
+
+    /// The audit trail, oldest first.
+    pub(super) fn audit(&self) -> &[Entry] {
+        &self.audit
+    }
+}
