@@ -2,15 +2,43 @@
 //! exercised its point is worth nothing.
 
 use gp2gp_model::MessageKind;
-use gp2gp_model::plan::{Act, Fact, Role};
+use gp2gp_model::fault::Fault;
+use gp2gp_model::plan::{Act, Fact, Plan, Role};
+use gp2gp_model::report::FaultReport;
 
 use crate::check::view::{Seen, View};
 
-/// The facts that are missing from a trace, in words.
-pub fn missing(facts: &[Fact], view: &View) -> Vec<String> {
-    facts
+/// What a scenario is about and a trace does not show, in words: facts, and faults that never
+/// acted, whether the scenario asks for them or not.
+pub fn missing(plan: &Plan, view: &View) -> Vec<String> {
+    let facts = plan.exercised_when.iter();
+    let facts = facts.filter_map(|fact| check(fact, view).err());
+    let asked_for = |name: &str| {
+        (plan.exercised_when.iter()).any(|fact| {
+            *fact
+                == Fact::FaultFired {
+                    name: name.to_owned(),
+                }
+        })
+    };
+    let faults = fired(&plan.faults, view)
+        .into_iter()
+        .filter(|fault| fault.fired == 0 && !asked_for(&fault.name))
+        .map(|FaultReport { name, planned, .. }| format!("fault `{name}` never acted: {planned}"));
+    facts.chain(faults).collect()
+}
+
+/// Planned faults, and how often each acted.
+pub fn fired(faults: &[Fault], view: &View) -> Vec<FaultReport> {
+    faults
         .iter()
-        .filter_map(|fact| check(fact, view).err())
+        .map(|fault| FaultReport {
+            name: fault.name.clone(),
+            planned: fault.to_string(),
+            fired: (view.faults.iter())
+                .filter(|name| **name == fault.name)
+                .count(),
+        })
         .collect()
 }
 

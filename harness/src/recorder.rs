@@ -5,7 +5,7 @@ use std::io;
 use gp2gp_mocks::peer::{HttpRequest, HttpResponse, TransportError};
 use gp2gp_model::Time;
 use gp2gp_model::plan::Act;
-use gp2gp_model::trace::{BodyRef, Endpoint, Event, Header, Observation, Trace, What};
+use gp2gp_model::trace::{BodyRef, Endpoint, Event, Header, Lifecycle, Observation, Trace, What};
 
 use crate::bodies::BodyStore;
 
@@ -102,6 +102,11 @@ impl Recorder {
                 exchange: None,
             },
         );
+    }
+
+    /// Something happens to a system as a whole.
+    pub fn lifecycle(&mut self, at: Time, system: Endpoint, change: Lifecycle) {
+        self.push(at, What::Lifecycle { system, change });
     }
 
     /// What is true before the first event.

@@ -82,8 +82,11 @@ fn judged(
         required: Required::Named(plan),
     }
     .ask(&view);
-    let missing_facts = facts::missing(&plan.exercised_when, &view);
-    scenario_report(&view, named(plan, options), findings, missing_facts)
+    let missing_facts = facts::missing(plan, &view);
+    ScenarioReport {
+        faults: facts::fired(&plan.faults, &view),
+        ..scenario_report(&view, named(plan, options), findings, missing_facts)
+    }
 }
 
 /// How a judged trace is called in reports.
@@ -113,6 +116,7 @@ pub fn scenario_report(
         findings,
         story: story::tell(view),
         documents: view.documents.iter().map(Document::report).collect(),
+        faults: Vec::new(),
         lasted_ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
         messages: view.posts.len(),
         bytes: view.posts.iter().map(|post| post.body.bytes).sum(),
@@ -147,6 +151,7 @@ fn could_not_judge(plan: &Plan, error: &DriverError, options: &Options<'_>) -> S
         findings: Vec::new(),
         story: Vec::new(),
         documents: Vec::new(),
+        faults: Vec::new(),
         lasted_ms: 0,
         messages: 0,
         bytes: 0,

@@ -2,6 +2,8 @@
 //! asked what it wants sent and when it wants to be woken. It owns no socket and no clock, so
 //! the same code runs under the virtual clock and behind real sockets.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::plan::Act;
@@ -73,6 +75,19 @@ pub enum Input {
     },
     /// People or the harness do something.
     Act(Act),
+    /// Something happened to the system as a whole.
+    Condition(Condition),
+}
+
+/// What a planned fault does to a system as a whole, as far as the system notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// It was down and is up again: what it had stored is there, what it had open is not.
+    Restarted,
+    /// It can store nothing, and so must take nothing.
+    DiskFull,
+    /// It can store again.
+    DiskFree,
 }
 
 /// What a peer wants done.
@@ -86,6 +101,8 @@ pub enum Output {
         to: Endpoint,
         /// The request.
         request: HttpRequest,
+        /// How the connection carries it.
+        conduct: Conduct,
     },
     /// Answer a request.
     Answer {
@@ -93,12 +110,61 @@ pub enum Output {
         id: AnswerId,
         /// The answer.
         response: HttpResponse,
+        /// How the connection carries it.
+        conduct: Conduct,
     },
     /// Something appears on the screen of the people.
     Notice(Notice),
     /// A planned fault of this name acted.
     FaultFired(String),
+    /// A planned fault takes a system down.
+    Crash {
+        /// Which.
+        system: Endpoint,
+        /// For how long.
+        down_for: Duration,
+    },
 }
+
+/// How a connection carries what is on it. A healthy peer is always [`Conduct::Clean`]; the rest
+/// is what planned faults make of it, and both drivers act it out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Conduct {
+    /// As it should.
+    #[default]
+    Clean,
+    /// The connection breaks after this percentage of the body.
+    Truncate {
+        /// Of the body, in percent.
+        percent: u8,
+    },
+    /// Of an answer: the connection is reset instead. Of a post: it is sent whole, and the
+    /// connection reset before its answer can be read.
+    Reset,
+    /// The body takes its time.
+    Slow {
+        /// Speed.
+        bytes_per_second: u32,
+    },
+    /// Of an answer: it never comes, and the connection stays open.
+    Silent,
+}
+
+impl Conduct {
+    /// How long a body takes beyond the time of its link.
+    pub fn transmission(self, bytes: usize) -> Duration {
+        match self {
+            Self::Slow { bytes_per_second } => {
+                let micros = bytes as u64 * 1_000_000 / u64::from(bytes_per_second.max(1));
+                Duration::from_micros(micros)
+            }
+            Self::Clean | Self::Truncate { .. } | Self::Reset | Self::Silent => Duration::ZERO,
+        }
+    }
+}
+
+/// How long a poster waits for an answer before it gives the connection up (spec 10).
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What people see on their screen.
 #[derive(Debug, Clone, PartialEq, Eq)]

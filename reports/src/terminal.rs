@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use gp2gp_model::report::{DocumentReport, Grade, RunReport, ScenarioReport, Score, Share, find};
+use gp2gp_model::report::{
+    DocumentReport, FaultReport, Grade, RunReport, ScenarioReport, Score, Share, find,
+};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::TimeMode;
 use gp2gp_model::verdict::{Finding, Verdict};
@@ -44,6 +46,34 @@ pub fn recording(report: &RunReport, catalogue: &[Requirement]) -> String {
     }
     text.push_str(&score(report));
     text
+}
+
+/// The story of one scenario: what happened, and which planned faults did.
+pub fn story(scenario: &ScenarioReport) -> String {
+    let id = scenario.id.as_ref().map_or("recording", |id| id.as_str());
+    let mut text = format!("{}: {}\n", paint(BOLD, id), scenario.title);
+    for step in &scenario.story {
+        let _ = writeln!(text, "  {step}");
+    }
+    for fault in &scenario.faults {
+        text.push_str(&self::fault(fault));
+    }
+    text.push('\n');
+    text
+}
+
+fn fault(fault: &FaultReport) -> String {
+    let FaultReport {
+        name,
+        planned,
+        fired,
+    } = fault;
+    let how_often = match fired {
+        0 => paint(of(Verdict::CouldNotRun), "never fired"),
+        1 => "fired once".to_owned(),
+        more => format!("fired {more} times"),
+    };
+    field("fault", &format!("{name}: {how_often} ({planned})"))
 }
 
 fn head(report: &RunReport) -> String {

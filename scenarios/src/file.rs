@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use gp2gp_model::fault::{Spoil, StoreOperation};
 use gp2gp_model::plan::{Decision, DescriptionChoice, MissingReason, PdsUpdate, Role};
 use gp2gp_model::{Break, Dialect, MessageKind};
 use serde::Deserialize;
@@ -259,44 +260,92 @@ pub(crate) struct Decide {
     pub(crate) decision: Spanned<Decision>,
 }
 
-/// Something that goes wrong: exactly one of the effects.
+/// Something that goes wrong: what, where, and when.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fault {
     pub(crate) name: Spanned<String>,
-    pub(crate) spine_outage: Option<Outage>,
-    pub(crate) lose: Option<Spanned<Pick>>,
-    pub(crate) deliver_twice: Option<Spanned<Pick>>,
-    pub(crate) malform: Option<Spanned<Malform>>,
+    pub(crate) effect: Spanned<Effect>,
+    pub(crate) on: Spanned<On>,
+    pub(crate) when: Option<Spanned<When>>,
 }
 
-/// One message, and how it is broken.
+/// What happens: a word, or a word with its measure.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Malform {
-    pub(crate) from: Role,
-    pub(crate) kind: Kind,
-    #[serde(default = "first")]
-    pub(crate) occurrence: u32,
-    pub(crate) how: Break,
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Effect {
+    Drop,
+    Delay(Span),
+    Duplicate,
+    Reorder(u32),
+    HoldUntil(On),
+    Truncate(u8),
+    Corrupt(Break),
+    Refuse(u16),
+    SoapFault(String),
+    ErrorList(String),
+    Reset,
+    #[serde(rename = "lose-answer")]
+    LoseAnswer,
+    Slow(Size),
+    Crash(Span),
+    #[serde(rename = "full-disk")]
+    FullDisk,
+    ClockJump(String),
+    Spoil(Spoil),
 }
 
-/// A time without Spine.
+/// Where: messages, a system, or an operation of the document store.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Outage {
-    pub(crate) from: Span,
-    pub(crate) lasts: Span,
+pub(crate) struct On {
+    pub(crate) message: Option<Kind>,
+    pub(crate) from: Option<Role>,
+    pub(crate) leg: Option<Leg>,
+    pub(crate) at_least: Option<Size>,
+    pub(crate) at_most: Option<Size>,
+    pub(crate) system: Option<System>,
+    pub(crate) store: Option<StoreOperation>,
+    pub(crate) file_name: Option<String>,
 }
 
-/// One message of the transfer.
-#[derive(Debug, Clone, Deserialize)]
+impl On {
+    pub(crate) const fn size_is_given(&self) -> bool {
+        self.at_least.is_some() || self.at_most.is_some()
+    }
+}
+
+/// The two ways of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Leg {
+    /// From a system to Spine: each attempt is an occasion.
+    Posting,
+    /// From Spine to a system: each message is an occasion, once.
+    Delivery,
+}
+
+/// Whole systems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum System {
+    Requesting,
+    Sending,
+    Spine,
+}
+
+/// When, and how often.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Pick {
-    pub(crate) from: Role,
-    pub(crate) kind: Kind,
-    #[serde(default = "first")]
-    pub(crate) occurrence: u32,
+pub(crate) struct When {
+    pub(crate) from: Option<Span>,
+    pub(crate) lasts: Option<Span>,
+    pub(crate) occurrence: Option<u32>,
+    pub(crate) occurrences: Option<Vec<u32>>,
+    pub(crate) first: Option<u32>,
+    pub(crate) always: Option<True>,
+    pub(crate) some: Option<[u32; 2]>,
+    pub(crate) percent: Option<u8>,
 }
 
 /// Kinds of messages in an author's words.
@@ -411,9 +460,5 @@ const fn yes() -> bool {
 }
 
 const fn one_entry() -> u8 {
-    1
-}
-
-const fn first() -> u32 {
     1
 }

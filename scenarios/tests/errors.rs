@@ -171,7 +171,7 @@ fn each_rule_can_be_broken() {
         ),
         (
             format!(
-                "{GOOD}[[fault]]\nname = 'f'\nspine_outage = {{ from = '1s', lasts = '1m' }}\n"
+                "{GOOD}[[fault]]\nname = 'f'\neffect = {{ soap_fault = '200' }}\non = {{ system = 'spine' }}\nwhen = {{ from = '1s', lasts = '1m' }}\n"
             ),
             Rule::FaultNotAskedFor,
         ),

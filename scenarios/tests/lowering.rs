@@ -8,7 +8,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use gp2gp_model::plan::{Act, Decision, Effect, Fact, Plan, Role};
+use gp2gp_model::plan::{Act, Decision, Fact, Plan, Role};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::{Dialect, Interaction, MessageKind, ResponseCode};
 use gp2gp_scenarios::{catalogue, lint, load_str, lower, parse};
@@ -126,16 +126,13 @@ fn documents_alike_are_counted() {
 #[test]
 fn faults_and_facts_keep_their_meaning() {
     let plan = plan(&format!(
-        "{HEAD}[[patient]]\nname = 'alice'\n[[fault]]\nname = 'f'\nlose = {{ from = 'sending', kind = 'fragment' }}\n\
+        "{HEAD}[[patient]]\nname = 'alice'\n[[fault]]\nname = 'f'\neffect = 'drop'\non = {{ message = 'fragment', from = 'sending' }}\n\
          [exercised]\nfault_fired = ['f']\ncore_acknowledged = ['31', 'AA']\nrequest_refused = '06'\n\
          accepted = [{{ from = 'sending', kind = 'extract', at_most = 0 }}]\n"
     ));
-    let Effect::Lose { message } = &plan.faults[0].effect else {
-        panic!()
-    };
     assert_eq!(
-        (message.kind, message.occurrence),
-        (MessageKind::Fragment, 1)
+        plan.faults[0].to_string(),
+        "drop fragment of the sending system, delivered by Spine, on occasion 1"
     );
     assert_eq!(
         plan.exercised_when,
@@ -193,6 +190,7 @@ fn a_code_of_a_third_practice_puts_it_into_the_directory() {
 #[test]
 fn what_cannot_be_is_refused() {
     let alice = format!("{HEAD}[[patient]]\nname = 'alice'\n");
+    let fault = |rest: &str| format!("{alice}[[fault]]\nname = 'f'\n{rest}\n");
     let cases = [
         (format!("{HEAD}seed = 1\n"), "the scenario has no patient"),
         (
@@ -260,14 +258,42 @@ fn what_cannot_be_is_refused() {
             "this step comes after the time limit of the run",
         ),
         (
-            format!("{alice}[[fault]]\nname = 'f'\n"),
-            "this fault does nothing",
+            fault("effect = 'drop'\non = { message = 'extract', from = 'requesting' }"),
+            "the requesting system sends no message of this kind",
         ),
         (
-            format!(
-                "{alice}[[fault]]\nname = 'f'\nlose = {{ from = 'requesting', kind = 'extract' }}\n"
+            fault("effect = 'duplicate'\non = { system = 'sending' }\nwhen = { from = '1m' }"),
+            "`deliver twice` cannot happen here",
+        ),
+        (
+            fault("effect = 'drop'\non = { system = 'sending', message = 'extract' }"),
+            "this names more than one kind of place",
+        ),
+        (
+            fault("effect = { crash = '5m' }\non = { system = 'sending' }"),
+            "this fault never begins",
+        ),
+        (
+            fault(
+                "effect = 'drop'\non = { message = 'extract' }\nwhen = { first = 2, percent = 10 }",
             ),
-            "the requesting system sends no message of this kind",
+            "this says twice how often",
+        ),
+        (
+            fault("effect = 'drop'\non = { message = 'extract' }\nwhen = { percent = 0 }"),
+            "no chance is never",
+        ),
+        (
+            fault("effect = 'drop'\non = { message = 'extract' }\nwhen = { some = [3, 2] }"),
+            "so many cannot be hit among so few",
+        ),
+        (
+            fault("effect = { truncate = 100 }\non = { message = 'extract' }"),
+            "nothing is left to be cut off",
+        ),
+        (
+            fault("effect = { refuse = 200 }\non = { message = 'extract' }"),
+            "this status refuses nothing",
         ),
         (
             format!("{alice}[exercised]\ndocument_of = '1 KB'\n"),

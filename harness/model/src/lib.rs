@@ -7,6 +7,7 @@ pub mod dialect;
 pub mod digest;
 pub mod directory;
 pub mod failure_mode;
+pub mod fault;
 pub mod http;
 pub mod ids;
 pub mod interaction;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::Directory;
+use crate::fault::Fault;
 use crate::{
-    Break, Dialect, FailureModeId, MessageKind, NhsNumber, OdsCode, RequirementId, ResponseCode,
+    Dialect, FailureModeId, MessageKind, NhsNumber, OdsCode, RequirementId, ResponseCode,
     ScenarioId, Sha256, Time,
 };
 
@@ -252,58 +253,6 @@ pub enum Decision {
     Reject,
     /// File it, and the system fails to: 11.
     FailToIntegrate,
-}
-
-/// Something that goes wrong on purpose.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fault {
-    /// Name in reports.
-    pub name: String,
-    /// What and where.
-    pub effect: Effect,
-}
-
-/// The fault alphabet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "effect", rename_all = "kebab-case")]
-pub enum Effect {
-    /// Spine answers every post with a retriable SOAP fault for a while.
-    SpineOutage {
-        /// After the start.
-        #[serde(with = "crate::time::seconds")]
-        from: Duration,
-        /// For how long.
-        #[serde(with = "crate::time::seconds")]
-        lasts: Duration,
-    },
-    /// Spine accepts a message and it never arrives.
-    Lose {
-        /// Which message.
-        message: MessagePick,
-    },
-    /// Spine delivers a message twice, with the same message id.
-    DeliverTwice {
-        /// Which message.
-        message: MessagePick,
-    },
-    /// A message arrives broken, as if its sender had written it so.
-    Malform {
-        /// Which message.
-        message: MessagePick,
-        /// In which way.
-        how: Break,
-    },
-}
-
-/// Which message a fault means.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MessagePick {
-    /// Who sent it.
-    pub from: Role,
-    /// Kind of message.
-    pub kind: MessageKind,
-    /// The how-manieth of this kind from this role, from 1.
-    pub occurrence: u32,
 }
 
 /// A fact that must be found in the trace for a scenario to count as exercised.

@@ -55,6 +55,8 @@ pub struct ScenarioReport {
     pub story: Vec<String>,
     /// Documents as they arrived, reassembled.
     pub documents: Vec<DocumentReport>,
+    /// What was to go wrong, and how often it did. Empty for a recording.
+    pub faults: Vec<FaultReport>,
     /// Virtual time from start to end, in milliseconds.
     pub lasted_ms: u64,
     /// Messages that crossed the wire.
@@ -63,6 +65,17 @@ pub struct ScenarioReport {
     pub bytes: u64,
     /// The one line that runs this again.
     pub reproduce: String,
+}
+
+/// A planned fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultReport {
+    /// Its name in the scenario.
+    pub name: String,
+    /// What was planned, in one line.
+    pub planned: String,
+    /// How often it acted.
+    pub fired: usize,
 }
 
 /// A document as it arrived.

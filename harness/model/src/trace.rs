@@ -99,6 +99,7 @@ impl Event {
             | What::Held { .. }
             | What::Observed { .. }
             | What::FaultFired { .. }
+            | What::Lifecycle { .. }
             | What::Ended { .. } => None,
         }
     }
@@ -113,6 +114,7 @@ impl Event {
             | What::Held { .. }
             | What::Observed { .. }
             | What::FaultFired { .. }
+            | What::Lifecycle { .. }
             | What::Ended { .. } => None,
         }
     }
@@ -263,10 +265,36 @@ pub enum What {
         /// On which exchange, if on one.
         exchange: Option<u64>,
     },
+    /// Something happened to a system as a whole, because a fault was planned.
+    Lifecycle {
+        /// To which.
+        system: Endpoint,
+        /// What.
+        change: Lifecycle,
+    },
     /// The run is over.
     Ended {
         /// Nothing was left to do, as opposed to the time limit.
         quiescent: bool,
+    },
+}
+
+/// What can happen to a system as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "kebab-case")]
+pub enum Lifecycle {
+    /// It is down, and with it everything that it had open.
+    Crashed,
+    /// It is up again, with what it had stored.
+    Restarted,
+    /// It can store nothing.
+    DiskFull,
+    /// It can store again.
+    DiskFree,
+    /// Its clock shows another time from now on.
+    ClockJumped {
+        /// By how much, from the true time.
+        seconds: i64,
     },
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use gp2gp_model::plan::{Act, Role};
 use gp2gp_model::trace::{
-    Bodies, BodyRef, Endpoint, Event, Header, Observation, TimeMode, Trace, What,
+    Bodies, BodyRef, Endpoint, Event, Header, Lifecycle, Observation, TimeMode, Trace, What,
 };
 use gp2gp_model::{ConversationId, EbxmlMessageId, MessageKind, NhsNumber, OdsCode, Sha256, Time};
 use gp2gp_wire::OpenError;
@@ -33,6 +33,8 @@ pub struct View {
     pub observed: Vec<(Endpoint, Observation)>,
     /// Names of planned faults, once for each time they acted.
     pub faults: Vec<String>,
+    /// What happened to systems as a whole.
+    pub lifecycle: Vec<Lived>,
     /// Documents of every core, put together from what the sending system posted.
     pub documents: Vec<Document>,
     /// The same, put together from what Spine delivered. Empty if Spine altered nothing.
@@ -104,6 +106,18 @@ pub struct Acted {
     pub not_supported: bool,
 }
 
+/// Something that happened to a system as a whole.
+pub struct Lived {
+    /// Event number.
+    pub seq: u64,
+    /// When.
+    pub at: Time,
+    /// To which.
+    pub system: Endpoint,
+    /// What.
+    pub change: Lifecycle,
+}
+
 /// What is true of a patient.
 pub struct Truth {
     /// Who.
@@ -145,6 +159,7 @@ impl View {
             held: Vec::new(),
             observed: Vec::new(),
             faults: Vec::new(),
+            lifecycle: Vec::new(),
             documents: Vec::new(),
             altered_documents: Vec::new(),
             ended_at: trace.header.started,
@@ -252,6 +267,12 @@ impl View {
                     view.observed.push((*by, observation.clone()));
                 }
                 What::FaultFired { name, .. } => view.faults.push(name.clone()),
+                What::Lifecycle { system, change } => view.lifecycle.push(Lived {
+                    seq: event.seq,
+                    at: event.at,
+                    system: *system,
+                    change: *change,
+                }),
                 What::Ended { quiescent } => view.quiescent = *quiescent,
             }
         }

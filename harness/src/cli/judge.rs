@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use gp2gp_model::plan::{Plan, Role};
-use gp2gp_model::report::{RunReport, SYNTHETIC_NOTICE};
+use gp2gp_model::report::{RunReport, SYNTHETIC_NOTICE, ScenarioReport};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::{Header, TimeMode};
 use miette::IntoDiagnostic as _;
@@ -52,19 +52,20 @@ fn judge(
     let findings = question.ask(&view);
     let mut missing_facts = plan
         .as_ref()
-        .map_or_else(Vec::new, |plan| facts::missing(&plan.exercised_when, &view));
+        .map_or_else(Vec::new, |plan| facts::missing(plan, &view));
     missing_facts.extend(
         recording
             .unread
             .iter()
             .map(|(file, why)| format!("{} holds no message: {why}", file.display())),
     );
-    let scenarios = vec![scenario_report(
-        &view,
-        named(header, plan.as_ref(), args),
-        findings,
-        missing_facts,
-    )];
+    let named = named(header, plan.as_ref(), args);
+    let scenarios = vec![ScenarioReport {
+        faults: plan
+            .as_ref()
+            .map_or_else(Vec::new, |plan| facts::fired(&plan.faults, &view)),
+        ..scenario_report(&view, named, findings, missing_facts)
+    }];
     let requirements = score::outcomes(catalogue, roles, &scenarios, &Scope::Selection);
     Ok(RunReport {
         notice: notice(header.time_mode).to_owned(),

@@ -132,18 +132,7 @@ const fn is_red(verdict: Verdict) -> bool {
 }
 
 fn stories(report: &RunReport) -> String {
-    report
-        .scenarios
-        .iter()
-        .map(|scenario| {
-            let id = scenario.id.as_ref().map_or("recording", |id| id.as_str());
-            format!(
-                "{id}: {}\n  {}\n\n",
-                scenario.title,
-                scenario.story.join("\n  ")
-            )
-        })
-        .collect()
+    report.scenarios.iter().map(gp2gp_reports::story).collect()
 }
 
 fn write_reports(

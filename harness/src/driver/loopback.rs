@@ -3,7 +3,8 @@
 //! Time is the wall clock, except that it is moved forward when nothing is under way and
 //! everybody only waits: eight days of silence take no longer here than in virtual time. This
 //! is our own counting of open exchanges, never tokio's paused clock, which would run ahead of
-//! sockets (invariant 6).
+//! sockets (invariant 6). Where a plan has somebody wait for an answer that is slow or never
+//! comes, the clock and everything that it measures run faster, all by the same [`RATE`].
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,9 +12,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gp2gp_mocks::peer::{AnswerId, HttpRequest, HttpResponse, TransportError};
-use gp2gp_mocks::serve::{Client, Incoming, Server, post, serve};
+use gp2gp_mocks::peer::{AnswerId, Conduct, HttpRequest, HttpResponse, PATIENCE, TransportError};
+use gp2gp_mocks::serve::{Answered, Client, Incoming, Server, post_as, serve, serve_at};
 use gp2gp_model::Time;
+use gp2gp_model::fault::{Effect, Target};
 use gp2gp_model::plan::Plan;
 use gp2gp_model::trace::{Endpoint, Trace};
 use gp2gp_sim::Queue;
@@ -27,6 +29,10 @@ use crate::bodies::BodyStore;
 /// Requests and results that may wait for the stage; senders are held back beyond.
 const WAITING: usize = 16;
 
+/// How many times faster than the wall clock a run passes in which somebody waits in vain: a wait of
+/// 20 s takes one.
+const RATE: u32 = 20;
+
 /// Runs until nothing is left to do or the time limit is reached.
 pub(super) fn run(plan: &Plan, stage: Stage) -> Result<(Trace, BodyStore), DriverError> {
     tokio::runtime::Builder::new_current_thread()
@@ -39,13 +45,16 @@ pub(super) fn run(plan: &Plan, stage: Stage) -> Result<(Trace, BodyStore), Drive
 struct Loopback {
     stage: Stage,
     clock: Clock,
-    servers: BTreeMap<Endpoint, Server>,
+    servers: BTreeMap<Endpoint, Door>,
     client: Arc<Client>,
+    arrive: mpsc::Sender<Incoming>,
     incoming: mpsc::Receiver<Incoming>,
     ended: mpsc::Receiver<Ended>,
     end: mpsc::Sender<Ended>,
-    answers: BTreeMap<AnswerId, oneshot::Sender<HttpResponse>>,
+    answers: BTreeMap<AnswerId, oneshot::Sender<Answered>>,
     answer_ids: u64,
+    /// Answers that never come, on connections that stay open.
+    silent: Vec<oneshot::Sender<Answered>>,
     /// Posts on their link, not yet on a socket: links take the time that the plan says.
     on_link: Queue<Posted>,
     link_delay: Duration,
@@ -57,6 +66,13 @@ struct Posted {
     exchange: u64,
     to: Endpoint,
     request: HttpRequest,
+    conduct: Conduct,
+}
+
+/// Where a system listens, while it is up.
+struct Door {
+    addr: SocketAddr,
+    server: Option<Server>,
 }
 
 /// The end of an exchange.
@@ -71,21 +87,26 @@ impl Loopback {
         let (end, ended) = mpsc::channel(WAITING);
         let mut servers = BTreeMap::new();
         for endpoint in ENDPOINTS {
-            servers.insert(
-                endpoint,
-                serve(endpoint, arrive.clone()).await.map_err(opening)?,
-            );
+            let server = serve(endpoint, arrive.clone()).await.map_err(opening)?;
+            let door = Door {
+                addr: server.addr(),
+                server: Some(server),
+            };
+            servers.insert(endpoint, door);
         }
+        let rate = rate(plan);
         Ok(Self {
             stage,
-            clock: Clock::new(plan.starts_at),
+            clock: Clock::new(plan.starts_at, rate),
             servers,
-            client: Arc::new(Client::new()),
+            client: Arc::new(Client::with_patience(PATIENCE / rate)),
+            arrive,
             incoming,
             ended,
             end,
             answers: BTreeMap::new(),
             answer_ids: 0,
+            silent: Vec::new(),
             on_link: Queue::new(plan.starts_at),
             link_delay: plan.link_delay,
             under_way: 0,
@@ -134,7 +155,7 @@ impl Loopback {
                 self.wait(next.map(|at| at.since(now))).await?
             };
             for carry in carries {
-                self.carry(carry)?;
+                self.carry(carry).await?;
             }
         }
     }
@@ -149,7 +170,9 @@ impl Loopback {
             }
         };
         let arrival = match at_most {
-            Some(patience) => timeout(patience, arrival).await.unwrap_or(Arrival::Nothing),
+            Some(patience) => timeout(patience / self.clock.rate, arrival)
+                .await
+                .unwrap_or(Arrival::Nothing),
             None => arrival.await,
         };
         let now = self.clock.now();
@@ -160,6 +183,10 @@ impl Loopback {
                 request,
                 answer,
             }) => {
+                if self.stage.is_down(endpoint) {
+                    // The connection closes with what would have carried the answer.
+                    return Ok(Vec::new());
+                }
                 self.answer_ids += 1;
                 let id = AnswerId(self.answer_ids);
                 self.answers.insert(id, answer);
@@ -172,12 +199,13 @@ impl Loopback {
         }
     }
 
-    fn carry(&mut self, carry: Carry) -> Result<(), DriverError> {
+    async fn carry(&mut self, carry: Carry) -> Result<(), DriverError> {
         match carry {
             Carry::Post {
                 exchange,
                 to,
                 request,
+                conduct,
                 ..
             } => {
                 let arrival = self.clock.now() + self.link_delay;
@@ -187,15 +215,37 @@ impl Loopback {
                         exchange,
                         to,
                         request,
+                        conduct: self.clock.quicken(conduct),
                     },
                 );
             }
-            Carry::Answer { id, response, .. } => {
+            Carry::Answer {
+                id,
+                response,
+                conduct,
+                ..
+            } => {
                 let answer = self.answers.remove(&id).ok_or_else(|| {
                     DriverError::Defect(format!("request {} was answered twice", id.0))
                 })?;
+                if conduct == Conduct::Silent {
+                    self.silent.push(answer);
+                    return Ok(());
+                }
+                let conduct = self.clock.quicken(conduct);
                 // The caller may have given up; its own timeout tells the story.
-                let _ = answer.send(response);
+                let _ = answer.send(Answered { response, conduct });
+            }
+            Carry::Down(endpoint) => {
+                if let Some(door) = self.servers.get_mut(&endpoint) {
+                    door.server = None;
+                }
+            }
+            Carry::Up(endpoint) => {
+                if let Some(door) = self.servers.get_mut(&endpoint) {
+                    let server = serve_at(door.addr, endpoint, self.arrive.clone()).await;
+                    door.server = Some(server.map_err(opening)?);
+                }
             }
         }
         Ok(())
@@ -209,7 +259,7 @@ impl Loopback {
         self.under_way += 1;
         let (client, end) = (Arc::clone(&self.client), self.end.clone());
         tokio::spawn(async move {
-            let result = post(&client, addr, posted.request).await;
+            let result = post_as(&client, addr, posted.request, posted.conduct).await;
             let exchange = posted.exchange;
             // A run that is over no longer listens, and needs no results.
             let _ = end.send(Ended { exchange, result }).await;
@@ -220,7 +270,7 @@ impl Loopback {
     fn address(&self, endpoint: Endpoint) -> Result<SocketAddr, DriverError> {
         self.servers
             .get(&endpoint)
-            .map(Server::addr)
+            .map(|door| door.addr)
             .ok_or_else(|| DriverError::Defect(format!("{endpoint} has no server")))
     }
 }
@@ -231,11 +281,38 @@ enum Arrival {
     Nothing,
 }
 
+/// One, unless somebody waits for what is slow or never comes.
+fn rate(plan: &Plan) -> u32 {
+    let waits = plan.faults.iter().any(|fault| match &fault.effect {
+        Effect::Slow(_) => true,
+        Effect::Drop | Effect::Delay(_) => match fault.on {
+            Target::Posting(_) | Target::Store { .. } => true,
+            Target::Delivery(_) | Target::System { .. } => false,
+        },
+        Effect::Duplicate
+        | Effect::Reorder(_)
+        | Effect::HoldUntil(_)
+        | Effect::Truncate(_)
+        | Effect::Corrupt(_)
+        | Effect::Refuse(_)
+        | Effect::SoapFault(_)
+        | Effect::ErrorList(_)
+        | Effect::Reset
+        | Effect::LoseAnswer
+        | Effect::Crash(_)
+        | Effect::FullDisk
+        | Effect::ClockJump(_)
+        | Effect::Spoil(_) => false,
+    });
+    if waits { RATE } else { 1 }
+}
+
 /// The wall clock, moved forward over idle time.
 struct Clock {
     start: Time,
     opened: Instant,
     skipped: Duration,
+    rate: u32,
 }
 
 impl Clock {
@@ -243,16 +320,27 @@ impl Clock {
         clippy::disallowed_methods,
         reason = "this driver is where the wall clock comes in"
     )]
-    fn new(start: Time) -> Self {
+    fn new(start: Time, rate: u32) -> Self {
         Self {
             start,
             opened: Instant::now(),
             skipped: Duration::ZERO,
+            rate,
         }
     }
 
     fn now(&self) -> Time {
-        self.start + self.opened.elapsed() + self.skipped
+        self.start + self.opened.elapsed() * self.rate + self.skipped
+    }
+
+    /// A speed that is measured by this clock, as the wall clock sees it.
+    fn quicken(&self, conduct: Conduct) -> Conduct {
+        match conduct {
+            Conduct::Slow { bytes_per_second } => Conduct::Slow {
+                bytes_per_second: bytes_per_second.saturating_mul(self.rate),
+            },
+            Conduct::Clean | Conduct::Truncate { .. } | Conduct::Reset | Conduct::Silent => conduct,
+        }
     }
 
     fn skip_to(&mut self, time: Time) {

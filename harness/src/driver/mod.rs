@@ -1,5 +1,6 @@
 //! Drivers: they carry what peers say to each other and let time pass. The peers are the same.
 
+mod conditions;
 mod loopback;
 mod stage;
 mod virtual_time;

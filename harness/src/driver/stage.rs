@@ -3,16 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::time::Duration;
 
 use gp2gp_mocks::cast::{Cast, HeldDocument};
 use gp2gp_mocks::peer::{
-    AnswerId, HttpRequest, HttpResponse, Input, Notice, Output, Peer, PostId, TransportError,
+    AnswerId, Condition, Conduct, HttpRequest, HttpResponse, Input, Notice, Output, Peer, PostId,
+    TransportError,
 };
 use gp2gp_model::Time;
 use gp2gp_model::plan::{Act, PatientPlan, Plan};
-use gp2gp_model::trace::{Endpoint, Header, Trace, What};
+use gp2gp_model::trace::{Endpoint, Header, Lifecycle, Trace, What};
 
 use super::DriverError;
+use super::conditions::{Change, ChangeKind, Conditions};
 use crate::bodies::BodyStore;
 use crate::recorder::Recorder;
 
@@ -28,9 +31,11 @@ pub(super) const ENDPOINTS: [Endpoint; 4] = [
 pub(super) struct Stage {
     cast: Cast,
     recorder: Recorder,
-    /// Posts under way: who waits for the answer, under which number of its own.
-    under_way: BTreeMap<u64, (Endpoint, PostId)>,
+    /// Posts under way: who waits for the answer, under which number of its own. `None`: whoever
+    /// waited went down meanwhile.
+    under_way: BTreeMap<u64, Option<(Endpoint, PostId)>>,
     exchanges: u64,
+    conditions: Conditions,
 }
 
 /// Wakes for one and the same moment before a peer counts as stuck: many peers may have many
@@ -77,6 +82,8 @@ pub(super) enum Carry {
         to: Endpoint,
         /// What.
         request: HttpRequest,
+        /// How the connection carries it.
+        conduct: Conduct,
     },
     /// The answer of an endpoint to a delivered request.
     Answer {
@@ -86,7 +93,13 @@ pub(super) enum Carry {
         from: Endpoint,
         /// What.
         response: HttpResponse,
+        /// How the connection carries it.
+        conduct: Conduct,
     },
+    /// A system is down: whoever connects to it is refused.
+    Down(Endpoint),
+    /// It is up again.
+    Up(Endpoint),
 }
 
 impl Stage {
@@ -106,15 +119,26 @@ impl Stage {
             recorder,
             under_way: BTreeMap::new(),
             exchanges: 0,
+            conditions: Conditions::new(plan),
         }
     }
 
     /// People or the harness do something.
     pub(super) fn act(&mut self, now: Time, act: Act) -> Result<Vec<Carry>, DriverError> {
         let on = target(&act);
+        if self.conditions.is_down(on) {
+            // People find their system down, and come back when it is up.
+            self.conditions.postpone(on, act);
+            return Ok(Vec::new());
+        }
         self.recorder.acted(now, on, act.clone(), false);
-        self.peer(on).handle(now, Input::Act(act));
+        self.handle(now, on, Input::Act(act));
         self.drain(now)
+    }
+
+    /// Whether a system is down, and so takes nothing.
+    pub(super) fn is_down(&self, endpoint: Endpoint) -> bool {
+        self.conditions.is_down(endpoint)
     }
 
     /// A request arrives.
@@ -125,7 +149,7 @@ impl Stage {
         to: Endpoint,
         request: HttpRequest,
     ) -> Result<Vec<Carry>, DriverError> {
-        self.peer(to).handle(now, Input::Request { id, request });
+        self.handle(now, to, Input::Request { id, request });
         self.drain(now)
     }
 
@@ -139,51 +163,119 @@ impl Stage {
         self.recorder
             .result(now, exchange, &result)
             .map_err(keeping_a_body)?;
-        let (from, post) = self
+        let poster = self
             .under_way
             .remove(&exchange)
             .ok_or_else(|| DriverError::Defect(format!("exchange {exchange} ended twice")))?;
+        let Some((from, post)) = poster else {
+            return Ok(Vec::new());
+        };
         let input = match result {
             Ok(response) => Input::Response { post, response },
             Err(error) => Input::Failed { post, error },
         };
-        self.peer(from).handle(now, input);
+        self.handle(now, from, input);
         self.drain(now)
     }
 
     /// The earliest time at which somebody wants to be woken.
     pub(super) fn deadline(&self) -> Option<Time> {
-        let peers: [&dyn Peer; 4] = [
-            &self.cast.requesting,
-            &self.cast.spine,
-            &self.cast.sending,
-            &self.cast.store,
-        ];
+        let peers = ENDPOINTS.into_iter().filter_map(|endpoint| {
+            let deadline = self.peer(endpoint).poll_timeout()?;
+            self.conditions.true_time(endpoint, deadline.at)
+        });
+        let people = self.cast.people.poll_timeout();
         peers
-            .into_iter()
-            .filter_map(|peer| peer.poll_timeout())
-            .chain(self.cast.people.poll_timeout())
-            .map(|deadline| deadline.at)
+            .chain(people.map(|deadline| deadline.at))
+            .chain(self.conditions.next_time())
             .min()
     }
 
     /// Wakes everybody whose time has come.
     pub(super) fn wake(&mut self, now: Time) -> Result<Vec<Carry>, DriverError> {
+        let mut carries = Vec::new();
+        while let Some(change) = self.conditions.pop_due(now) {
+            carries.extend(self.change(now, change)?);
+        }
         for endpoint in ENDPOINTS {
-            let peer = self.peer(endpoint);
+            let Some(shown) = self.conditions.shown_time(endpoint, now) else {
+                continue;
+            };
+            let peer = self.peer_mut(endpoint);
             if peer
                 .poll_timeout()
-                .is_some_and(|deadline| deadline.at <= now)
+                .is_some_and(|deadline| deadline.at <= shown)
             {
-                peer.handle_timeout(now);
+                peer.handle_timeout(shown);
             }
         }
-        let mut carries = Vec::new();
         for act in self.cast.people.handle_timeout(now) {
             carries.extend(self.act(now, act)?);
         }
         carries.extend(self.drain(now)?);
         Ok(carries)
+    }
+
+    /// Carries out what a planned fault does to a system as a whole.
+    fn change(&mut self, now: Time, change: Change) -> Result<Vec<Carry>, DriverError> {
+        let Change {
+            system,
+            kind,
+            fault,
+        } = change;
+        if let Some(fault) = fault {
+            self.recorder.fault(now, fault);
+        }
+        match kind {
+            ChangeKind::Crash(down_for) => Ok(self.crash(now, system, down_for)),
+            ChangeKind::Restart => self.restart(now, system),
+            ChangeKind::Disk { full } => {
+                let (change, condition) = if full {
+                    (Lifecycle::DiskFull, Condition::DiskFull)
+                } else {
+                    (Lifecycle::DiskFree, Condition::DiskFree)
+                };
+                self.recorder.lifecycle(now, system, change);
+                self.handle(now, system, Input::Condition(condition));
+                self.drain(now)
+            }
+            ChangeKind::ClockJump { seconds } => {
+                let change = Lifecycle::ClockJumped { seconds };
+                self.recorder.lifecycle(now, system, change);
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// What a system had open is gone: nobody waits any more for the answers to its posts.
+    fn crash(&mut self, now: Time, system: Endpoint, down_for: Duration) -> Vec<Carry> {
+        if !self.conditions.go_down(system, now + down_for) {
+            return Vec::new();
+        }
+        self.recorder.lifecycle(now, system, Lifecycle::Crashed);
+        for poster in self.under_way.values_mut() {
+            poster.take_if(|(from, _)| *from == system);
+        }
+        vec![Carry::Down(system)]
+    }
+
+    fn restart(&mut self, now: Time, system: Endpoint) -> Result<Vec<Carry>, DriverError> {
+        self.recorder.lifecycle(now, system, Lifecycle::Restarted);
+        let postponed = self.conditions.come_up(system);
+        let mut carries = vec![Carry::Up(system)];
+        self.handle(now, system, Input::Condition(Condition::Restarted));
+        carries.extend(self.drain(now)?);
+        for act in postponed {
+            carries.extend(self.act(now, act)?);
+        }
+        Ok(carries)
+    }
+
+    /// Gives a peer an input at the time that its clock shows. A system that is down gets nothing.
+    fn handle(&mut self, now: Time, endpoint: Endpoint, input: Input) {
+        if let Some(shown) = self.conditions.shown_time(endpoint, now) {
+            self.peer_mut(endpoint).handle(shown, input);
+        }
     }
 
     /// Asks every system for what it says of itself, and closes the trace.
@@ -199,7 +291,10 @@ impl Stage {
     fn drain(&mut self, now: Time) -> Result<Vec<Carry>, DriverError> {
         let mut carries = Vec::new();
         for from in ENDPOINTS {
-            while let Some(output) = self.peer(from).poll_output() {
+            // What a system wants done while it goes down, it wants again when it is up.
+            while !self.conditions.is_down(from)
+                && let Some(output) = self.peer_mut(from).poll_output()
+            {
                 carries.extend(self.take(now, from, output)?);
             }
         }
@@ -211,39 +306,64 @@ impl Stage {
         now: Time,
         from: Endpoint,
         output: Output,
-    ) -> Result<Option<Carry>, DriverError> {
-        match output {
-            Output::Post { id, to, request } => {
+    ) -> Result<Vec<Carry>, DriverError> {
+        Ok(match output {
+            Output::Post {
+                id,
+                to,
+                request,
+                conduct,
+            } => {
                 self.exchanges += 1;
                 let exchange = self.exchanges;
                 self.recorder
                     .post(now, exchange, from, to, &request)
                     .map_err(keeping_a_body)?;
-                self.under_way.insert(exchange, (from, id));
-                Ok(Some(Carry::Post {
+                self.under_way.insert(exchange, Some((from, id)));
+                vec![Carry::Post {
                     exchange,
                     from,
                     to,
                     request,
-                }))
+                    conduct,
+                }]
             }
-            Output::Answer { id, response } => Ok(Some(Carry::Answer { id, from, response })),
+            Output::Answer {
+                id,
+                response,
+                conduct,
+            } => vec![Carry::Answer {
+                id,
+                from,
+                response,
+                conduct,
+            }],
             Output::Notice(Notice::NotSupported(act)) => {
                 self.recorder.acted(now, from, act, true);
-                Ok(None)
+                Vec::new()
             }
             Output::Notice(notice @ Notice::ReadyToIntegrate { .. }) => {
                 self.cast.people.notice(now, &notice);
-                Ok(None)
+                Vec::new()
             }
             Output::FaultFired(name) => {
                 self.recorder.fault(now, name);
-                Ok(None)
+                Vec::new()
             }
+            Output::Crash { system, down_for } => self.crash(now, system, down_for),
+        })
+    }
+
+    fn peer(&self, endpoint: Endpoint) -> &dyn Peer {
+        match endpoint {
+            Endpoint::Requesting => &self.cast.requesting,
+            Endpoint::Spine => &self.cast.spine,
+            Endpoint::Sending => &self.cast.sending,
+            Endpoint::Store => &self.cast.store,
         }
     }
 
-    fn peer(&mut self, endpoint: Endpoint) -> &mut dyn Peer {
+    fn peer_mut(&mut self, endpoint: Endpoint) -> &mut dyn Peer {
         match endpoint {
             Endpoint::Requesting => &mut self.cast.requesting,
             Endpoint::Spine => &mut self.cast.spine,

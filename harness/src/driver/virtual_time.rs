@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gp2gp_mocks::peer::{AnswerId, HttpRequest, HttpResponse};
+use gp2gp_mocks::peer::{AnswerId, Conduct, HttpRequest, HttpResponse, PATIENCE, TransportError};
 use gp2gp_model::Time;
 use gp2gp_model::plan::{Act, Plan};
 use gp2gp_model::trace::{Endpoint, Trace};
@@ -20,9 +20,9 @@ enum Event {
         to: Endpoint,
         request: HttpRequest,
     },
-    Answered {
+    Ended {
         exchange: u64,
-        response: HttpResponse,
+        result: Result<HttpResponse, TransportError>,
     },
 }
 
@@ -49,14 +49,16 @@ pub(super) fn run(plan: &Plan, mut stage: Stage) -> Result<(Trace, BodyStore), D
             };
             match event {
                 Event::Act(act) => stage.act(now, act)?,
+                Event::Deliver { exchange, to, .. } if stage.is_down(to) => {
+                    links.end(&mut queue, to, exchange, TransportError::Refused);
+                    continue;
+                }
                 Event::Deliver {
                     exchange,
                     to,
                     request,
                 } => stage.deliver(now, AnswerId(exchange), to, request)?,
-                Event::Answered { exchange, response } => {
-                    stage.result(now, exchange, Ok(response))?
-                }
+                Event::Ended { exchange, result } => stage.result(now, exchange, result)?,
             }
         } else {
             queue.advance_to(next);
@@ -69,11 +71,18 @@ pub(super) fn run(plan: &Plan, mut stage: Stage) -> Result<(Trace, BodyStore), D
     }
 }
 
-/// One link for each direction between two endpoints, and who is at the other end of an answer.
+/// One link for each direction between two endpoints, and who waits for which answer.
 struct Links<'a> {
     plan: &'a Plan,
     links: BTreeMap<(Endpoint, Endpoint), Link>,
-    posters: BTreeMap<u64, Endpoint>,
+    waiting: BTreeMap<u64, Waiting>,
+}
+
+/// Somebody who posted and waits for the answer.
+struct Waiting {
+    poster: Endpoint,
+    /// Then they give the connection up.
+    until: Time,
 }
 
 impl<'a> Links<'a> {
@@ -81,7 +90,7 @@ impl<'a> Links<'a> {
         Self {
             plan,
             links: BTreeMap::new(),
-            posters: BTreeMap::new(),
+            waiting: BTreeMap::new(),
         }
     }
 
@@ -92,30 +101,103 @@ impl<'a> Links<'a> {
                 from,
                 to,
                 request,
-            } => {
-                self.posters.insert(exchange, from);
-                let at = self.arrival(queue.now(), from, to);
-                queue.schedule(
-                    at,
-                    Event::Deliver {
-                        exchange,
-                        to,
-                        request,
-                    },
-                );
-            }
+                conduct,
+            } => self.carry_post(queue, (exchange, from, to), request, conduct),
             Carry::Answer {
                 id: AnswerId(exchange),
                 from,
                 response,
-            } => {
-                let Some(to) = self.posters.remove(&exchange) else {
-                    return;
-                };
-                let at = self.arrival(queue.now(), from, to);
-                queue.schedule(at, Event::Answered { exchange, response });
+                conduct,
+            } => self.carry_answer(queue, (exchange, from), response, conduct),
+            // Whoever connects is refused at the time of arrival.
+            Carry::Down(_) | Carry::Up(_) => {}
+        }
+    }
+
+    fn carry_post(
+        &mut self,
+        queue: &mut Queue<Event>,
+        (exchange, from, to): (u64, Endpoint, Endpoint),
+        request: HttpRequest,
+        conduct: Conduct,
+    ) {
+        let until = queue.now() + PATIENCE;
+        self.waiting.insert(
+            exchange,
+            Waiting {
+                poster: from,
+                until,
+            },
+        );
+        let takes = conduct.transmission(request.body.len());
+        if takes >= PATIENCE {
+            // Given up before it was whole: nobody has seen it.
+            return self.end_at(queue, until, exchange, TransportError::TimedOut);
+        }
+        let at = self.arrival(queue.now(), from, to) + takes;
+        let deliver = Event::Deliver {
+            exchange,
+            to,
+            request,
+        };
+        match conduct {
+            Conduct::Clean | Conduct::Slow { .. } | Conduct::Silent => queue.schedule(at, deliver),
+            Conduct::Truncate { .. } => self.end_at(queue, at, exchange, TransportError::Reset),
+            Conduct::Reset => {
+                queue.schedule(at, deliver);
+                self.end_at(queue, at, exchange, TransportError::Reset);
             }
         }
+    }
+
+    fn carry_answer(
+        &mut self,
+        queue: &mut Queue<Event>,
+        (exchange, from): (u64, Endpoint),
+        response: HttpResponse,
+        conduct: Conduct,
+    ) {
+        let Some(Waiting { poster, until }) = self.waiting.get(&exchange) else {
+            return;
+        };
+        let (poster, until) = (*poster, *until);
+        let takes = conduct.transmission(response.body.len());
+        let at = self.arrival(queue.now(), from, poster) + takes;
+        match conduct {
+            Conduct::Clean | Conduct::Slow { .. } if at <= until => {
+                self.waiting.remove(&exchange);
+                let result = Ok(response);
+                queue.schedule(at, Event::Ended { exchange, result });
+            }
+            Conduct::Truncate { .. } | Conduct::Reset if at <= until => {
+                self.end_at(queue, at, exchange, TransportError::Reset);
+            }
+            Conduct::Clean
+            | Conduct::Slow { .. }
+            | Conduct::Truncate { .. }
+            | Conduct::Reset
+            | Conduct::Silent => self.end_at(queue, until, exchange, TransportError::TimedOut),
+        }
+    }
+
+    /// The poster learns, after the time of the link, that there is no answer.
+    fn end(
+        &mut self,
+        queue: &mut Queue<Event>,
+        from: Endpoint,
+        exchange: u64,
+        error: TransportError,
+    ) {
+        if let Some(poster) = self.waiting.get(&exchange).map(|waiting| waiting.poster) {
+            let at = self.arrival(queue.now(), from, poster);
+            self.end_at(queue, at, exchange, error);
+        }
+    }
+
+    fn end_at(&mut self, queue: &mut Queue<Event>, at: Time, exchange: u64, error: TransportError) {
+        self.waiting.remove(&exchange);
+        let result = Err(error);
+        queue.schedule(at, Event::Ended { exchange, result });
     }
 
     fn arrival(&mut self, now: Time, from: Endpoint, to: Endpoint) -> Time {

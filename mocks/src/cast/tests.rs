@@ -155,7 +155,9 @@ impl Stage {
 
     fn carry(&mut self, from: Endpoint, output: Output) {
         match output {
-            Output::Post { id, to, request } => {
+            Output::Post {
+                id, to, request, ..
+            } => {
                 let answer = AnswerId(self.exchanges.len() as u64);
                 self.exchanges.insert(answer, (from, id));
                 let input = Input::Request {
@@ -164,13 +166,14 @@ impl Stage {
                 };
                 self.inputs.push_back((to, input));
             }
-            Output::Answer { id, response } => {
+            Output::Answer { id, response, .. } => {
                 let (poster, post) = self.exchanges[&id];
                 self.inputs
                     .push_back((poster, Input::Response { post, response }));
             }
             Output::Notice(notice) => self.cast.people.notice(self.now, &notice),
             Output::FaultFired(name) => panic!("no fault was planned, and {name} fired"),
+            Output::Crash { system, .. } => panic!("no fault was planned, and {system} goes down"),
         }
     }
 

@@ -159,7 +159,10 @@ pub(crate) fn delivery(message: &Message) -> HttpRequest {
 pub(crate) fn post(output: Output) -> (PostId, HttpRequest) {
     match output {
         Output::Post { id, request, .. } => (id, request),
-        Output::Answer { .. } | Output::Notice(_) | Output::FaultFired(_) => {
+        Output::Answer { .. }
+        | Output::Notice(_)
+        | Output::FaultFired(_)
+        | Output::Crash { .. } => {
             panic!("not a post: {output:?}")
         }
     }

@@ -24,6 +24,8 @@ pub struct Inbox {
     ids: Ids,
     /// Senders' ids may collide between conversations (RCV-37), so both name a message.
     answered: BTreeMap<(ConversationId, EbxmlMessageId), HttpResponse>,
+    /// What arrives cannot be stored, so it is not taken: Spine will bring it again.
+    disk_full: bool,
 }
 
 /// What a delivery means to the owner of the inbox.
@@ -47,7 +49,13 @@ impl Inbox {
             party_key: identity.practice.party_key.clone(),
             ids,
             answered: BTreeMap::new(),
+            disk_full: false,
         }
+    }
+
+    /// Whether what arrives can be stored.
+    pub const fn set_disk_full(&mut self, disk_full: bool) {
+        self.disk_full = disk_full;
     }
 
     /// Takes a delivery: the answer to give at once, and what it means.
@@ -55,6 +63,9 @@ impl Inbox {
         if !request.method.is_post() {
             let answer = HttpResponse::method_not_allowed(&[Method::Post]);
             return (answer, Inbound::Answered);
+        }
+        if self.disk_full {
+            return (cannot_store(), Inbound::Answered);
         }
         match message::open(&request.content_type, &request.body) {
             Ok(received) => self.take_message(now, received),
@@ -194,12 +205,26 @@ fn ok(body: String) -> HttpResponse {
 
 /// Not retriable: the same bytes would be as unreadable the next time.
 fn unreadable(why: &str) -> HttpResponse {
+    failure("SOAP:Client", "message cannot be read", "300", why)
+}
+
+/// Retriable: the next time there may be room.
+fn cannot_store() -> HttpResponse {
+    failure(
+        "SOAP:Server",
+        "message cannot be stored",
+        "208",
+        "disk is full",
+    )
+}
+
+fn failure(code: &str, string: &str, national_code: &str, why: &str) -> HttpResponse {
     let fault = Fault {
-        code: "SOAP:Client".to_owned(),
-        string: "message cannot be read".to_owned(),
+        code: code.to_owned(),
+        string: string.to_owned(),
         errors: vec![NaspError {
             code_context: "urn:nhs:names:error:tms".to_owned(),
-            code: "300".to_owned(),
+            code: national_code.to_owned(),
             severity: "Error".to_owned(),
             location: "/".to_owned(),
             description: why.to_owned(),

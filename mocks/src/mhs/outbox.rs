@@ -12,13 +12,14 @@ use gp2gp_wire::ebxml::{self, Envelope, NaspError};
 use gp2gp_wire::message::Message;
 use gp2gp_wire::{Dialect, Encoded};
 
-use crate::peer::{Deadline, HttpRequest, HttpResponse, Output, PostId, TransportError};
+use crate::peer::{
+    Conduct, Deadline, HttpRequest, HttpResponse, Output, PATIENCE, PostId, TransportError,
+};
 
 /// Posts that one process has open at a time; more wait in order.
 pub const IN_FLIGHT: usize = 10;
 
 const PATH: &str = "/reliablemessaging/forwardreliable";
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 const QUICK_REPEATS: u32 = 3;
 const QUICK_PAUSE: Duration = Duration::from_millis(100);
 
@@ -172,6 +173,17 @@ impl<T> Outbox<T> {
         self.post_ready(now);
     }
 
+    /// The process was down: what was under way may have arrived or not, so it is posted again,
+    /// byte for byte.
+    pub fn restart(&mut self, now: Time) {
+        let interrupted = std::mem::take(&mut self.in_flight).into_values();
+        let mut ready: VecDeque<_> = interrupted.map(|(_, parcel)| parcel).collect();
+        ready.append(&mut self.ready);
+        self.ready = ready;
+        self.outputs.clear();
+        self.post_ready(now);
+    }
+
     /// When something here is due.
     pub fn poll_timeout(&self) -> Option<Deadline> {
         let answer = self.in_flight.values().map(|(at, _)| Deadline {
@@ -222,8 +234,9 @@ impl<T> Outbox<T> {
                     headers: Headers::new(),
                     body: parcel.encoded.body.clone(),
                 },
+                conduct: Conduct::Clean,
             });
-            self.in_flight.insert(id, (now + ANSWER_WITHIN, parcel));
+            self.in_flight.insert(id, (now + PATIENCE, parcel));
         }
     }
 

@@ -26,7 +26,7 @@ use self::letters::{Letter, Letters};
 use self::transfer::{Persist, Reply, Transfer};
 use crate::defect::RequestingDefect;
 use crate::mhs::{Address, Identity, Inbound, Inbox};
-use crate::peer::{Deadline, Input, Notice, Output, Peer};
+use crate::peer::{Condition, Conduct, Deadline, Input, Notice, Output, Peer};
 
 /// What a requesting system is told before it starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +83,11 @@ impl Peer for Requesting {
         match input {
             Input::Request { id, request } => {
                 let (response, inbound) = self.inbox.take(now, &request);
-                self.outputs.push_back(Output::Answer { id, response });
+                self.outputs.push_back(Output::Answer {
+                    id,
+                    response,
+                    conduct: Conduct::Clean,
+                });
                 match inbound {
                     Inbound::New(received) => self.take(now, *received),
                     Inbound::Answered | Inbound::DeliveryFailed { ref_to: None } => {}
@@ -97,6 +101,11 @@ impl Peer for Requesting {
             }
             Input::Failed { post, error } => self.letters.outbox.handle_failure(now, post, error),
             Input::Act(act) => self.act(now, act),
+            Input::Condition(condition) => match condition {
+                Condition::Restarted => self.letters.outbox.restart(now),
+                Condition::DiskFull => self.inbox.set_disk_full(true),
+                Condition::DiskFree => self.inbox.set_disk_full(false),
+            },
         }
         self.take_outcomes(now);
     }

@@ -35,7 +35,9 @@ use self::letters::{Correspondent, Office};
 use self::transfer::Transfer;
 use crate::defect::SendingDefect;
 use crate::mhs::{Address, Identity, Inbound, Inbox, Outbox, Outcome, next_id};
-use crate::peer::{AnswerId, Deadline, HttpRequest, Input, Notice, Output, Peer};
+use crate::peer::{
+    AnswerId, Condition, Conduct, Deadline, HttpRequest, Input, Notice, Output, Peer,
+};
 use crate::synthetic::{DocumentSpec, RecordSpec};
 
 /// What a sending system is and holds.
@@ -149,6 +151,11 @@ impl Peer for Sending {
             }
             Input::Failed { post, error } => self.outbox.handle_failure(now, post, error),
             Input::Act(act) => self.act(now, act),
+            Input::Condition(condition) => match condition {
+                Condition::Restarted => self.outbox.restart(now),
+                Condition::DiskFull => self.inbox.set_disk_full(true),
+                Condition::DiskFree => self.inbox.set_disk_full(false),
+            },
         }
         self.settle_outcomes(now);
         self.send_waiting(now);
@@ -193,7 +200,11 @@ impl Peer for Sending {
 impl Sending {
     fn take_delivery(&mut self, now: Time, id: AnswerId, request: &HttpRequest) {
         let (response, inbound) = self.inbox.take(now, request);
-        self.outputs.push_back(Output::Answer { id, response });
+        self.outputs.push_back(Output::Answer {
+            id,
+            response,
+            conduct: Conduct::Clean,
+        });
         match inbound {
             Inbound::New(received) => self.receive(now, &received),
             Inbound::DeliveryFailed { ref_to: Some(id) } => self.delivery_failed(now, &id),

@@ -6,9 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use gp2gp_model::http::Method;
-use http_body_util::Full;
 use hyper::body::Incoming as IncomingBody;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
@@ -16,16 +14,14 @@ use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::body::collect;
+use super::body::{Carried, collect};
 use super::headers::{self, SOAP_ACTION, value_of};
-use crate::peer::{HttpRequest, HttpResponse, TransportError};
+use super::line::{Cut, Line};
+use crate::peer::{Conduct, HttpRequest, HttpResponse, PATIENCE, TransportError};
 
 /// Idle connections kept for each address: at most ten requests of a handler are in flight
 /// (spec 10), and Spine may answer both practices.
 const IDLE_CONNECTIONS: usize = 32;
-
-/// How long an answer is waited for (spec 10).
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Connections that wait for their next post.
 #[derive(Debug)]
@@ -34,7 +30,11 @@ pub struct Client {
     patience: Duration,
 }
 
-type Connection = SendRequest<Full<Bytes>>;
+#[derive(Debug)]
+struct Connection {
+    sender: SendRequest<Carried>,
+    cut: Cut,
+}
 
 impl Client {
     /// A client that waits 20 s for an answer.
@@ -58,7 +58,7 @@ impl Client {
     async fn take_idle(&self, addr: SocketAddr) -> Option<Connection> {
         loop {
             let mut connection = self.idle().get_mut(&addr)?.pop()?;
-            if connection.ready().await.is_ok() {
+            if connection.sender.ready().await.is_ok() {
                 return Some(connection);
             }
         }
@@ -72,7 +72,7 @@ impl Client {
     fn keep(&self, addr: SocketAddr, connection: Connection) {
         let mut idle = self.idle();
         let connections = idle.entry(addr).or_default();
-        if connections.len() < IDLE_CONNECTIONS && !connection.is_closed() {
+        if connections.len() < IDLE_CONNECTIONS && !connection.sender.is_closed() {
             connections.push(connection);
         }
     }
@@ -93,7 +93,26 @@ pub async fn post(
     addr: SocketAddr,
     request: HttpRequest,
 ) -> Result<HttpResponse, TransportError> {
-    tokio::time::timeout(client.patience, exchange(client, addr, request))
+    post_as(client, addr, request, Conduct::Clean).await
+}
+
+/// [`post`] over a connection that carries the request as a planned fault wants it. One that
+/// misbehaves is never a kept one.
+pub async fn post_as(
+    client: &Client,
+    addr: SocketAddr,
+    request: HttpRequest,
+    conduct: Conduct,
+) -> Result<HttpResponse, TransportError> {
+    let exchange = async {
+        match conduct {
+            Conduct::Clean => exchange(client, addr, request).await,
+            Conduct::Truncate { .. } | Conduct::Reset | Conduct::Slow { .. } | Conduct::Silent => {
+                misbehave(client, addr, request, conduct).await
+            }
+        }
+    };
+    tokio::time::timeout(client.patience, exchange)
         .await
         .unwrap_or(Err(TransportError::TimedOut))
 }
@@ -104,24 +123,53 @@ async fn exchange(
     request: HttpRequest,
 ) -> Result<HttpResponse, TransportError> {
     let asked = request.method;
-    let mut request = http_request(addr, request)?;
+    let mut request = http_request(addr, request, Conduct::Clean)?;
     while let Some(connection) = client.take_idle(addr).await {
-        request = match send(client, addr, connection, asked, request).await {
+        request = match send(client, addr, connection, asked, request, Keep::Yes).await {
             Err(Unsent::NeverLeft(request)) => *request,
             Err(Unsent::Broke) => return Err(TransportError::Reset),
             Ok(response) => return Ok(response),
         };
     }
     let connection = connect(addr).await?;
-    send(client, addr, connection, asked, request)
+    send(client, addr, connection, asked, request, Keep::Yes)
         .await
         .map_err(|_| TransportError::Reset)
+}
+
+/// An exchange over a connection of its own that breaks, or takes its time.
+async fn misbehave(
+    client: &Client,
+    addr: SocketAddr,
+    request: HttpRequest,
+    conduct: Conduct,
+) -> Result<HttpResponse, TransportError> {
+    let asked = request.method;
+    let request = http_request(addr, request, conduct)?;
+    let connection = connect(addr).await?;
+    let cut = connection.cut.clone();
+    let breaks = matches!(conduct, Conduct::Truncate { .. } | Conduct::Reset);
+    if breaks {
+        cut.reset();
+    }
+    let answered = send(client, addr, connection, asked, request, Keep::No).await;
+    match answered {
+        Ok(response) if !breaks => Ok(response),
+        Ok(_) | Err(_) => Err(TransportError::Reset),
+    }
+}
+
+/// Whether a connection may serve another exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Yes,
+    No,
 }
 
 /// Why there is no answer.
 enum Unsent {
     /// The connection was closed before: nobody has seen the request.
-    NeverLeft(Box<Request<Full<Bytes>>>),
+    NeverLeft(Box<Request<Carried>>),
     /// The connection broke later.
     Broke,
 }
@@ -131,9 +179,11 @@ async fn send(
     addr: SocketAddr,
     mut connection: Connection,
     asked: Method,
-    request: Request<Full<Bytes>>,
+    request: Request<Carried>,
+    keep: Keep,
 ) -> Result<HttpResponse, Unsent> {
     let response = connection
+        .sender
         .try_send_request(request)
         .await
         .map_err(|mut error| {
@@ -142,7 +192,9 @@ async fn send(
             })
         })?;
     let response = http_response(asked, response).await?;
-    client.keep(addr, connection);
+    if keep == Keep::Yes {
+        client.keep(addr, connection);
+    }
     Ok(response)
 }
 
@@ -150,16 +202,15 @@ async fn connect(addr: SocketAddr) -> Result<Connection, TransportError> {
     let stream = TcpStream::connect(addr)
         .await
         .map_err(|error| not_connected(&error))?;
-    // A request is written in one go; waiting for more of it would only cost time.
-    let _ = stream.set_nodelay(true);
+    let (line, cut) = Line::new(stream);
     let (sender, connection) = http1::Builder::new()
         .title_case_headers(true)
-        .handshake(TokioIo::new(stream))
+        .handshake(TokioIo::new(line))
         .await
         .map_err(|_| TransportError::Reset)?;
     // Ends when its sender is dropped; how, the sender is told.
     tokio::spawn(connection);
-    Ok(sender)
+    Ok(Connection { sender, cut })
 }
 
 fn not_connected(error: &io::Error) -> TransportError {
@@ -180,10 +231,11 @@ fn not_connected(error: &io::Error) -> TransportError {
 fn http_request(
     addr: SocketAddr,
     request: HttpRequest,
-) -> Result<Request<Full<Bytes>>, TransportError> {
+    conduct: Conduct,
+) -> Result<Request<Carried>, TransportError> {
     // Nobody listens on a path that no URL can name.
     let uri = Uri::try_from(request.path).map_err(|_| TransportError::Refused)?;
-    let mut sent = Request::new(Full::new(request.body));
+    let mut sent = Request::new(Carried::new(request.body, conduct));
     *sent.method_mut() = hyper_method(request.method);
     *sent.uri_mut() = uri;
     let to = sent.headers_mut();

@@ -5,10 +5,11 @@
 mod body;
 mod client;
 mod headers;
+mod line;
 mod server;
 
-pub use client::{Client, post};
-pub use server::{Incoming, Server, serve};
+pub use client::{Client, post, post_as};
+pub use server::{Answered, Incoming, Server, serve, serve_at};
 
 /// Largest body taken, in bytes: far above any message, so that peers and not sockets decide
 /// what is too large.

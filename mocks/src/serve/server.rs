@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use gp2gp_model::http::Method;
 use gp2gp_model::trace::Endpoint;
-use http_body_util::Full;
 use hyper::body::Incoming as IncomingBody;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
@@ -19,16 +18,26 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::body::{BodyError, collect};
+use super::body::{BodyError, Carried, collect};
 use super::headers::{self, SOAP_ACTION};
-use crate::peer::{HttpRequest, HttpResponse};
+use super::line::{Cut, Line};
+use crate::peer::{Conduct, HttpRequest, HttpResponse};
 
 /// Puts an endpoint on a free port of the loopback interface. What arrives there goes to
 /// `incoming`, which may be shared by several endpoints.
 ///
 /// Must be called inside a tokio runtime with IO and time.
 pub async fn serve(endpoint: Endpoint, incoming: mpsc::Sender<Incoming>) -> io::Result<Server> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    serve_at((Ipv4Addr::LOCALHOST, 0).into(), endpoint, incoming).await
+}
+
+/// The same on a port where it was before: a system that is up again.
+pub async fn serve_at(
+    addr: SocketAddr,
+    endpoint: Endpoint,
+    incoming: mpsc::Sender<Incoming>,
+) -> io::Result<Server> {
+    let listener = TcpListener::bind(addr).await?;
     let addr = listener.local_addr()?;
     let accepting = tokio::spawn(accept(listener, Door { endpoint, incoming })).abort_handle();
     Ok(Server { addr, accepting })
@@ -62,7 +71,17 @@ pub struct Incoming {
     /// The request.
     pub request: HttpRequest,
     /// Where its answer goes. Dropped without one, the connection is closed unanswered.
-    pub answer: oneshot::Sender<HttpResponse>,
+    pub answer: oneshot::Sender<Answered>,
+}
+
+/// An answer, and how its connection carries it. [`Conduct::Silent`] is the caller's to act out:
+/// by keeping the sender and giving no answer.
+#[derive(Debug)]
+pub struct Answered {
+    /// The answer.
+    pub response: HttpResponse,
+    /// How it travels.
+    pub conduct: Conduct,
 }
 
 #[derive(Clone)]
@@ -78,6 +97,8 @@ enum Unanswered {
     BodyBrokeOff,
     #[error("nobody answers")]
     Nobody,
+    #[error("connection is reset as planned")]
+    Reset,
 }
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
@@ -98,21 +119,21 @@ async fn accept(listener: TcpListener, door: Door) -> Infallible {
 }
 
 async fn talk(stream: TcpStream, door: Door) {
-    // An answer is written in one go; waiting for more of it would only cost time.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| take(request, &door));
+    let (line, cut) = Line::new(stream);
+    let service = service_fn(|request| take(request, &door, &cut));
     // How a connection ends is for its client to judge.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .title_case_headers(true)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(line), service)
         .await;
 }
 
 async fn take(
     request: Request<IncomingBody>,
     door: &Door,
-) -> Result<Response<Full<Bytes>>, Unanswered> {
+    cut: &Cut,
+) -> Result<Response<Carried>, Unanswered> {
     let (head, body) = request.into_parts();
     let Ok(method) = head.method.as_str().parse::<Method>() else {
         return Ok(not_implemented());
@@ -143,13 +164,17 @@ async fn take(
         .send(incoming)
         .await
         .map_err(|_| Unanswered::Nobody)?;
-    let answer = answered.await.map_err(|_| Unanswered::Nobody)?;
-    Ok(response(method, answer))
+    let Answered { response, conduct } = answered.await.map_err(|_| Unanswered::Nobody)?;
+    if conduct == Conduct::Reset {
+        cut.reset();
+        return Err(Unanswered::Reset);
+    }
+    Ok(http_response(method, response, conduct))
 }
 
 /// An answer to HEAD tells the length of the body that it does not have.
-fn response(asked: Method, answer: HttpResponse) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(answer.body));
+fn http_response(asked: Method, answer: HttpResponse, conduct: Conduct) -> Response<Carried> {
+    let mut response = Response::new(Carried::new(answer.body, conduct));
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let content_type = answer
@@ -167,18 +192,22 @@ fn response(asked: Method, answer: HttpResponse) -> Response<Full<Bytes>> {
 }
 
 /// No peer has a word for this method.
-fn not_implemented() -> Response<Full<Bytes>> {
-    let mut response = Response::default();
+fn not_implemented() -> Response<Carried> {
+    let mut response = nothing();
     *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
     response
 }
 
 /// The rest of the body is not read, so the connection cannot be used again.
-fn too_large() -> Response<Full<Bytes>> {
-    let mut response = Response::default();
+fn too_large() -> Response<Carried> {
+    let mut response = nothing();
     *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
     response
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));
     response
+}
+
+fn nothing() -> Response<Carried> {
+    Response::new(Carried::new(Bytes::new(), Conduct::Clean))
 }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::peer::{HttpRequest, HttpResponse, TransportError};
+use crate::peer::{Conduct, HttpRequest, HttpResponse, TransportError};
 
 const PATH: &str = "/reliablemessaging/forwardreliable";
 
@@ -46,7 +46,7 @@ impl Double {
                     headers,
                     body,
                 };
-                let _ = arrived.answer.send(answer);
+                let _ = arrived.answer.send(clean(answer));
             }
         });
         Self {
@@ -249,6 +249,7 @@ async fn an_answer_to_head_tells_the_length_of_the_body_that_it_does_not_have() 
             headers: Headers::new().with("content-length", "677000000"),
             body: Bytes::new(),
         };
+        let answer = clean(answer);
         incoming.recv().await.unwrap().answer.send(answer).unwrap();
     });
     let answer = answer.unwrap();
@@ -301,4 +302,122 @@ fn read_head(stream: &mut TcpStream) {
         assert_eq!(stream.read(&mut byte).unwrap(), 1);
         head.push(byte[0]);
     }
+}
+
+/// One answer, carried by this conduct, as a client sees it.
+async fn answered_with(conduct: Conduct) -> Result<HttpResponse, TransportError> {
+    let (sender, mut incoming) = mpsc::channel(1);
+    let server = serve(Endpoint::Spine, sender).await.unwrap();
+    let client = Client::with_patience(Duration::from_secs(2));
+    let (answer, ()) = tokio::join!(post(&client, server.addr(), request("")), async {
+        let response = HttpResponse {
+            status: 202,
+            content_type: None,
+            headers: Headers::new(),
+            body: Bytes::from_static(&[7; 1_000]),
+        };
+        let answer = Answered { response, conduct };
+        incoming.recv().await.unwrap().answer.send(answer).unwrap();
+    });
+    answer
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_or_is_reset_is_no_answer() {
+    for conduct in [
+        Conduct::Reset,
+        Conduct::Truncate { percent: 0 },
+        Conduct::Truncate { percent: 60 },
+    ] {
+        let answer = answered_with(conduct).await;
+        assert_eq!(answer, Err(TransportError::Reset), "{conduct:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reset_is_one_on_the_wire_and_not_an_orderly_close() {
+    let (sender, mut incoming) = mpsc::channel(1);
+    let server = serve(Endpoint::Spine, sender).await.unwrap();
+    let addr = server.addr();
+    let reading = std::thread::spawn(move || {
+        let mut stream = TcpStream::connect(addr).unwrap();
+        stream
+            .write_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+            .unwrap();
+        stream.read(&mut [0; 9]).map_err(|error| error.kind())
+    });
+    let arrived = incoming.recv().await.unwrap();
+    let conduct = Conduct::Reset;
+    let response = HttpResponse {
+        status: 202,
+        content_type: None,
+        headers: Headers::new(),
+        body: Bytes::new(),
+    };
+    arrived.answer.send(Answered { response, conduct }).unwrap();
+    let read = tokio::task::spawn_blocking(|| reading.join().unwrap());
+    assert_eq!(
+        read.await.unwrap(),
+        Err(std::io::ErrorKind::ConnectionReset)
+    );
+}
+
+#[tokio::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what is slow is slow by the wall clock"
+)]
+async fn a_slow_answer_takes_its_time_and_is_whole() {
+    let began = std::time::Instant::now();
+    let conduct = Conduct::Slow {
+        bytes_per_second: 5_000,
+    };
+    let answer = answered_with(conduct).await.unwrap();
+    assert_eq!(answer.body.len(), 1_000);
+    assert!(began.elapsed() >= Duration::from_millis(150));
+}
+
+#[tokio::test]
+async fn a_post_that_breaks_off_is_not_taken_and_one_that_loses_its_answer_is() {
+    for (conduct, arrives) in [
+        (Conduct::Truncate { percent: 0 }, false),
+        (Conduct::Truncate { percent: 60 }, false),
+        (Conduct::Reset, true),
+    ] {
+        let mut double = Double::at(Endpoint::Requesting).await;
+        let client = Client::new();
+        let sent = request(Bytes::from(vec![7; 100_000]));
+        let answer = post_as(&client, double.server.addr(), sent.clone(), conduct).await;
+        assert_eq!(answer, Err(TransportError::Reset), "{conduct:?}");
+        assert_eq!(client.idle_connections(), 0);
+        let next = request("next");
+        post(&client, double.server.addr(), next.clone())
+            .await
+            .unwrap();
+        let first = double.seen.recv().await.unwrap();
+        assert_eq!(first == sent, arrives, "{conduct:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_system_that_is_up_again_listens_where_it_was() {
+    let (sender, mut incoming) = mpsc::channel(1);
+    let server = serve(Endpoint::Sending, sender.clone()).await.unwrap();
+    let addr = server.addr();
+    let client = Client::new();
+    drop(server);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let down = post(&client, addr, request("")).await;
+    assert_eq!(down, Err(TransportError::Refused));
+
+    let server = serve_at(addr, Endpoint::Sending, sender).await.unwrap();
+    let (answer, ()) = tokio::join!(post(&client, server.addr(), request("")), async {
+        drop(incoming.recv().await);
+    });
+    assert_eq!(answer, Err(TransportError::Reset), "somebody listened");
+}
+
+const fn clean(response: HttpResponse) -> Answered {
+    let conduct = Conduct::Clean;
+    Answered { response, conduct }
 }

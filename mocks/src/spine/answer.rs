@@ -39,9 +39,25 @@ pub(super) fn accepted(acknowledgment: Bytes) -> HttpResponse {
     text_xml(202, acknowledgment)
 }
 
-/// Spine is out of order; the sender may try again.
-pub(super) fn out_of_order() -> HttpResponse {
-    fault(500, "200", "System failure to process message - default")
+/// A SOAP fault that was planned.
+pub(super) fn fault_on_purpose(code: &str) -> HttpResponse {
+    let description = match code {
+        "200" => "System failure to process message - default",
+        "206" => "Routing failure",
+        "208" => "Storage failure",
+        _ => "Message cannot be processed",
+    };
+    fault(500, code, description)
+}
+
+/// A status without a word.
+pub(super) fn nothing(status: u16) -> HttpResponse {
+    HttpResponse {
+        status,
+        content_type: None,
+        headers: Headers::default(),
+        body: Bytes::new(),
+    }
 }
 
 /// Writes what needs an id of its own.
@@ -96,6 +112,19 @@ impl Speaker {
                 text_xml(500, ebxml::error_list(&list).into())
             }
         }
+    }
+
+    /// An error list that was planned.
+    pub(super) fn error_on_purpose(
+        &mut self,
+        now: Time,
+        header: Option<&Header>,
+        code: &str,
+    ) -> HttpResponse {
+        let code = EbxmlErrorCode::from_text(code);
+        let why = "refused as planned".to_owned();
+        let list = self.error_list(now, header, code, why);
+        text_xml(500, ebxml::error_list(&list).into())
     }
 
     /// Tells a sender that its message could not be delivered.

@@ -1,20 +1,21 @@
-//! Brings messages to their recipients: in order, a few at a time, again if need be.
+//! Brings messages to their recipients: in order, a few at a time, again if need be. What is
+//! planned to go wrong on the way is acted out here.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use gp2gp_model::directory::Contract;
+use gp2gp_model::fault::OVERTAKEN_AT_MOST;
+use gp2gp_model::plan::Role;
 use gp2gp_model::trace::Endpoint;
-use gp2gp_model::{EbxmlMessageId, PartyKey, Time};
+use gp2gp_model::{EbxmlMessageId, MessageKind, PartyKey, Time};
 use gp2gp_wire::ebxml::{self, Envelope, Header};
 
-use crate::peer::{Deadline, HttpRequest, HttpResponse, PostId};
+use super::faults::{Keeping, Stumble};
+use crate::peer::{Conduct, Deadline, HttpRequest, HttpResponse, PATIENCE, PostId};
 
 /// Posts under way to one recipient: as many as a message handler keeps open (spec 10).
 const IN_FLIGHT: usize = 10;
-
-/// How long an answer is waited for (spec 10).
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A message on its way to its recipient.
 #[derive(Debug)]
@@ -24,7 +25,11 @@ pub(super) struct Delivery {
     pub(super) endpoint: Option<Endpoint>,
     pub(super) message_id: EbxmlMessageId,
     pub(super) request: HttpRequest,
+    /// Who sent it and what it is; `None` for what Spine says itself.
+    pub(super) about: Option<(Role, Option<MessageKind>)>,
     pub(super) copies: Copies,
+    /// A planned fault of this name befalls the next attempt.
+    pub(super) stumble: Option<(String, Stumble)>,
     pub(super) persistence: Persistence,
     /// Who has to be told if it cannot be delivered; nobody for what Spine says itself.
     pub(super) sent_with: Option<Box<Header>>,
@@ -58,6 +63,11 @@ pub(super) enum Step {
     Post(Start),
     /// It will not be tried again.
     GiveUp(Delivery),
+    /// A planned fault takes the recipient down.
+    Crash {
+        system: Endpoint,
+        down_for: Duration,
+    },
 }
 
 /// A post to be made.
@@ -66,6 +76,7 @@ pub(super) struct Start {
     pub(super) id: PostId,
     pub(super) to: Endpoint,
     pub(super) request: HttpRequest,
+    pub(super) conduct: Conduct,
     /// The planned fault that this post is, if it is one.
     pub(super) fault: Option<String>,
 }
@@ -78,9 +89,20 @@ pub(super) struct Outbox {
     under_way: BTreeMap<PostId, UnderWay>,
     /// By the time of their retry, then in order of failure.
     resting: BTreeMap<(Time, u64), Delivery>,
+    /// Kept back by planned faults, in the order in which they came.
+    kept: Vec<Kept>,
     given_up: VecDeque<Delivery>,
+    crashes: VecDeque<(Endpoint, Duration)>,
     posts: u64,
     rests: u64,
+}
+
+/// A message that a planned fault keeps back.
+#[derive(Debug)]
+struct Kept {
+    delivery: Delivery,
+    since: Time,
+    keeping: Keeping,
 }
 
 /// What goes to one recipient.
@@ -94,6 +116,8 @@ struct Lane {
 struct UnderWay {
     delivery: Delivery,
     patience_ends: Time,
+    /// The recipient goes down for so long before its answer is read.
+    crash: Option<Duration>,
 }
 
 impl Outbox {
@@ -101,6 +125,19 @@ impl Outbox {
     pub(super) fn enqueue(&mut self, delivery: Delivery) {
         let lane = self.lanes.entry(delivery.to.clone()).or_default();
         lane.waiting.push_back(delivery);
+    }
+
+    /// Keeps a delivery back, as a planned fault wants it.
+    pub(super) fn keep(&mut self, now: Time, mut delivery: Delivery, keeping: Keeping) {
+        if let Keeping::For(by) = keeping {
+            delivery.persistence.extend(by);
+            return self.rest(now + by, delivery);
+        }
+        self.kept.push(Kept {
+            delivery,
+            since: now,
+            keeping,
+        });
     }
 
     /// Whether there is something to do that waits for no one.
@@ -112,6 +149,9 @@ impl Outbox {
     /// The next thing to be done now.
     pub(super) fn next_step(&mut self, now: Time) -> Option<Step> {
         loop {
+            if let Some((system, down_for)) = self.crashes.pop_front() {
+                return Some(Step::Crash { system, down_for });
+            }
             if let Some(delivery) = self.given_up.pop_front() {
                 return Some(Step::GiveUp(delivery));
             }
@@ -130,11 +170,18 @@ impl Outbox {
 
     /// A post was answered. Answers that come after patience has ended say nothing any more.
     pub(super) fn answered(&mut self, now: Time, post: PostId, response: &HttpResponse) {
-        let Some(delivery) = self.finish(post) else {
+        let Some(UnderWay {
+            delivery, crash, ..
+        }) = self.finish(post)
+        else {
             return;
         };
+        if let (Some(down_for), Some(system)) = (crash, delivery.endpoint) {
+            self.crashes.push_back((system, down_for));
+            return self.not_delivered(now, delivery);
+        }
         match Outcome::of(response, &delivery.message_id) {
-            Outcome::Delivered => self.delivered(delivery),
+            Outcome::Delivered => self.delivered(now, delivery),
             // The same bytes would be refused again.
             Outcome::Refused => {}
             Outcome::NotDelivered => self.not_delivered(now, delivery),
@@ -143,7 +190,7 @@ impl Outbox {
 
     /// A post got no answer.
     pub(super) fn failed(&mut self, now: Time, post: PostId) {
-        if let Some(delivery) = self.finish(post) {
+        if let Some(UnderWay { delivery, .. }) = self.finish(post) {
             self.not_delivered(now, delivery);
         }
     }
@@ -163,6 +210,9 @@ impl Outbox {
             let delivery = rested.remove();
             self.enqueue(delivery);
         }
+        self.release(now, |kept| {
+            kept.overtaken_at_last().is_some_and(|at| at <= now)
+        });
     }
 
     /// When [`Outbox::handle_timeout`] has something to do.
@@ -175,40 +225,53 @@ impl Outbox {
             at: *at,
             why: "retry of a delivery of Spine",
         });
-        [patience, retry]
+        let kept = self.kept.iter().filter_map(Kept::overtaken_at_last);
+        let kept = kept.min().map(|at| Deadline {
+            at,
+            why: "nothing overtook a message that was to be overtaken",
+        });
+        [patience, retry, kept]
             .into_iter()
             .flatten()
             .min_by_key(|deadline| deadline.at)
     }
 
-    fn start(&mut self, now: Time, to: Endpoint, delivery: Delivery) -> Start {
+    fn start(&mut self, now: Time, to: Endpoint, mut delivery: Delivery) -> Start {
         self.posts += 1;
+        let (stumbled, stumble) = delivery.stumble.take().unzip();
+        let second = match &delivery.copies {
+            Copies::Second { fault } => Some(fault.clone()),
+            Copies::One | Copies::Two { .. } => None,
+        };
         let start = Start {
             id: PostId(self.posts),
             to,
             request: delivery.request.clone(),
-            fault: match &delivery.copies {
-                Copies::Second { fault } => Some(fault.clone()),
-                Copies::One | Copies::Two { .. } => None,
-            },
+            conduct: stumble.map_or(Conduct::Clean, Stumble::conduct),
+            fault: stumbled.or(second),
         };
         let under_way = UnderWay {
             delivery,
             patience_ends: now + PATIENCE,
+            crash: stumble.and_then(Stumble::crash),
         };
         self.under_way.insert(start.id, under_way);
         start
     }
 
-    fn finish(&mut self, post: PostId) -> Option<Delivery> {
-        let UnderWay { delivery, .. } = self.under_way.remove(&post)?;
-        if let Some(lane) = self.lanes.get_mut(&delivery.to) {
+    fn finish(&mut self, post: PostId) -> Option<UnderWay> {
+        let under_way = self.under_way.remove(&post)?;
+        if let Some(lane) = self.lanes.get_mut(&under_way.delivery.to) {
             lane.in_flight = lane.in_flight.saturating_sub(1);
         }
-        Some(delivery)
+        Some(under_way)
     }
 
-    fn delivered(&mut self, delivery: Delivery) {
+    fn delivered(&mut self, now: Time, delivery: Delivery) {
+        for kept in &mut self.kept {
+            kept.see(&delivery);
+        }
+        self.release(now, Kept::is_free);
         match delivery.copies {
             Copies::One | Copies::Second { .. } => {}
             Copies::Two { fault } => self.enqueue(Delivery {
@@ -221,11 +284,78 @@ impl Outbox {
 
     fn not_delivered(&mut self, now: Time, mut delivery: Delivery) {
         match delivery.persistence.next_try(now) {
-            Some(at) => {
-                self.rests += 1;
-                self.resting.insert((at, self.rests), delivery);
-            }
+            Some(at) => self.rest(at, delivery),
             None => self.given_up.push_back(delivery),
+        }
+    }
+
+    fn rest(&mut self, until: Time, delivery: Delivery) {
+        self.rests += 1;
+        self.resting.insert((until, self.rests), delivery);
+    }
+
+    /// Lets go what is kept and free. Being kept does not count as trying.
+    fn release(&mut self, now: Time, is_free: impl Fn(&Kept) -> bool) {
+        let (free, kept) = std::mem::take(&mut self.kept)
+            .into_iter()
+            .partition(is_free);
+        self.kept = kept;
+        for Kept {
+            mut delivery,
+            since,
+            ..
+        } in free
+        {
+            delivery.persistence.extend(now.since(since));
+            self.enqueue(delivery);
+        }
+    }
+}
+
+impl Kept {
+    /// Another message was delivered.
+    fn see(&mut self, other: &Delivery) {
+        match &mut self.keeping {
+            Keeping::Behind(left) if other.to == self.delivery.to => *left = left.saturating_sub(1),
+            Keeping::Until(pattern) => {
+                let bytes = other.request.body.len() as u64;
+                let is_it =
+                    (other.about).is_some_and(|(from, kind)| pattern.fits(from, kind, bytes));
+                if is_it {
+                    self.keeping = Keeping::Behind(0);
+                }
+            }
+            Keeping::Behind(_) | Keeping::For(_) => {}
+        }
+    }
+
+    fn is_free(&self) -> bool {
+        self.keeping == Keeping::Behind(0)
+    }
+
+    /// When it goes on although too few overtook it.
+    fn overtaken_at_last(&self) -> Option<Time> {
+        match self.keeping {
+            Keeping::Behind(_) => Some(self.since + OVERTAKEN_AT_MOST),
+            Keeping::For(_) | Keeping::Until(_) => None,
+        }
+    }
+}
+
+impl Stumble {
+    const fn conduct(self) -> Conduct {
+        match self {
+            Self::Cut { percent } => Conduct::Truncate { percent },
+            Self::AnswerLost => Conduct::Reset,
+            Self::Slow { bytes_per_second } => Conduct::Slow { bytes_per_second },
+            Self::RecipientCrashes(_) => Conduct::Clean,
+        }
+    }
+
+    const fn crash(self) -> Option<Duration> {
+        match self {
+            Self::RecipientCrashes(down_for) => Some(down_for),
+            Self::Cut { .. } | Self::AnswerLost | Self::Slow { .. } => None,
         }
     }
 }
@@ -246,6 +376,11 @@ impl Persistence {
             retry_interval: contract.map_or(Duration::ZERO, |contract| contract.retry_interval),
             give_up: time_to_live.map_or(persisted, |until| persisted.min(until)),
         }
+    }
+
+    /// Time that a planned fault takes is not time in which it was tried.
+    fn extend(&mut self, by: Duration) {
+        self.give_up = self.give_up + by;
     }
 
     fn next_try(&mut self, now: Time) -> Option<Time> {

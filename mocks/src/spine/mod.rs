@@ -18,19 +18,22 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use gp2gp_model::directory::Directory;
+use gp2gp_model::fault::Fault;
 use gp2gp_model::http::Method;
-use gp2gp_model::plan::Fault;
+use gp2gp_model::plan::Role;
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{Break, Interaction, PartyKey, Time};
 use gp2gp_sim::{Ids, Streams};
 use gp2gp_wire::{Encoded, raw};
 
-use crate::peer::{AnswerId, Deadline, HttpRequest, HttpResponse, Input, Notice, Output, Peer};
+use crate::peer::{
+    AnswerId, Conduct, Deadline, HttpRequest, HttpResponse, Input, Notice, Output, Peer,
+};
 use admission::{Arrival, Refusal};
 use answer::{OwnMessage, Speaker};
 use answered::Answered;
 use delivery::{Copies, Delivery, Outbox, Persistence, Start, Step};
-use faults::{Fate, Faults};
+use faults::{Fate, Faults, Mishap, Refused};
 
 /// Path of the forward-reliable service.
 pub const PATH: &str = "/reliablemessaging/forwardreliable";
@@ -60,6 +63,9 @@ pub struct Spine {
     outbox: Outbox,
     /// Deliveries wait for this end of an outage.
     held_until: Option<Time>,
+    /// Answers that a planned fault delays, by (time, number).
+    late_answers: BTreeMap<(Time, u64), Output>,
+    answers: u64,
     outputs: VecDeque<Output>,
 }
 
@@ -67,56 +73,149 @@ impl Spine {
     /// Spine at the beginning of a run.
     pub fn new(config: SpineConfig, streams: Streams) -> Self {
         Self {
-            faults: Faults::new(config.faults, config.started),
+            faults: Faults::new(config.faults, config.started, streams),
             directory: config.directory,
             endpoints: config.endpoints,
             speaker: Speaker::new(Ids::new(streams.stream("spine"))),
             answered: Answered::default(),
             outbox: Outbox::default(),
             held_until: None,
+            late_answers: BTreeMap::new(),
+            answers: 0,
             outputs: VecDeque::new(),
         }
     }
 
     fn answer(&mut self, now: Time, id: AnswerId, request: &HttpRequest) {
-        let response = match self.faults.outage_at(now) {
-            _ if !request.method.is_post() => HttpResponse::method_not_allowed(&[Method::Post]),
-            Some(outage) => {
-                let fault = outage.name.clone();
-                self.outputs.push_back(Output::FaultFired(fault));
-                answer::out_of_order()
+        if !request.method.is_post() {
+            let response = HttpResponse::method_not_allowed(&[Method::Post]);
+            return self.put_answer(id, response, Conduct::Clean);
+        }
+        if let Some(outage) = self.faults.outage_at(now) {
+            let (fault, refusal) = (outage.name.clone(), outage.refusal.clone());
+            self.outputs.push_back(Output::FaultFired(fault));
+            let response = self.refused_on_purpose(now, None, &refusal);
+            return self.put_answer(id, response, Conduct::Clean);
+        }
+        let arrival = match admission::read(request) {
+            Ok(arrival) => arrival,
+            Err(refusal) => {
+                let response = self.speaker.refused(now, refusal);
+                return self.put_answer(id, response, Conduct::Clean);
             }
-            None => match self.admit(now, request) {
-                Ok(acknowledgment) => answer::accepted(acknowledgment),
-                Err(refusal) => self.speaker.refused(now, refusal),
-            },
         };
-        self.outputs.push_back(Output::Answer { id, response });
+        match self.mishap(now, &arrival, request) {
+            None => {
+                let response = self.admit(now, &arrival, request);
+                self.put_answer(id, response, Conduct::Clean);
+            }
+            Some((fault, mishap)) => {
+                self.outputs.push_back(Output::FaultFired(fault));
+                self.answer_amiss(now, id, &arrival, request, mishap);
+            }
+        }
     }
 
-    /// The acknowledgment of a good message. A repeated one gets the bytes of the first time and
-    /// has no other effect, even if its time to live has passed meanwhile.
-    fn admit(&mut self, now: Time, request: &HttpRequest) -> Result<Bytes, Refusal> {
-        let arrival = admission::read(request)?;
-        admission::check_header(&self.directory, request, &arrival)?;
+    /// Answers a post as a planned fault wants it.
+    fn answer_amiss(
+        &mut self,
+        now: Time,
+        id: AnswerId,
+        arrival: &Arrival,
+        request: &HttpRequest,
+        mishap: Mishap,
+    ) {
+        let conduct = match mishap {
+            Mishap::Refused(refusal) => {
+                let response = self.refused_on_purpose(now, Some(arrival), &refusal);
+                return self.put_answer(id, response, Conduct::Clean);
+            }
+            Mishap::Silence => {
+                return self.put_answer(id, answer::nothing(202), Conduct::Silent);
+            }
+            Mishap::Reset => return self.put_answer(id, answer::nothing(202), Conduct::Reset),
+            Mishap::AnswerLate(by) => {
+                let response = self.admit(now, arrival, request);
+                self.answers += 1;
+                let conduct = Conduct::Clean;
+                let output = Output::Answer {
+                    id,
+                    response,
+                    conduct,
+                };
+                self.late_answers.insert((now + by, self.answers), output);
+                return;
+            }
+            Mishap::AnswerLost | Mishap::PosterCrashes(_) => Conduct::Reset,
+            Mishap::AnswerCut { percent } => Conduct::Truncate { percent },
+            Mishap::AnswerSlow { bytes_per_second } => Conduct::Slow { bytes_per_second },
+        };
+        let response = self.admit(now, arrival, request);
+        if let (Mishap::PosterCrashes(down_for), Some(system)) =
+            (mishap, self.endpoints.get(&arrival.header().from))
+        {
+            let system = *system;
+            self.outputs.push_back(Output::Crash { system, down_for });
+        }
+        self.put_answer(id, response, conduct);
+    }
+
+    fn put_answer(&mut self, id: AnswerId, response: HttpResponse, conduct: Conduct) {
+        self.outputs.push_back(Output::Answer {
+            id,
+            response,
+            conduct,
+        });
+    }
+
+    fn refused_on_purpose(
+        &mut self,
+        now: Time,
+        arrival: Option<&Arrival>,
+        refusal: &Refused,
+    ) -> HttpResponse {
+        match refusal {
+            Refused::Status(status) => answer::nothing(*status),
+            Refused::SoapFault(code) => answer::fault_on_purpose(code),
+            Refused::ErrorList(code) => {
+                let header = arrival.map(Arrival::header);
+                self.speaker.error_on_purpose(now, header, code)
+            }
+        }
+    }
+
+    /// The answer to a readable message. A repeated one gets the bytes of the first time and has no
+    /// other effect, even if its time to live has passed meanwhile.
+    fn admit(&mut self, now: Time, arrival: &Arrival, request: &HttpRequest) -> HttpResponse {
+        match self.acknowledge(now, arrival, request) {
+            Ok(acknowledgment) => answer::accepted(acknowledgment),
+            Err(refusal) => self.speaker.refused(now, refusal),
+        }
+    }
+
+    fn acknowledge(
+        &mut self,
+        now: Time,
+        arrival: &Arrival,
+        request: &HttpRequest,
+    ) -> Result<Bytes, Refusal> {
+        admission::check_header(&self.directory, request, arrival)?;
         if let Some(acknowledgment) = self.answered.acknowledgment(arrival.header()) {
             return Ok(acknowledgment);
         }
-        admission::check_new(now, &arrival)?;
+        admission::check_new(now, arrival)?;
         let acknowledgment = self.speaker.acknowledgment(now, arrival.header());
         self.answered
             .remember(arrival.header(), acknowledgment.clone());
-        self.route(now, &arrival, request);
+        self.route(now, arrival, request);
         Ok(acknowledgment)
     }
 
     fn route(&mut self, now: Time, arrival: &Arrival, request: &HttpRequest) {
-        let (request, copies) = match self.fate(arrival) {
-            Some(Fate::Lost(fault)) => return self.outputs.push_back(Output::FaultFired(fault)),
-            Some(Fate::Doubled(fault)) => (request.clone(), Copies::Two { fault }),
-            Some(Fate::Malformed(fault, how)) => (self.malformed(request, fault, how), Copies::One),
-            None => (request.clone(), Copies::One),
-        };
+        let fate = self.fate(now, arrival, request);
+        if let Some((fault, Fate::Lost)) = fate {
+            return self.outputs.push_back(Output::FaultFired(fault));
+        }
         match admission::misaddressed(&self.directory, arrival) {
             Some(wrapper) => {
                 let sender = &arrival.header().from;
@@ -129,7 +228,7 @@ impl Spine {
                     .misaddressed(now, arrival.header(), &wrapper, cpa_id);
                 self.notify(now, sender, nack);
             }
-            None => self.forward(now, arrival, request, copies),
+            None => self.forward(now, arrival, request, fate),
         }
     }
 
@@ -155,27 +254,68 @@ impl Spine {
         }
     }
 
-    fn fate(&mut self, arrival: &Arrival) -> Option<Fate> {
-        let role = self.endpoints.get(&arrival.header().from)?.role()?;
-        self.faults.next_message(role, arrival.kind?)
+    fn role_of(&self, arrival: &Arrival) -> Option<Role> {
+        self.endpoints.get(&arrival.header().from)?.role()
     }
 
-    /// Sends a message on as it came.
-    fn forward(&mut self, now: Time, arrival: &Arrival, request: HttpRequest, copies: Copies) {
+    fn mishap(
+        &mut self,
+        now: Time,
+        arrival: &Arrival,
+        request: &HttpRequest,
+    ) -> Option<(String, Mishap)> {
+        let (role, bytes) = (self.role_of(arrival)?, request.body.len() as u64);
+        self.faults.next_post(now, role, arrival.kind, bytes)
+    }
+
+    fn fate(
+        &mut self,
+        now: Time,
+        arrival: &Arrival,
+        request: &HttpRequest,
+    ) -> Option<(String, Fate)> {
+        let (role, bytes) = (self.role_of(arrival)?, request.body.len() as u64);
+        self.faults.next_message(now, role, arrival.kind, bytes)
+    }
+
+    /// Sends a message on as it came, or as a planned fault wants it.
+    fn forward(
+        &mut self,
+        now: Time,
+        arrival: &Arrival,
+        request: &HttpRequest,
+        fate: Option<(String, Fate)>,
+    ) {
         let header = arrival.header();
         let contract = arrival
             .message
             .interaction()
             .and_then(|interaction| self.directory.contract(&header.to, interaction));
-        self.outbox.enqueue(Delivery {
+        let mut delivery = Delivery {
             to: header.to.clone(),
             endpoint: self.endpoints.get(&header.to).copied(),
             message_id: header.message_id.clone(),
-            request,
-            copies,
+            request: request.clone(),
+            about: self.role_of(arrival).map(|role| (role, arrival.kind)),
+            copies: Copies::One,
+            stumble: None,
             persistence: Persistence::new(now, contract, header.time_to_live),
             sent_with: Some(Box::new(header.clone())),
-        });
+        };
+        match fate {
+            // Lost messages do not come this far.
+            None | Some((_, Fate::Lost)) => {}
+            Some((fault, Fate::Doubled)) => delivery.copies = Copies::Two { fault },
+            Some((fault, Fate::Malformed(how))) => {
+                delivery.request = self.malformed(request, fault, how);
+            }
+            Some((fault, Fate::Stumbles(stumble))) => delivery.stumble = Some((fault, stumble)),
+            Some((fault, Fate::Kept(keeping))) => {
+                self.outputs.push_back(Output::FaultFired(fault));
+                return self.outbox.keep(now, delivery, keeping);
+            }
+        }
+        self.outbox.enqueue(delivery);
     }
 
     /// Sends what Spine itself has to say to a sender, as persistently as an acknowledgement.
@@ -188,7 +328,9 @@ impl Spine {
             endpoint: self.endpoints.get(sender).copied(),
             message_id: message.message_id,
             request: message.request,
+            about: None,
             copies: Copies::One,
+            stumble: None,
             persistence: Persistence::new(now, contract, None),
             sent_with: None,
         });
@@ -197,7 +339,7 @@ impl Spine {
     /// Posts what may be posted, and reports what will not be tried again.
     fn deliver(&mut self, now: Time) {
         if let Some(outage) = self.faults.outage_at(now) {
-            self.held_until = self.outbox.is_waiting().then_some(outage.until);
+            self.held_until = outage.until.filter(|_| self.outbox.is_waiting());
             return;
         }
         self.held_until = None;
@@ -205,6 +347,9 @@ impl Spine {
             match step {
                 Step::Post(start) => self.post(start),
                 Step::GiveUp(delivery) => self.report(now, delivery),
+                Step::Crash { system, down_for } => {
+                    self.outputs.push_back(Output::Crash { system, down_for });
+                }
             }
         }
     }
@@ -214,10 +359,16 @@ impl Spine {
             id,
             to,
             request,
+            conduct,
             fault,
         } = start;
         self.outputs.extend(fault.map(Output::FaultFired));
-        self.outputs.push_back(Output::Post { id, to, request });
+        self.outputs.push_back(Output::Post {
+            id,
+            to,
+            request,
+            conduct,
+        });
     }
 
     fn report(&mut self, now: Time, failed: Delivery) {
@@ -238,11 +389,18 @@ impl Peer for Spine {
                 let notice = Notice::NotSupported(act);
                 self.outputs.push_back(Output::Notice(notice));
             }
+            // Spine itself does not go down: it has outages.
+            Input::Condition(_) => {}
         }
         self.deliver(now);
     }
 
     fn handle_timeout(&mut self, now: Time) {
+        while let Some(late) = self.late_answers.first_entry()
+            && late.key().0 <= now
+        {
+            self.outputs.push_back(late.remove());
+        }
         self.outbox.handle_timeout(now);
         self.deliver(now);
     }
@@ -252,7 +410,11 @@ impl Peer for Spine {
             at,
             why: "end of an outage of Spine",
         });
-        [self.outbox.poll_timeout(), end_of_outage]
+        let late_answer = self.late_answers.keys().next().map(|(at, _)| Deadline {
+            at: *at,
+            why: "an answer that was to be late",
+        });
+        [self.outbox.poll_timeout(), end_of_outage, late_answer]
             .into_iter()
             .flatten()
             .min_by_key(|deadline| deadline.at)

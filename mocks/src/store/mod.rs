@@ -84,13 +84,13 @@ use self::outcome::{Code, Refusal};
 use self::reply::FHIR_JSON;
 use self::route::Route;
 use self::shelf::Shelf;
-use crate::peer::{AnswerId, Deadline, HttpRequest, Input, Notice, Output, Peer};
+use crate::peer::{AnswerId, Conduct, Deadline, HttpRequest, Input, Notice, Output, Peer};
 use crate::synthetic::{DocumentSpec, RecordSpec};
 
 pub use access::ACTING_ROLE;
 pub use faults::{Documents, Often, PlannedFault, StoreFault};
 pub use fhir::SHA_256;
-pub use reply::{Body, Conduct, Content, Reply};
+pub use reply::{Body, Content, Reply};
 pub use request::{Requester, TOKEN_LIFETIME};
 pub use route::Operation;
 pub use shelf::{Digests, Document, Entry};
@@ -428,6 +428,7 @@ impl Store {
         let at = now + reply.delay;
         let answer = Output::Answer {
             id,
+            conduct: reply.conduct,
             response: reply.into_response(),
         };
         if at > now {
@@ -494,7 +495,7 @@ impl Peer for Store {
         match input {
             Input::Request { id, request } => self.take(now, id, &request),
             // A store posts nothing.
-            Input::Response { .. } | Input::Failed { .. } => {}
+            Input::Response { .. } | Input::Failed { .. } | Input::Condition(_) => {}
             Input::Act(act) => {
                 let notice = Notice::NotSupported(act);
                 self.outputs.push_back(Output::Notice(notice));

@@ -8,7 +8,7 @@ use base64_simd::STANDARD;
 use bytes::Bytes;
 use gp2gp_model::http::Headers;
 
-use crate::peer::HttpResponse;
+use crate::peer::{Conduct, HttpResponse};
 use crate::synthetic::{DocumentReader, DocumentSpec};
 
 /// The media type of resources.
@@ -29,28 +29,6 @@ pub struct Reply {
     pub conduct: Conduct,
     /// How much later than at once it is given.
     pub delay: Duration,
-}
-
-/// How a connection carries what is on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Conduct {
-    /// As it should.
-    #[default]
-    Clean,
-    /// It breaks after this percentage of the body.
-    Truncate {
-        /// Of the body, in percent.
-        percent: u8,
-    },
-    /// It is reset instead.
-    Reset,
-    /// The body takes its time.
-    Slow {
-        /// Speed.
-        bytes_per_second: u32,
-    },
-    /// The answer never comes, and the connection stays open.
-    Silent,
 }
 
 /// A body, which may be larger than memory.

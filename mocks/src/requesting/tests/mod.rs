@@ -153,6 +153,7 @@ impl Scene {
                 Output::Answer { response, .. } => self.answers.push(response),
                 Output::Notice(notice) => self.notices.push(notice),
                 Output::FaultFired(name) => panic!("{name}"),
+                Output::Crash { system, .. } => panic!("{system} goes down"),
             }
         }
         sent

@@ -303,6 +303,7 @@ impl Desk {
                 Output::Answer { response, .. } => assert_eq!(response.status, 200),
                 Output::Notice(notice) => self.notices.push(notice),
                 Output::FaultFired(name) => panic!("{name} fired in a sending system"),
+                Output::Crash { system, .. } => panic!("{system} goes down"),
             }
         }
     }

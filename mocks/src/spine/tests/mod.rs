@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gp2gp_model::directory::{Contract, Directory, Practice};
+use gp2gp_model::fault::Fault;
 use gp2gp_model::http::{Headers, Method};
-use gp2gp_model::plan::Fault;
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{ConversationId, EbxmlMessageId, Interaction, Time};
 use gp2gp_sim::Streams;
@@ -24,7 +24,7 @@ use gp2gp_wire::{Dialect, Encoded, Message};
 
 use super::{PATH, Spine, SpineConfig};
 use crate::peer::{
-    AnswerId, HttpRequest, HttpResponse, Input, Output, Peer, PostId, TransportError,
+    AnswerId, Conduct, HttpRequest, HttpResponse, Input, Output, Peer, PostId, TransportError,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -79,6 +79,7 @@ struct Bench {
     posts: VecDeque<Posted>,
     made: u32,
     fired: Vec<String>,
+    crashed: Vec<(Endpoint, Duration)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -87,6 +88,7 @@ struct Posted {
     id: PostId,
     to: Endpoint,
     request: HttpRequest,
+    conduct: Conduct,
 }
 
 impl Bench {
@@ -112,6 +114,7 @@ impl Bench {
             posts: VecDeque::new(),
             made: 0,
             fired: Vec::new(),
+            crashed: Vec::new(),
         }
     }
 
@@ -120,9 +123,19 @@ impl Bench {
         self.requests += 1;
         let id = AnswerId(self.requests);
         self.spine.handle(self.now, Input::Request { id, request });
-        let (answered, response) = self.drain().expect("every request is answered at once");
+        let (answered, response, _) = self.drain().expect("every request is answered at once");
         assert_eq!(answered, id);
         response
+    }
+
+    /// Posts a message, and takes the answer with how it is carried.
+    fn post_and_see(&mut self, message: &Message) -> (HttpResponse, Conduct) {
+        self.requests += 1;
+        let id = AnswerId(self.requests);
+        let request = http(message);
+        self.spine.handle(self.now, Input::Request { id, request });
+        let (_, response, conduct) = self.drain().expect("every request is answered at once");
+        (response, conduct)
     }
 
     fn send(&mut self, message: &Message) -> HttpResponse {
@@ -172,11 +185,16 @@ impl Bench {
         true
     }
 
-    fn drain(&mut self) -> Option<(AnswerId, HttpResponse)> {
+    fn drain(&mut self) -> Option<(AnswerId, HttpResponse, Conduct)> {
         let mut answer = None;
         while let Some(output) = self.spine.poll_output() {
             match output {
-                Output::Post { id, to, request } => {
+                Output::Post {
+                    id,
+                    to,
+                    request,
+                    conduct,
+                } => {
                     let at = self.now;
                     self.made += 1;
                     self.posts.push_back(Posted {
@@ -184,12 +202,18 @@ impl Bench {
                         id,
                         to,
                         request,
+                        conduct,
                     });
                 }
-                Output::Answer { id, response } => {
-                    assert_eq!(answer.replace((id, response)), None);
+                Output::Answer {
+                    id,
+                    response,
+                    conduct,
+                } => {
+                    assert_eq!(answer.replace((id, response, conduct)), None);
                 }
                 Output::FaultFired(name) => self.fired.push(name),
+                Output::Crash { system, down_for } => self.crashed.push((system, down_for)),
                 Output::Notice(notice) => panic!("{notice:?}"),
             }
         }
