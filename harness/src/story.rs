@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gp2gp_model::plan::{Act, Decision, PdsUpdate, Role};
+use gp2gp_model::plan::{Act, Decision, PdsUpdate, Role, StrayMessage};
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{EbxmlMessageId, Hl7MessageId, MessageKind};
 use gp2gp_wire::attachment::DescriptionStyle;
@@ -271,6 +271,14 @@ fn tell_act(act: &Act, not_supported: bool) -> String {
         }
         Act::RepeatRequest { .. } => "(mock) request again".to_owned(),
         Act::RepeatExtract { .. } => "(mock) send the extract again".to_owned(),
+        Act::MoveOn { practice, .. } => format!("the patient registers at {practice}"),
+        Act::Stray { message, .. } => format!(
+            "(mock) post {} of an unknown conversation",
+            match message {
+                StrayMessage::Continue => "a Continue",
+                StrayMessage::Acknowledgement => "an acknowledgement",
+            }
+        ),
     };
     if not_supported {
         format!("{what}: the system does not know how")

@@ -10,6 +10,8 @@ mod support;
 
 #[path = "checks_snd/conversation.rs"]
 mod conversation;
+#[path = "checks_snd/correlation.rs"]
+mod correlation;
 #[path = "checks_snd/documents.rs"]
 mod documents;
 #[path = "checks_snd/envelope.rs"]
@@ -24,6 +26,8 @@ mod large;
 mod outcome;
 #[path = "checks_snd/refusals.rs"]
 mod refusals;
+#[path = "checks_snd/resend.rs"]
+mod resend;
 #[path = "checks_snd/table.rs"]
 mod table;
 
@@ -42,6 +46,8 @@ fn cases() -> Vec<Case> {
         documents::cases(),
         large::cases(),
         outcome::cases(),
+        correlation::cases(),
+        resend::cases(),
     ]
     .into_iter()
     .flatten()

@@ -109,8 +109,10 @@ impl Cast {
 
 fn identity(plan: &Plan, role: Role) -> Result<Identity, NoSuchPractice> {
     let side = side(plan, role);
-    let practice: &Practice =
-        (plan.directory.practice(&side.ods)).ok_or_else(|| NoSuchPractice {
+    let unlisted = || (plan.directory.unlisted.iter()).find(|practice| practice.ods == side.ods);
+    let practice: &Practice = (plan.directory.practice(&side.ods))
+        .or_else(unlisted)
+        .ok_or_else(|| NoSuchPractice {
             ods: side.ods.clone(),
             role,
         })?;

@@ -5,7 +5,9 @@ use std::fmt;
 use std::time::Duration;
 
 use gp2gp_model::fault::{Spoil, StoreOperation};
-use gp2gp_model::plan::{Decision, DescriptionChoice, MissingReason, PdsUpdate, Role};
+use gp2gp_model::plan::{
+    Decision, DescriptionChoice, MissingReason, PdsUpdate, Role, StrayMessage,
+};
 use gp2gp_model::{Break, Dialect, MessageKind};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
@@ -52,6 +54,7 @@ pub(crate) struct Practice {
     pub(crate) dialect: PracticeDialect,
     pub(crate) large_messaging: bool,
     pub(crate) enabled: bool,
+    pub(crate) entries: u8,
     pub(crate) attachment_threshold: Option<Spanned<Size>>,
     pub(crate) message_limit: Option<Spanned<Size>>,
 }
@@ -62,6 +65,7 @@ impl Default for Practice {
             dialect: PracticeDialect::NationalMhs,
             large_messaging: true,
             enabled: true,
+            entries: 1,
             attachment_threshold: None,
             message_limit: None,
         }
@@ -241,14 +245,20 @@ pub(crate) struct Step {
     pub(crate) decide: Option<Decide>,
     pub(crate) repeat_request: Option<Spanned<String>>,
     pub(crate) repeat_extract: Option<Spanned<String>>,
+    pub(crate) move_on: Option<MoveOn>,
+    pub(crate) stray: Option<StrayMessage>,
 }
 
 impl Step {
     /// Everybody named here; one person, unless the step is wrong.
     pub(crate) fn patients(&self) -> impl Iterator<Item = &Spanned<String>> {
         let decided = self.decide.as_ref().map(|decide| &decide.patient);
+        let moved = self.move_on.as_ref().map(|moved| &moved.patient);
         let others = [&self.register, &self.repeat_request, &self.repeat_extract];
-        decided.into_iter().chain(others.into_iter().flatten())
+        decided
+            .into_iter()
+            .chain(moved)
+            .chain(others.into_iter().flatten())
     }
 }
 
@@ -258,6 +268,14 @@ impl Step {
 pub(crate) struct Decide {
     pub(crate) patient: Spanned<String>,
     pub(crate) decision: Spanned<Decision>,
+}
+
+/// The patient registers at yet another practice.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MoveOn {
+    pub(crate) patient: Spanned<String>,
+    pub(crate) to: Spanned<String>,
 }
 
 /// Something that goes wrong: what, where, and when.

@@ -43,6 +43,9 @@ pub struct Contract {
 pub struct Directory {
     /// Every practice.
     pub practices: Vec<Practice>,
+    /// Practices that a search by organisation code does not find, though Spine reaches them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unlisted: Vec<Practice>,
     /// Every contract.
     pub contracts: Vec<Contract>,
     /// Practices that keep their records in one database with others. SDS does not say so; the
@@ -72,18 +75,19 @@ impl Directory {
             .any(|practices| practices.contains(one) && practices.contains(other))
     }
 
-    /// The practice with this ASID.
+    /// The practice with this ASID, listed or not.
     pub fn by_asid(&self, asid: &Asid) -> Option<&Practice> {
-        self.practices
-            .iter()
-            .find(|practice| practice.asid == *asid)
+        self.reached().find(|practice| practice.asid == *asid)
     }
 
-    /// The practice with this party key.
+    /// The practice with this party key, listed or not.
     pub fn by_party(&self, party_key: &PartyKey) -> Option<&Practice> {
-        self.practices
-            .iter()
+        self.reached()
             .find(|practice| practice.party_key == *party_key)
+    }
+
+    fn reached(&self) -> impl Iterator<Item = &Practice> {
+        self.practices.iter().chain(&self.unlisted)
     }
 
     /// The contract under which this party takes this interaction.

@@ -54,6 +54,10 @@ pub enum Break {
     WrongCheckDigit,
     /// The message id is in lower case, in the envelope and in the payload.
     LowerCaseMessageId,
+    /// The conversation id and every UUID of the payload are in lower case.
+    LowerCaseIds,
+    /// The payload's sender has an ASID that no directory lists.
+    UnknownAsid,
     /// The first base64 attachment is a gzip stream that grows to a gigabyte.
     GzipBomb,
     /// The first part has a header line without a colon.
@@ -64,7 +68,7 @@ pub enum Break {
 
 impl Break {
     /// Every break.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::TruncatedMime,
         Self::WrongBoundary,
         Self::NoClosingBoundary,
@@ -87,6 +91,8 @@ impl Break {
         Self::MissingNhsNumber,
         Self::WrongCheckDigit,
         Self::LowerCaseMessageId,
+        Self::LowerCaseIds,
+        Self::UnknownAsid,
         Self::GzipBomb,
         Self::HeaderWithoutColon,
         Self::EmptyBody,
@@ -167,6 +173,14 @@ impl Break {
             Self::LowerCaseMessageId => {
                 ("lower-case-message-id", "the message id is in lower case")
             }
+            Self::LowerCaseIds => (
+                "lower-case-ids",
+                "the conversation id and every id of the payload are in lower case",
+            ),
+            Self::UnknownAsid => (
+                "unknown-asid",
+                "the sender has an ASID that no directory lists",
+            ),
             Self::GzipBomb => (
                 "gzip-bomb",
                 "an attachment is a gzip stream that grows to a gigabyte",

@@ -228,6 +228,31 @@ pub enum Act {
         /// Whose.
         patient: NhsNumber,
     },
+    /// The patient registers at yet another practice: PDS, as the sending system reads it, names
+    /// that one from now on.
+    MoveOn {
+        /// Who.
+        patient: NhsNumber,
+        /// Where to.
+        practice: OdsCode,
+    },
+    /// A mock requesting system posts a message of a conversation that nobody ever opened.
+    Stray {
+        /// To which practice.
+        to: OdsCode,
+        /// What.
+        message: StrayMessage,
+    },
+}
+
+/// A message that belongs to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StrayMessage {
+    /// A Continue.
+    Continue,
+    /// A positive acknowledgement.
+    Acknowledgement,
 }
 
 /// What becomes of the update of a patient's practice on PDS.

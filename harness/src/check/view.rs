@@ -357,6 +357,26 @@ impl View {
         found
     }
 
+    /// The patient's practice on PDS at a moment, if the trace knows it.
+    pub fn current_practice(&self, patient: NhsNumber, at: Time) -> Option<OdsCode> {
+        let moved = self.acts.iter().rev().find_map(|acted| match &acted.act {
+            Act::MoveOn {
+                patient: who,
+                practice,
+            } if *who == patient && acted.at <= at => Some(practice),
+            Act::MoveOn { .. }
+            | Act::Register { .. }
+            | Act::Decide { .. }
+            | Act::RepeatRequest { .. }
+            | Act::RepeatExtract { .. }
+            | Act::Stray { .. } => None,
+        });
+        let planned = self.patients.iter().find(|truth| truth.patient == patient);
+        moved
+            .or(planned.map(|truth| &truth.current_practice))
+            .cloned()
+    }
+
     /// Whether times are those of a run, not what messages say of themselves.
     pub fn has_real_times(&self) -> bool {
         self.header.time_mode != TimeMode::Recorded

@@ -396,10 +396,11 @@ fn held(document: &HeldDocument) -> What {
 
 const fn target(act: &Act) -> Endpoint {
     match act {
-        Act::Register { .. } | Act::Decide { .. } | Act::RepeatRequest { .. } => {
-            Endpoint::Requesting
-        }
-        Act::RepeatExtract { .. } => Endpoint::Sending,
+        Act::Register { .. }
+        | Act::Decide { .. }
+        | Act::RepeatRequest { .. }
+        | Act::Stray { .. } => Endpoint::Requesting,
+        Act::RepeatExtract { .. } | Act::MoveOn { .. } => Endpoint::Sending,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::table::{
 };
 
 const PLACEHOLDER: &str = "transfer/placeholder";
+const ODD_NAMES: &str = "transfer/placeholder-odd-names";
 const PACKED: &str = "transfer/compressible-text";
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -86,6 +87,26 @@ pub(crate) fn cases() -> Vec<Case> {
                 edited(PLACEHOLDER, EXTRACT, |message| inline(message, 1).body = encode(b"file is gone", Wrap::None))
             })
             .broken("`&amp;`", escaped_placeholder),
+        Case::new("SND-47", || trace_of(ODD_NAMES))
+            .broken("5 lines `The file could not be included", || {
+                edited(ODD_NAMES, EXTRACT, |message| {
+                    let at = named(message, ".txt");
+                    let text = gp2gp_wire::attachment::decode(&inline(message, at).body).unwrap();
+                    let text = String::from_utf8(text).unwrap().replace("\"final\"", "\nfinal");
+                    inline(message, at).body = encode(text.as_bytes(), Wrap::None);
+                })
+            })
+            .broken("key `final` is not in the grammar", || {
+                edited(ODD_NAMES, EXTRACT, |message| {
+                    let at = named(message, ".txt");
+                    let description = message.attachments[at].description.as_mut().unwrap();
+                    description.push_str(" final");
+                })
+            })
+            .broken("a refusal in acknowledgement", || {
+                edited(ODD_NAMES, ANSWER, |message| ack(message).type_code = AckType::Ae)
+            })
+            .broken("not well-formed", || trace_of(ODD_NAMES).edit_text(EXTRACT, "&amp; District", "& District")),
         Case::new("SND-78", || trace_of(PACKED)).broken("Compressed=Yes makes it", || {
             edited(INLINE, EXTRACT, |message| {
                 let at = named(message, ".gif");

@@ -6,10 +6,11 @@ use gp2gp_model::{Dialect, EbxmlMessageId, Hl7MessageId, MessageKind};
 
 use crate::support::tamper::{Pick, Taken};
 use crate::support::trace_of;
-use crate::table::{ANSWER, CHUNKED, Case, SMALL, STRANGE, ack, told};
+use crate::table::{ANSWER, CHUNKED, Case, EXTRACT, SMALL, STRANGE, ack, told};
 
 const TWICE: &str = "duplicate/final-ack-delivered-twice";
 const REJECTED: &str = "people/reject-new-patient";
+const REJECTED_BY_SPINE: &str = "outage/spine-rejects-extract";
 const SUPPRESSED: &str = "people/suppress";
 const SILENT: &str = "people/never-integrates";
 
@@ -23,6 +24,20 @@ pub(crate) fn cases() -> Vec<Case> {
             .broken("print state 1", closed_by_fragment_ack),
         Case::new("SND-52", || trace_of(REJECTED))
             .broken("print state 1", || told(REJECTED, |state| *state = Some(1))),
+        Case::new("SND-53", || trace_of(REJECTED_BY_SPINE))
+            .broken("print state 5", || {
+                told(REJECTED_BY_SPINE, |state| *state = Some(5))
+            })
+            .broken("EHR extract 0BADC0DE", || {
+                trace_of(REJECTED_BY_SPINE)
+                    .also(EXTRACT, Dialect::NationalMhs, |message| {
+                        message.header.message_id = EbxmlMessageId::parse(STRANGE).unwrap();
+                    })
+                    .delay(
+                        Pick(Role::Sending, MessageKind::EhrExtract, 2),
+                        std::time::Duration::from_hours(1),
+                    )
+            }),
         Case::new("SND-54", || trace_of(SUPPRESSED)).broken("print state 4", || {
             told(SUPPRESSED, |state| *state = Some(4))
         }),

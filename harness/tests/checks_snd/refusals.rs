@@ -102,6 +102,14 @@ pub(crate) fn cases() -> Vec<Case> {
                     Sut::Broken(SendingDefect::ExtractAfterNack.into()),
                 )
             }),
+        Case::new("SND-72", || {
+            listed_twice(edited(EMPTY, ANSWER, |message| recode(message, "24")))
+        })
+        .broken("AE 10", || listed_twice(trace_of(EMPTY)))
+        .broken("EHR extract", || unlisted(trace_of(SMALL)))
+        .broken("no acknowledgement until", || {
+            unlisted(trace_of(EMPTY).drop(ANSWER))
+        }),
         Case::new("SND-80", || trace_of(MISTYPED))
             .broken("AE 10", || {
                 edited(MISTYPED, ANSWER, |message| recode(message, "10"))
@@ -112,6 +120,20 @@ pub(crate) fn cases() -> Vec<Case> {
                 })
             }),
     ]
+}
+
+/// The directory has two entries of the requesting practice.
+fn listed_twice(mut taken: Taken) -> Taken {
+    let practices = &mut taken.trace.header.directory.practices;
+    let requesting = practices[0].clone();
+    practices.push(requesting);
+    taken
+}
+
+/// The directory has no entry of the requesting practice.
+fn unlisted(mut taken: Taken) -> Taken {
+    taken.trace.header.directory.practices.remove(0);
+    taken
 }
 
 /// The request lacks its patient.

@@ -155,6 +155,23 @@ fn judge(how: Break, broken: &Encoded) {
                 Interaction::EhrExtractUk06
             );
         }
+        Break::LowerCaseIds => {
+            let received = opened.unwrap();
+            let payload = received.payload().unwrap();
+            let ids = [
+                received.header.conversation_id.as_str(),
+                payload.wrapper().id.as_str(),
+            ];
+            assert!(
+                ids.iter().all(|id| !id.contains(char::is_uppercase)),
+                "{ids:?}"
+            );
+        }
+        Break::UnknownAsid => {
+            let payload = opened.unwrap().payload().unwrap();
+            let known = extract().payload.wrapper().sender.clone();
+            assert_ne!(payload.wrapper().sender, known);
+        }
         Break::LowerCaseMessageId => {
             let received = opened.unwrap();
             assert!(!received.header.message_id.is_upper_uuid());

@@ -1,12 +1,15 @@
 //! What people and the harness do to a requesting system.
 
 use gp2gp_model::directory::Practice;
-use gp2gp_model::plan::{Act, PdsUpdate};
-use gp2gp_model::{ConversationId, EhrRequestId, NhsNumber, OdsCode, Time};
+use gp2gp_model::plan::{Act, PdsUpdate, StrayMessage};
+use gp2gp_model::{
+    ConversationId, EbxmlMessageId, EhrRequestId, Hl7MessageId, NhsNumber, OdsCode, Time,
+};
 
 use super::Requesting;
 use super::assembly::Early;
-use super::transfer::{State, Transfer};
+use super::transfer::{CoreRef, State, Transfer};
+use crate::mhs::Address;
 use crate::peer::{Notice, Output};
 
 impl Requesting {
@@ -23,7 +26,8 @@ impl Requesting {
                 }
             }
             Act::RepeatRequest { patient } => self.repeat_request(now, patient),
-            other @ Act::RepeatExtract { .. } => {
+            Act::Stray { to, message } => self.stray(now, &to, message),
+            other @ (Act::RepeatExtract { .. } | Act::MoveOn { .. }) => {
                 let notice = Notice::NotSupported(other);
                 self.outputs.push_back(Output::Notice(notice));
             }
@@ -114,6 +118,33 @@ impl Requesting {
             [practice] => Ok(practice),
             entries => Err(format!("sds has {} entries for {ods}", entries.len())),
         }
+    }
+
+    /// Posts a message of a conversation that nobody opened, about a message that nobody sent:
+    /// what a healthy system never does. Without an address there is nowhere to post it.
+    fn stray(&mut self, now: Time, to: &OdsCode, message: StrayMessage) {
+        let Ok(practice) = self.look_up(to).cloned() else {
+            return;
+        };
+        let conversation: ConversationId = self.letters.next_id();
+        let unknown: EbxmlMessageId = self.letters.next_id();
+        let address = Address::from(&practice);
+        let _no_contract = match message {
+            StrayMessage::Continue => {
+                let core = CoreRef {
+                    hl7_id: Hl7MessageId::from(&unknown),
+                    message_id: unknown,
+                    sender: address,
+                    practice: practice.ods,
+                    timestamp: now,
+                };
+                self.letters.continue_core(now, &conversation, &core)
+            }
+            StrayMessage::Acknowledgement => {
+                let unknown = Hl7MessageId::from(&unknown);
+                (self.letters).acknowledge(now, &address, &conversation, unknown, None)
+            }
+        };
     }
 
     /// Posts the request again under a new message id: what a healthy system never does.

@@ -362,28 +362,43 @@ impl Sending {
     }
 
     fn act(&mut self, now: Time, act: Act) {
-        let done = match &act {
-            Act::RepeatExtract { patient } => self.repeat_extract(now, *patient),
-            Act::Register { .. } | Act::Decide { .. } | Act::RepeatRequest { .. } => false,
-        };
-        if !done {
-            self.outputs
-                .push_back(Output::Notice(Notice::NotSupported(act)));
+        match act {
+            Act::RepeatExtract { patient } => self.repeat_extract(now, patient),
+            Act::MoveOn { patient, practice } => {
+                if let Some(holding) = self.holdings.get_mut(&patient) {
+                    holding.plan.current_practice = practice;
+                }
+            }
+            other @ (Act::Register { .. }
+            | Act::Decide { .. }
+            | Act::RepeatRequest { .. }
+            | Act::Stray { .. }) => {
+                self.outputs
+                    .push_back(Output::Notice(Notice::NotSupported(other)));
+            }
         }
     }
 
-    fn repeat_extract(&mut self, now: Time, patient: NhsNumber) -> bool {
+    /// Sends the latest extract of a patient again, if PDS still names the practice that asked for
+    /// it (S46): the record must not go to one that the patient has left.
+    fn repeat_extract(&mut self, now: Time, patient: NhsNumber) {
+        let practice = (self.holdings.get(&patient)).map(|holding| &holding.plan.current_practice);
         let latest = (self.cases.iter())
             .filter_map(|(conversation, case)| match case {
-                Case::Open(transfer) if transfer.patient == patient => {
-                    Some((transfer.requested_at, conversation.clone()))
-                }
+                Case::Open(transfer) if transfer.patient == patient => Some((
+                    transfer.requested_at,
+                    conversation,
+                    &transfer.core.requester,
+                )),
                 Case::Open(_) | Case::Refused(..) => None,
             })
-            .max();
-        latest.is_some_and(|(_, conversation)| {
-            self.change(now, &conversation, |transfer, _| transfer.repeat_core(now)) == Some(true)
-        })
+            .max_by_key(|(requested_at, ..)| *requested_at);
+        if let Some((_, conversation, requester)) = latest
+            && practice == Some(requester)
+        {
+            let conversation = conversation.clone();
+            self.change(now, &conversation, |transfer, _| transfer.repeat_core(now));
+        }
     }
 
     fn settle_outcomes(&mut self, now: Time) {

@@ -190,8 +190,8 @@ impl Transfer {
     }
 
     /// Sends the core again under a new message id (S6, TD66); after a failure everything is
-    /// promised anew. False if it never was sent, or too long ago.
-    pub(super) fn repeat_core(&mut self, now: Time) -> bool {
+    /// promised anew. Nothing happens if it never was sent, or too long ago.
+    pub(super) fn repeat_core(&mut self, now: Time) {
         let repeatable =
             !self.core_ids.is_empty() && now.since(self.requested_at) <= REPEATABLE_FOR;
         if repeatable && self.has_failed() {
@@ -203,7 +203,6 @@ impl Transfer {
             self.end = None;
         }
         self.core_due |= repeatable;
-        repeatable
     }
 
     /// In words, for observers.

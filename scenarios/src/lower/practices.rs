@@ -24,6 +24,7 @@ pub(super) struct Practices {
     /// Everybody who is not to be invented again, listed or not.
     known: Vec<OdsCode>,
     all: Vec<Practice>,
+    unlisted: Vec<Practice>,
     shared_databases: Vec<Vec<OdsCode>>,
 }
 
@@ -35,9 +36,11 @@ impl Practices {
             requesting: side(&requesting, &file.requesting)?,
             sending: side(&sending, &file.sending)?,
             known: vec![requesting.ods.clone(), sending.ods.clone()],
-            all: vec![requesting, sending],
+            all: Vec::new(),
+            unlisted: Vec::new(),
             shared_databases: Vec::new(),
         };
+        practices.enter([(requesting, &file.requesting), (sending, &file.sending)])?;
         for other in &file.practice {
             practices.add(other.get_ref())?;
         }
@@ -71,8 +74,26 @@ impl Practices {
         Ok(())
     }
 
+    /// Enters the two practices as often as their author says; Spine reaches both in any case.
+    /// Further entries come behind, under addresses at which nobody listens.
+    fn enter(&mut self, both: [(Practice, &file::Practice); 2]) -> Result<(), IdError> {
+        let mut again = Vec::new();
+        for (practice, written) in both {
+            again.extend((1..written.entries).map(|_| practice.ods.clone()));
+            match written.entries {
+                0 => self.unlisted.push(practice),
+                1.. => self.all.push(practice),
+            }
+        }
+        again.iter().try_for_each(|ods| self.list(ods))
+    }
+
+    const fn next_number(&self) -> usize {
+        self.all.len() + self.unlisted.len() + 1
+    }
+
     fn list(&mut self, ods: &OdsCode) -> Result<(), IdError> {
-        self.all.push(practice(ods, self.all.len() + 1, true)?);
+        self.all.push(practice(ods, self.next_number(), true)?);
         Ok(())
     }
 
@@ -103,7 +124,7 @@ impl Practices {
 
     pub(super) fn directory(&self, contract: &file::Contract) -> Result<Directory, Problem> {
         let mut contracts = Vec::new();
-        for practice in &self.all {
+        for practice in self.all.iter().chain(&self.unlisted) {
             for (at, interaction) in Interaction::ALL.into_iter().enumerate() {
                 if interaction != Interaction::Copc || practice.large_messaging {
                     contracts.push(contract_for(practice, interaction, at, contract)?);
@@ -112,6 +133,7 @@ impl Practices {
         }
         Ok(Directory {
             practices: self.all.clone(),
+            unlisted: self.unlisted.clone(),
             contracts,
             shared_databases: self.shared_databases.clone(),
         })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gp2gp_model::plan::{Act, PatientPlan, Step};
+use gp2gp_model::plan::{Act, PatientPlan, Step, StrayMessage};
 use toml::Spanned;
 
 use super::Practices;
@@ -36,13 +36,18 @@ pub(super) fn lower(
                 "this step comes after the time limit of the run",
             ));
         }
-        let verb = verb(written)?;
-        let (patient, registration) = find(verb.patient(), patients, &registrations)?;
-        verb.comes_after_registration(patient, at, &file.step)?;
-        steps.push(Step {
-            at,
-            act: verb.act(patient, registration)?,
-        });
+        let act = match verb(written)? {
+            Verb::Stray(message) => Act::Stray {
+                to: practices.sending.ods.clone(),
+                message,
+            },
+            Verb::OfPatient(verb) => {
+                let (patient, registration) = find(verb.patient(), patients, &registrations)?;
+                verb.comes_after_registration(patient, at, &file.step)?;
+                verb.act(patient, registration, practices)?
+            }
+        };
+        steps.push(Step { at, act });
     }
     steps.sort_by_key(|step| step.at);
     Ok(steps)
@@ -67,19 +72,26 @@ fn register(
 }
 
 enum Verb<'a> {
+    OfPatient(PatientVerb<'a>),
+    Stray(StrayMessage),
+}
+
+enum PatientVerb<'a> {
     Register(&'a Spanned<String>),
     Decide(&'a file::Decide),
     RepeatRequest(&'a Spanned<String>),
     RepeatExtract(&'a Spanned<String>),
+    MoveOn(&'a file::MoveOn),
 }
 
-impl<'a> Verb<'a> {
+impl<'a> PatientVerb<'a> {
     const fn patient(&self) -> &'a Spanned<String> {
         match self {
             Self::Register(patient)
             | Self::RepeatRequest(patient)
             | Self::RepeatExtract(patient) => patient,
             Self::Decide(decide) => &decide.patient,
+            Self::MoveOn(moved) => &moved.patient,
         }
     }
 
@@ -103,7 +115,12 @@ impl<'a> Verb<'a> {
         )))
     }
 
-    fn act(&self, patient: &PatientPlan, registration: &Act) -> Result<Act, Problem> {
+    fn act(
+        &self,
+        patient: &PatientPlan,
+        registration: &Act,
+        practices: &mut Practices,
+    ) -> Result<Act, Problem> {
         let nhs_number = patient.nhs_number;
         Ok(match self {
             Self::Register(_) => registration.clone(),
@@ -112,6 +129,10 @@ impl<'a> Verb<'a> {
             },
             Self::RepeatExtract(_) => Act::RepeatExtract {
                 patient: nhs_number,
+            },
+            Self::MoveOn(moved) => Act::MoveOn {
+                patient: nhs_number,
+                practice: practices.named(&moved.to)?,
             },
             Self::Decide(decide) => {
                 let decision = *decide.decision.get_ref();
@@ -127,17 +148,19 @@ impl<'a> Verb<'a> {
 
 fn verb(written: &Spanned<file::Step>) -> Result<Verb<'_>, Problem> {
     let step = written.get_ref();
-    let verbs = [
-        step.register.as_ref().map(Verb::Register),
-        step.decide.as_ref().map(Verb::Decide),
-        step.repeat_request.as_ref().map(Verb::RepeatRequest),
-        step.repeat_extract.as_ref().map(Verb::RepeatExtract),
+    let of_patient = [
+        step.register.as_ref().map(PatientVerb::Register),
+        step.decide.as_ref().map(PatientVerb::Decide),
+        step.repeat_request.as_ref().map(PatientVerb::RepeatRequest),
+        step.repeat_extract.as_ref().map(PatientVerb::RepeatExtract),
+        step.move_on.as_ref().map(PatientVerb::MoveOn),
     ];
-    let mut verbs = verbs.into_iter().flatten();
+    let of_patient = of_patient.into_iter().flatten().map(Verb::OfPatient);
+    let mut verbs = of_patient.chain(step.stray.map(Verb::Stray));
     match (verbs.next(), verbs.next()) {
         (Some(verb), None) => Ok(verb),
         (None, _) => Err(Problem::at(written.span(), "this step does nothing")
-            .help("add one of `register`, `decide`, `repeat_request` and `repeat_extract`")),
+            .help("add one of `register`, `decide`, `repeat_request`, `repeat_extract`, `move_on` and `stray`")),
         (Some(_), Some(_)) => Err(Problem::at(
             written.span(),
             "this step does more than one thing",

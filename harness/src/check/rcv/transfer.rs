@@ -254,7 +254,9 @@ impl<'v> Transfer<'v> {
                 Act::Decide { .. }
                 | Act::Register { .. }
                 | Act::RepeatRequest { .. }
-                | Act::RepeatExtract { .. } => None,
+                | Act::RepeatExtract { .. }
+                | Act::MoveOn { .. }
+                | Act::Stray { .. } => None,
             })
     }
 
@@ -288,7 +290,11 @@ impl<'v> Transfer<'v> {
     pub(super) fn has_repeated_request(&self) -> bool {
         self.view.acts.iter().any(|acted| match &acted.act {
             Act::RepeatRequest { patient } => Some(*patient) == self.patient,
-            Act::Register { .. } | Act::Decide { .. } | Act::RepeatExtract { .. } => false,
+            Act::Register { .. }
+            | Act::Decide { .. }
+            | Act::RepeatExtract { .. }
+            | Act::MoveOn { .. }
+            | Act::Stray { .. } => false,
         })
     }
 }

@@ -4,7 +4,7 @@
 use gp2gp_model::NhsNumber;
 use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::{Assessment, Profile};
-use gp2gp_wire::attachment::Placeholder;
+use gp2gp_wire::attachment::{Description, DescriptionStyle, Placeholder};
 use gp2gp_wire::limits::ATTACHMENT_BASE64_BYTES;
 
 use super::super::documents::Route;
@@ -319,6 +319,101 @@ pub(super) fn placeholder_lines(view: &View, _: Profile) -> Assessment {
         }
     }
     tally.assess("no placeholder came")
+}
+
+/// SND-47.
+pub(super) fn odd_texts_do_no_harm(view: &View, _: Profile) -> Assessment {
+    let mut tally = Tally::default();
+    for transfer in transfers(view) {
+        let Some(patient) = transfer.request().map(|request| request.patient) else {
+            continue;
+        };
+        let Some(odd) = held_by(view, patient).find(|held| !held.deliverable && has_markup(held))
+        else {
+            continue;
+        };
+        for (refusal, _) in transfer.refusals() {
+            tally.expect(false, || {
+                violation(
+                    refusal,
+                    format!("an extract with a placeholder for `{}`", odd.file_name),
+                    format!("a refusal in {}", name(refusal)),
+                )
+            });
+        }
+        let documents = transfer.documents(view);
+        for core in &transfer.cores {
+            let of_core = documents.iter().filter(|sent| sent.core.seq == core.seq);
+            let harmed: Vec<String> = of_core.filter_map(harm).collect();
+            tally.expect(harmed.is_empty(), || {
+                violation(
+                    core,
+                    format!(
+                        "a whole manifest and a placeholder of four lines for `{}`",
+                        odd.file_name
+                    ),
+                    format!("{} in {}", harmed.join(", "), name(core)),
+                )
+            });
+        }
+    }
+    for post in view.sent_by(Role::Sending).filter(|_| {
+        view.held
+            .iter()
+            .any(|held| !held.deliverable && has_markup(held))
+    }) {
+        let fault = match post.message.as_ref() {
+            Err(why) => Some(why.to_string()),
+            Ok(seen) => seen.payload.as_ref().err().map(ToString::to_string),
+        };
+        if let Some(fault) = fault {
+            tally.expect(false, || {
+                violation(
+                    post,
+                    "a message that can be read, whatever a document is called that cannot be fetched",
+                    fault,
+                )
+            });
+        }
+    }
+    tally.assess("no document with quotes, `<` or `&` about it had to be replaced by a placeholder")
+}
+
+/// Something that means more than itself in XML, in a quoted value or in a URL.
+fn has_markup(held: &Held) -> bool {
+    held.file_name.contains(['"', '\'', '<', '>', '&'])
+}
+
+/// What is wrong with an attachment in a way that unescaped text causes.
+fn harm(sent: &Sent<'_>) -> Option<String> {
+    if sent.document.route == Route::Absent {
+        let why = sent.document.content.as_ref().err();
+        return why.map(|why| format!("{}: {why}", sent.label()));
+    }
+    if !sent.file_name().is_some_and(Placeholder::is_file_name) {
+        return None;
+    }
+    let description = references(sent.core)
+        .nth(sent.document.attachment)
+        .and_then(|reference| reference.description.as_deref())
+        .unwrap_or_default();
+    // Another style than the grammar is another matter (SND-28).
+    let faults = match sent.document.style {
+        DescriptionStyle::Grammar(_) => Description::faults(description),
+        DescriptionStyle::FilenameOnly(_) | DescriptionStyle::Word | DescriptionStyle::Empty => {
+            Vec::new()
+        }
+    };
+    match (faults.first(), sent.document.placeholder.as_deref()) {
+        (Some(fault), _) => Some(format!("{fault} in description `{description}`")),
+        (None, Some(text)) if Placeholder::parse(text).is_none() => Some(format!(
+            "{} lines `{}` in {}",
+            text.lines().count(),
+            text.escape_debug(),
+            sent.label()
+        )),
+        (None, Some(_) | None) => None,
+    }
 }
 
 /// SND-78.

@@ -4,6 +4,7 @@
 
 mod attachments;
 mod conversation;
+mod correlation;
 mod descriptions;
 mod dialects;
 mod envelope;
@@ -12,6 +13,7 @@ mod hostile;
 mod outcome;
 mod promises;
 mod refusals;
+mod resend;
 mod timing;
 mod transport;
 
@@ -70,14 +72,18 @@ pub fn checks() -> Vec<Check> {
         check("SND-44", attachments::placeholders),
         check("SND-45", attachments::transfer_survives),
         check("SND-46", attachments::placeholder_lines),
+        check("SND-47", attachments::odd_texts_do_no_harm),
         check("SND-48", refusals::code_fits),
         check("SND-49", refusals::code_in_place),
         check("SND-50", refusals::display_name),
         check("SND-51", outcome::only_core_ack_closes),
         check("SND-52", outcome::negative_is_failure),
+        check("SND-53", outcome::spine_rejection_is_final),
         check("SND-54", outcome::suppressed_is_success),
         check("SND-56", outcome::first_outcome_counts),
+        check("SND-57", correlation::letter_case_means_nothing),
         check("SND-58", promises::second_continue),
+        check("SND-60", correlation::strangers_change_nothing),
         check("SND-61", hostile::stray_message_refuses_nothing),
         check("SND-62", outcome::silence_fails),
         check("SND-63", transport::retries),
@@ -87,7 +93,9 @@ pub fn checks() -> Vec<Check> {
         check("SND-69", refusals::large_messaging_agreed),
         check("SND-70", refusals::switched_off),
         check("SND-71", refusals::not_current_practice),
+        check("SND-72", refusals::requester_not_found_once),
         check("SND-73", timing::in_time),
+        check("SND-74", resend::sent_again),
         check("SND-75", outcome::one_print_state),
         check("SND-78", attachments::gzip_is_worth_it),
         check("SND-79", timing::time_to_live),

@@ -7,14 +7,17 @@ use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_model::{NhsNumber, ResponseCode};
 use gp2gp_wire::attachment::Placeholder;
-use gp2gp_wire::hl7::Acknowledgement;
+use gp2gp_wire::hl7::{AckType, Acknowledgement};
 
 use super::super::transfer::{Transfer, accepted_at, is_after, name, transfers};
 use super::super::view::{Post, View};
 use super::super::{Tally, violation};
+use super::conversation::is_resent;
 use super::promises::{is_negative, owes_everything};
 
 const SAYS_NOTHING: &str = "the sending system says nothing of the state of such a transfer";
+/// Code system of the errors that Spine writes (spec 10).
+const SPINE_ERRORS: &str = "2.16.840.1.113883.2.1.3.2.4.17.32";
 /// Without a final acknowledgement for so long, a transfer has failed (S124).
 const PATIENCE: Duration = Duration::from_hours(8 * 24);
 /// States after such a silence. A system that learned earlier that Spine could not deliver may say
@@ -152,6 +155,62 @@ pub(super) fn negative_is_failure(view: &View, _: Profile) -> Assessment {
         End::Failure(code) => Some((vec![PARTLY, FAILED], format!("failed with {}", show(*code)))),
         End::Refused(_) | End::Success | End::Silence | End::Open => None,
     })
+}
+
+/// SND-53.
+pub(super) fn spine_rejection_is_final(view: &View, _: Profile) -> Assessment {
+    let mut tally = Tally::default();
+    for transfer in transfers(view) {
+        let Some((rejection, ack)) = verdicts(&transfer)
+            .next()
+            .filter(|(_, ack)| is_of_spine(ack))
+        else {
+            continue;
+        };
+        let what = format!("{} of Spine with {}", name(rejection), show(ack.code()));
+        let later = transfer
+            .cores
+            .iter()
+            .filter(|_| !is_resent_to(view, &transfer))
+            .chain(&transfer.fragments)
+            .find(|post| is_after(view, post, rejection));
+        let shows = later.is_some() || !transfer.promises().is_empty();
+        if shows {
+            tally.expect(later.is_none(), || {
+                let post = later.copied().unwrap_or(rejection);
+                violation(
+                    post,
+                    format!("nothing more of the record after {what}"),
+                    format!("{} after it", name(post)),
+                )
+            });
+        }
+        if let Some((state, Some(print))) = told(view, &transfer) {
+            tally.expect(matches!(print, PARTLY | FAILED), || {
+                violation(
+                    rejection,
+                    format!("failed, print state {PARTLY} or {FAILED}, after {what}"),
+                    format!("print state {print}, `{state}`"),
+                )
+            });
+        }
+    }
+    tally.assess("Spine itself rejected no extract towards a system that shows what it made of it")
+}
+
+/// Written by Spine in its own style: AR, without a reason, the code in the detail (spec 10).
+fn is_of_spine(ack: &Acknowledgement) -> bool {
+    let system = ack
+        .detail
+        .as_ref()
+        .and_then(|detail| detail.code_system.as_deref());
+    ack.type_code == AckType::Ar && ack.reason.is_none() && system == Some(SPINE_ERRORS)
+}
+
+fn is_resent_to(view: &View, transfer: &Transfer<'_>) -> bool {
+    transfer
+        .request()
+        .is_some_and(|request| is_resent(view, request.patient))
 }
 
 /// SND-54.
@@ -328,7 +387,7 @@ fn is_success(ack: &Acknowledgement) -> bool {
 }
 
 /// Print states that fit the wire; `None` where it does not say.
-fn due_states(view: &View, transfer: &Transfer<'_>) -> Option<Vec<u8>> {
+pub(super) fn due_states(view: &View, transfer: &Transfer<'_>) -> Option<Vec<u8>> {
     match end(view, transfer) {
         // Who is not a patient here has nothing to print.
         End::Refused(Some(code)) if code.as_str() == "06" => Some(vec![NO_PRINT, FAILED]),
@@ -359,7 +418,7 @@ fn success_states(view: &View, transfer: &Transfer<'_>) -> Vec<u8> {
 }
 
 /// What the sending system says of this transfer, if it says one thing of its patient.
-fn told<'v>(view: &'v View, transfer: &Transfer<'_>) -> Option<(&'v str, Option<u8>)> {
+pub(super) fn told<'v>(view: &'v View, transfer: &Transfer<'_>) -> Option<(&'v str, Option<u8>)> {
     match print_states(view, transfer.request()?.patient).as_slice() {
         [one] => Some(*one),
         [] | [..] => None,
@@ -383,7 +442,7 @@ fn print_states(view: &View, whose: NhsNumber) -> Vec<(&str, Option<u8>)> {
         .collect()
 }
 
-fn list(states: &[u8]) -> String {
+pub(super) fn list(states: &[u8]) -> String {
     states
         .iter()
         .map(u8::to_string)

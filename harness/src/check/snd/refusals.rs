@@ -93,9 +93,22 @@ pub(super) fn not_current_practice(view: &View, _: Profile) -> Assessment {
         view,
         "no practice asked that is not the patient's current one",
         |reasons| {
-            let others = ["06", "07", "18"];
+            let others = ["06", "07", "18", "24"];
             (reasons.contains(&"19") && !others.iter().any(|other| reasons.contains(other)))
                 .then(|| vec!["19"])
+        },
+    )
+}
+
+/// SND-72.
+pub(super) fn requester_not_found_once(view: &View, _: Profile) -> Assessment {
+    refused_where(
+        view,
+        "every requester of the trace is in the directory once",
+        |reasons| {
+            let others = ["06", "07", "18"];
+            (reasons.contains(&"24") && !others.iter().any(|other| reasons.contains(other)))
+                .then(|| vec!["24"])
         },
     )
 }
@@ -187,14 +200,19 @@ fn reasons_to_refuse(view: &View, transfer: &Transfer<'_>) -> Vec<&'static str> 
         .patients
         .iter()
         .find(|truth| truth.patient == request.patient);
+    let practice = transfer
+        .requests
+        .first()
+        .and_then(|post| view.current_practice(request.patient, post.at));
     let is_held = truth.is_some_and(|truth| truth.held);
     let reasons = [
         ("07", !practices.sending_enabled),
         ("18", !request.patient.check_digit_fits()),
         ("06", !is_held && !view.patients.is_empty()),
+        ("24", !is_found_once(view, &request.author)),
         (
             "19",
-            truth.is_some_and(|truth| truth.current_practice != request.author),
+            practice.is_some_and(|practice| practice != request.author),
         ),
         (
             "10",

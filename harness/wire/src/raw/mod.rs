@@ -13,7 +13,7 @@ use crate::Encoded;
 use opened::Opened;
 
 /// Breaks an encoded message. `None` if the message has nothing that could be broken this way:
-/// no base64 attachment, no `Length`, no NHS number, no capital letter in its id.
+/// no base64 attachment, no `Length`, no NHS number, no capital letter in its ids.
 pub fn break_message(message: &Encoded, how: Break) -> Option<Encoded> {
     let mut opened = Opened::new(message)?;
     match how {
@@ -48,6 +48,8 @@ pub fn break_message(message: &Encoded, how: Break) -> Option<Encoded> {
         Break::MissingNhsNumber => opened.edit_payload(text::without_nhs_number)?,
         Break::WrongCheckDigit => opened.edit_payload(text::with_wrong_check_digit)?,
         Break::LowerCaseMessageId => opened.lower_case_message_id()?,
+        Break::LowerCaseIds => opened.lower_case_ids()?,
+        Break::UnknownAsid => opened.edit_payload(text::with_unknown_asid)?,
         Break::GzipBomb => opened.plant_gzip_bomb()?,
     }
     Some(opened.close())

@@ -178,6 +178,13 @@ impl Opened {
         self.edit_payload(|xml| Some(text::replaced(xml, &id, &lower)))
     }
 
+    pub(super) fn lower_case_ids(&mut self) -> Option<()> {
+        let id = text::element_text(&self.parts.get(self.root)?.body, "ConversationId")?;
+        let lower = Some(id.to_ascii_lowercase()).filter(|lower| *lower != id)?;
+        self.edit_envelope(|xml| text::with_element_text(xml, "ConversationId", &lower))?;
+        self.edit_payload(|xml| Some(text::with_lower_case_uuids(xml)))
+    }
+
     pub(super) fn plant_gzip_bomb(&mut self) -> Option<()> {
         let part = self.first_base64()?;
         part.body = encode(&bomb::gzip().ok()?, Wrap::None);

@@ -158,6 +158,42 @@ fn patient_id_tag(xml: &[u8]) -> Option<Range<usize>> {
     Some(start..oid + memchr(b'>', xml.get(oid..)?)? + 1)
 }
 
+/// The sender's ASID, wherever it stands, replaced by another of the same length.
+pub(super) fn with_unknown_asid(xml: &Bytes) -> Option<Bytes> {
+    let sender = tag(xml, 0, b"<", b"communicationFunctionSnd")?.end;
+    let extension = b"extension=\"";
+    let start = sender + memmem::find(xml.get(sender..)?, extension)? + extension.len();
+    let length = memchr(b'"', xml.get(start..)?)?;
+    let asid = std::str::from_utf8(xml.get(start..start + length)?).ok()?;
+    // The complement of every digit: another number, and not the neighbour of a listed one.
+    let unknown: Option<String> = asid
+        .chars()
+        .map(|digit| char::from_digit(9 - digit.to_digit(10)?, 10))
+        .collect();
+    Some(replaced(xml, asid, &unknown?))
+}
+
+/// Every text of the form 8-4-4-4-12 hexadecimal digits in lower case.
+pub(super) fn with_lower_case_uuids(xml: &Bytes) -> Bytes {
+    const LENGTH: usize = 36;
+    let mut result = xml.to_vec();
+    for start in 0..result.len().saturating_sub(LENGTH - 1) {
+        if let Some(window) = result.get_mut(start..start + LENGTH)
+            && is_uuid(window)
+        {
+            window.make_ascii_lowercase();
+        }
+    }
+    result.into()
+}
+
+fn is_uuid(window: &[u8]) -> bool {
+    window.iter().enumerate().all(|(at, byte)| match at {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    })
+}
+
 /// Says `Compressed=Yes` in the first description that follows this content id.
 pub(super) fn marked_compressed(xml: &Bytes, content_id: &str) -> Bytes {
     let reference = memmem::find(xml, content_id.as_bytes()).unwrap_or(0);
@@ -249,6 +285,28 @@ mod tests {
             memmem::find(&wrong, b"\"9990000019\"").is_some(),
             "{wrong:?}"
         );
+    }
+
+    #[test]
+    fn the_senders_asid_is_replaced_wherever_it_stands() {
+        let xml = bytes(
+            "<communicationFunctionRcv><id extension=\"1\"/></communicationFunctionRcv><x:communicationFunctionSnd><id root=\"r\" extension=\"20\"/></x:communicationFunctionSnd><author1><id extension=\"20\"/></author1>",
+        );
+        assert_eq!(
+            with_unknown_asid(&xml).unwrap(),
+            "<communicationFunctionRcv><id extension=\"1\"/></communicationFunctionRcv><x:communicationFunctionSnd><id root=\"r\" extension=\"79\"/></x:communicationFunctionSnd><author1><id extension=\"79\"/></author1>"
+        );
+        assert_eq!(with_unknown_asid(&bytes("<a/>")), None);
+    }
+
+    #[test]
+    fn only_uuids_lose_their_capitals() {
+        let xml = bytes("<ID root='0BADC0DE-0000-4000-8000-00000000BAD1' code='AA-BB'/>");
+        assert_eq!(
+            with_lower_case_uuids(&xml),
+            "<ID root='0badc0de-0000-4000-8000-00000000bad1' code='AA-BB'/>"
+        );
+        assert_eq!(with_lower_case_uuids(&bytes("A")), "A");
     }
 
     #[test]

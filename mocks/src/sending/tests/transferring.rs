@@ -402,9 +402,21 @@ fn after_a_failure_a_repeated_extract_promises_everything_anew() {
 fn an_extract_is_repeated_within_twelve_weeks_only() {
     let mut desk = Desk::requested(config(holding()));
     desk.wait_until(START + 85 * DAY);
-    let act = Act::RepeatExtract { patient: patient() };
-    desk.hand(Input::Act(act.clone()));
-    assert_eq!(desk.notices, [Notice::NotSupported(act)]);
+    desk.hand(Input::Act(Act::RepeatExtract { patient: patient() }));
+    assert_eq!(desk.notices, []);
+    assert_eq!(desk.kinds().len(), 2);
+}
+
+#[test]
+fn an_extract_is_not_repeated_to_a_practice_that_the_patient_has_left() {
+    let mut desk = Desk::requested(config(holding()));
+    desk.hand(Input::Act(Act::MoveOn {
+        patient: patient(),
+        practice: "C83001".parse().unwrap(),
+    }));
+    desk.hand(Input::Act(Act::RepeatExtract { patient: patient() }));
+    assert_eq!(desk.notices, []);
+    assert_eq!(desk.kinds().len(), 2);
 }
 
 #[test]
