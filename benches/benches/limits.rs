@@ -44,7 +44,10 @@ fn memory() -> Result<bool, Box<dyn Error>> {
         .into_iter()
         .find(|source| source.id.as_str() == LARGE)
         .ok_or("no such scenario")?;
-    let plan = gp2gp_scenarios::lower(&gp2gp_scenarios::parse(&source)?, &catalogue, None)?;
+    let plans = gp2gp_scenarios::parse(&source)?
+        .iter()
+        .map(|scenario| gp2gp_scenarios::lower(scenario, &catalogue, None))
+        .collect::<Result<Vec<_>, _>>()?;
     let out = tempfile::tempdir()?;
     let options = Options {
         catalogue: &catalogue,
@@ -55,7 +58,7 @@ fn memory() -> Result<bool, Box<dyn Error>> {
         out: Some(out.path()),
     };
     let before = peak_bytes()?;
-    let report = run(&[plan], &options, &mut |_| {});
+    let report = run(&plans, &options, &mut |_| {});
     let after = peak_bytes()?;
     let verdict = report
         .scenarios

@@ -165,6 +165,81 @@ fn coverage_shows_what_is_put_to_the_test_and_what_is_not() {
     }
 }
 
+/// A file of one's own with a matrix of two cells, of which the second cannot come to its point.
+const LETTERS: &str = r#"
+title = "A letter of {size}"
+story = "The letter of 20 KB is refused, or so the scenario believes."
+judges = ["sending"]
+failure_modes = []
+requirements = ["SND-14"]
+
+[matrix]
+size = ["10 KB", "20 KB"]
+code = ["AA", "11"]
+except = [{ size = "10 KB", code = "11" }, { size = "20 KB", code = "AA" }]
+
+[[patient]]
+name = "alice"
+
+    [[patient.document]]
+    type = "image/tiff"
+    size = "{size}"
+
+[exercised]
+core_acknowledged = "{code}"
+"#;
+
+#[test]
+fn a_cell_of_a_matrix_can_be_run_alone_as_the_report_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("letters.toml"), LETTERS).expect("it is written");
+    let both = gp2gp(folder.path(), &["run", "letters.toml"]);
+    assert_eq!(both.status.code(), Some(3), "{}", stderr(&both));
+    let text = stdout(&both);
+    let last = text.trim_end().lines().last().unwrap_or_default();
+    let (_, reproduce) = last.split_once("gp2gp ").expect("a line to type");
+    assert!(
+        reproduce.starts_with("run letters.toml/size=20-KB/code=11 --seed"),
+        "{reproduce}"
+    );
+    let args: Vec<&str> = reproduce.split(' ').collect();
+    let one = gp2gp(folder.path(), &args);
+    assert_eq!(one.status.code(), Some(3), "{}", stderr(&one));
+    let text = stdout(&one);
+    assert!(text.contains("0 of 1 scenarios passed"), "{text}");
+    assert!(
+        folder
+            .path()
+            .join("gp2gp-out/runs/letters/size=20-KB/code=11/trace.jsonl")
+            .is_file()
+    );
+    let explained = stdout(&gp2gp(folder.path(), &["explain", "letters.toml"]));
+    assert!(
+        explained.contains("gp2gp run letters/size=10-KB/code=AA"),
+        "{explained}"
+    );
+}
+
+#[test]
+fn cells_of_a_built_in_matrix_are_chosen_by_their_ids() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let count = |selectors: &[&str]| {
+        let args = [&["run", "--format", "json"], selectors].concat();
+        let report = json(folder.path(), &args);
+        assert_eq!(report["exit"]["code"], 0, "{selectors:?}");
+        report["scenarios"].as_array().map(Vec::len)
+    };
+    let pairs = "transfer/supplier-pairs";
+    assert_eq!(count(&[pairs]), Some(9));
+    assert_eq!(count(&[&format!("{pairs}/sending=tpp")]), Some(3));
+    let one = format!("{pairs}/sending=tpp/requesting=vision");
+    assert_eq!(count(&[&one]), Some(1));
+    assert_eq!(count(&[pairs, &one, "transfer/small-record"]), Some(10));
+    let run = format!("gp2gp-out/runs/{one}");
+    let again = json(folder.path(), &["judge", &run, "--format", "json"]);
+    assert_eq!(again["scenarios"][0]["verdict"], "pass", "{again}");
+}
+
 #[test]
 fn what_does_not_exist_is_named_with_what_to_do() {
     let folder = tempfile::tempdir().expect("a folder");

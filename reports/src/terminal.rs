@@ -12,11 +12,17 @@ use gp2gp_model::verdict::{Finding, Verdict};
 use crate::style::{BOLD, DIM, of, paint};
 use crate::text::wrap;
 
+/// Room for ids in a list: as much as the longest needs, between these.
+const SHORT_ID: usize = 38;
+const LONG_ID: usize = 72;
+
 /// A whole run: a line for each scenario, every failure with what to do, the score last.
 pub fn run(report: &RunReport, catalogue: &[Requirement]) -> String {
     let mut text = head(report);
+    let ids = report.scenarios.iter().map(|scenario| id(scenario).len());
+    let width = ids.max().unwrap_or_default().clamp(SHORT_ID, LONG_ID);
     for scenario in &report.scenarios {
-        text.push_str(&line(scenario));
+        text.push_str(&line(scenario, width));
     }
     text.push('\n');
     for scenario in &report.scenarios {
@@ -94,15 +100,19 @@ fn head(report: &RunReport) -> String {
     )
 }
 
-fn line(scenario: &ScenarioReport) -> String {
-    let id = scenario.id.as_ref().map_or("recording", |id| id.as_str());
+fn id(scenario: &ScenarioReport) -> &str {
+    scenario.id.as_ref().map_or("recording", |id| id.as_str())
+}
+
+fn line(scenario: &ScenarioReport, width: usize) -> String {
+    let id = id(scenario);
     let checks = scenario
         .findings
         .iter()
         .filter(|finding| finding.verdict != Verdict::CouldNotRun)
         .count();
     format!(
-        "{}  {id:<38} {}  {}\n",
+        "{}  {id:<width$} {}  {}\n",
         paint(
             of(scenario.verdict),
             format!("{:>13}", scenario.verdict.name())

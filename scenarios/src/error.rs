@@ -65,6 +65,14 @@ impl Problem {
         ))
     }
 
+    /// The same, when only this cell of the matrix has it, or is the first to have it.
+    pub(crate) fn in_cell(self, cell: &str) -> Self {
+        Self {
+            message: format!("{} (in the cell {cell})", self.message),
+            ..self
+        }
+    }
+
     pub(crate) fn in_source(self, source: &Source) -> ScenarioError {
         ScenarioError(Box::new(Shown {
             text: named(source),

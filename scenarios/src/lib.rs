@@ -2,7 +2,8 @@
 //! the scenarios, as data.
 //!
 //! A scenario file is written by people who know practices, not programs. It is read in two
-//! steps: [`parse`] refuses what no author may write, [`lower`] turns the rest into a
+//! steps: [`parse`] refuses what no author may write and unfolds a matrix, [`lower`] turns each
+//! scenario into a
 //! [`Plan`](gp2gp_model::plan::Plan) and refuses what cannot be. Errors of both show the line and
 //! say what to write instead. [`lint`] then tells what works and is still not good enough.
 //!
@@ -30,8 +31,10 @@
 //! "#;
 //! let catalogue = gp2gp_scenarios::catalogue()?;
 //! let source = gp2gp_scenarios::load_str("mine/small", text)?;
-//! let plan = gp2gp_scenarios::lower(&gp2gp_scenarios::parse(&source)?, &catalogue, None)?;
-//! assert_eq!(plan.patients[0].documents.len(), 1);
+//! for scenario in gp2gp_scenarios::parse(&source)? {
+//!     let plan = gp2gp_scenarios::lower(&scenario, &catalogue, None)?;
+//!     assert_eq!(plan.patients[0].documents.len(), 1);
+//! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -41,6 +44,7 @@ mod failure_mode;
 mod file;
 mod lint;
 mod lower;
+mod matrix;
 mod quantity;
 mod source;
 mod suggest;

@@ -104,9 +104,24 @@ pub struct Lint {
     help: &'static str,
 }
 
-/// Every rule that a scenario does not keep. `checked` are the requirements that a check covers,
-/// where that is known.
+/// Every rule that the scenarios of a file do not keep, in the order of lines. `checked` are the
+/// requirements that a check covers, where that is known.
 pub fn lint(
+    scenarios: &[Scenario],
+    catalogue: &[Requirement],
+    checked: Option<&BTreeSet<&str>>,
+) -> Vec<Lint> {
+    let mut lints: Vec<Lint> = scenarios
+        .iter()
+        .flat_map(|scenario| lint_one(scenario, catalogue, checked))
+        .collect();
+    lints.sort_by_key(|lint| (lint.span.offset(), lint.rule));
+    // Cells of a matrix mostly have the same faults, and always at the same places.
+    lints.dedup_by_key(|lint| (lint.span.offset(), lint.rule));
+    lints
+}
+
+fn lint_one(
     scenario: &Scenario,
     catalogue: &[Requirement],
     checked: Option<&BTreeSet<&str>>,
@@ -121,9 +136,6 @@ pub fn lint(
     linter.failure_modes();
     linter.facts();
     linter.patients();
-    linter
-        .lints
-        .sort_by_key(|lint| (lint.span.offset(), lint.rule));
     linter.lints
 }
 

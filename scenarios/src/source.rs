@@ -1,13 +1,18 @@
 //! Scenario files: those in the binary, and those of a user.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
 use gp2gp_model::{IdError, ScenarioId, Sha256};
+use serde::Deserialize as _;
+use toml::Spanned;
+use toml::de::{DeTable, Deserializer};
 
 use crate::error::{Problem, ScenarioError};
 use crate::file::File;
+use crate::matrix::Matrix;
 
 /// `(id, text)` of every file, in the order of ids; made by `build.rs`.
 static BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/scenarios.rs"));
@@ -23,10 +28,13 @@ pub struct Source {
     pub text: Arc<str>,
 }
 
-/// A scenario file that holds nothing but what an author may write.
+/// A scenario that holds nothing but what an author may write.
 #[derive(Debug, Clone)]
 pub struct Scenario {
+    pub(crate) id: ScenarioId,
     pub(crate) source: Source,
+    /// Which cell of the matrix of its file it is.
+    pub(crate) cell: Option<String>,
     pub(crate) file: File,
 }
 
@@ -86,23 +94,55 @@ fn named(name: &str, file: String, text: &str) -> Result<Source, LoadError> {
     })
 }
 
-/// Reads a file strictly: unknown keys, wrong types and misspelt values are errors.
-pub fn parse(source: &Source) -> Result<Scenario, ScenarioError> {
-    let file =
-        toml::from_str(&source.text).map_err(|error| Problem::from(error).in_source(source))?;
+/// Reads a file strictly: unknown keys, wrong types and misspelt values are errors. A file with a
+/// `[matrix]` holds a scenario for each of its cells, any other file one.
+pub fn parse(source: &Source) -> Result<Vec<Scenario>, ScenarioError> {
+    read(source).map_err(|problem| problem.in_source(source))
+}
+
+fn read(source: &Source) -> Result<Vec<Scenario>, Problem> {
+    let mut table = DeTable::parse(&source.text)?;
+    let Some(matrix) = Matrix::take(table.get_mut())? else {
+        return Ok(vec![scenario(source, None, table)?]);
+    };
+    let mut scenarios = Vec::new();
+    let mut used = BTreeSet::new();
+    for cell in matrix.cells() {
+        let mut table = table.clone();
+        used.extend(cell.fill(table.get_mut(), &source.text)?);
+        let cell = cell.to_string();
+        let read = scenario(source, Some(cell.clone()), table);
+        scenarios.push(read.map_err(|problem| problem.in_cell(&cell))?);
+    }
+    matrix.all_used(&used)?;
+    Ok(scenarios)
+}
+
+fn scenario(
+    source: &Source,
+    cell: Option<String>,
+    table: Spanned<DeTable<'_>>,
+) -> Result<Scenario, Problem> {
+    let id = match &cell {
+        None => source.id.clone(),
+        Some(cell) => ScenarioId::parse(&format!("{}/{cell}", source.id))?,
+    };
     Ok(Scenario {
+        id,
         source: source.clone(),
-        file,
+        cell,
+        file: File::deserialize(Deserializer::from(table))?,
     })
 }
 
 impl Scenario {
-    /// Its id.
+    /// Its id: that of its file, and for a cell of a matrix the values of the cell, as in
+    /// `transfer/boundary/dialect=tpp/size=4.5-MB`.
     pub const fn id(&self) -> &ScenarioId {
-        &self.source.id
+        &self.id
     }
 
-    /// Digest of the text, for the header of a trace.
+    /// Digest of the text of its file, for the header of a trace.
     pub fn digest(&self) -> Sha256 {
         Sha256::of(self.source.text.as_bytes())
     }
@@ -122,9 +162,10 @@ fn name_of(path: &Path) -> String {
     let names: Vec<String> = path
         .components()
         .filter_map(|component| match component {
-            Component::Normal(name) => {
-                Some(name.to_string_lossy().replace(char::is_whitespace, "-"))
-            }
+            Component::Normal(name) => Some(
+                name.to_string_lossy()
+                    .replace(|c: char| c.is_whitespace() || c == '=', "-"),
+            ),
             Component::Prefix(_)
             | Component::RootDir
             | Component::CurDir

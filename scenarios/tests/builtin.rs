@@ -15,15 +15,29 @@ use gp2gp_scenarios::{Source, builtin, catalogue, lint, lower, parse};
 
 static CATALOGUE: LazyLock<Vec<Requirement>> = LazyLock::new(|| catalogue().unwrap());
 
-fn plan(source: &Source, seed: Option<u64>) -> Plan {
-    let scenario = parse(source).unwrap_or_else(|error| panic!("{:?}", miette::Report::new(error)));
-    lower(&scenario, &CATALOGUE, seed)
-        .unwrap_or_else(|error| panic!("{:?}", miette::Report::new(error)))
+fn plans(source: &Source, seed: Option<u64>) -> Vec<Plan> {
+    let scenarios =
+        parse(source).unwrap_or_else(|error| panic!("{:?}", miette::Report::new(error)));
+    scenarios
+        .iter()
+        .map(|scenario| {
+            lower(scenario, &CATALOGUE, seed)
+                .unwrap_or_else(|error| panic!("{:?}", miette::Report::new(error)))
+        })
+        .collect()
+}
+
+fn all_plans() -> Vec<Plan> {
+    let sources = builtin();
+    sources
+        .iter()
+        .flat_map(|source| plans(source, None))
+        .collect()
 }
 
 #[test]
 fn every_scenario_becomes_a_plan() {
-    let plans: Vec<Plan> = builtin().iter().map(|source| plan(source, None)).collect();
+    let plans = all_plans();
     assert!(plans.len() >= 16, "only {} scenarios", plans.len());
     for plan in plans {
         assert!(
@@ -49,18 +63,16 @@ fn every_scenario_lints_clean() {
 #[test]
 fn the_same_text_gives_the_same_plan() {
     for source in builtin() {
-        assert_eq!(plan(&source, None), plan(&source, None));
-        assert_eq!(plan(&source, Some(7)).seed, 7);
+        assert_eq!(plans(&source, None), plans(&source, None));
+        assert!(plans(&source, Some(7)).iter().all(|plan| plan.seed == 7));
     }
 }
 
 #[test]
 fn scenarios_differ_in_their_seeds() {
-    let seeds: BTreeSet<u64> = builtin()
-        .iter()
-        .map(|source| plan(source, None).seed)
-        .collect();
-    assert_eq!(seeds.len(), builtin().len());
+    let plans = all_plans();
+    let seeds: BTreeSet<u64> = plans.iter().map(|plan| plan.seed).collect();
+    assert_eq!(seeds.len(), plans.len());
 }
 
 #[test]
@@ -85,8 +97,7 @@ fn every_family_of_scenarios_is_there() {
 
 #[test]
 fn every_practice_is_in_the_directory_with_contracts_of_its_own() {
-    for source in builtin() {
-        let plan = plan(&source, None);
+    for plan in all_plans() {
         let directory = &plan.directory;
         let cpa_ids: BTreeSet<_> = directory
             .contracts
@@ -116,8 +127,7 @@ fn every_practice_is_in_the_directory_with_contracts_of_its_own() {
 
 #[test]
 fn nobody_is_a_real_person_and_nobody_shares_a_number() {
-    for source in builtin() {
-        let plan = plan(&source, None);
+    for plan in all_plans() {
         let numbers: BTreeSet<NhsNumber> = plan
             .patients
             .iter()
@@ -136,9 +146,7 @@ fn nobody_is_a_real_person_and_nobody_shares_a_number() {
 fn both_roles_are_judged_somewhere() {
     for role in Role::ALL {
         assert!(
-            builtin()
-                .iter()
-                .any(|source| plan(source, None).judges.contains(&role)),
+            all_plans().iter().any(|plan| plan.judges.contains(&role)),
             "{role}"
         );
     }

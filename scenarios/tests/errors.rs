@@ -8,8 +8,11 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use gp2gp_model::plan::Plan;
 use gp2gp_model::requirement::Requirement;
-use gp2gp_scenarios::{Rule, builtin, catalogue, lint, load_str, lower, parse};
+use gp2gp_scenarios::{
+    Rule, ScenarioError, Source, builtin, catalogue, lint, load_str, lower, parse,
+};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use proptest::prelude::*;
 
@@ -48,14 +51,18 @@ fn shown(diagnostic: &dyn Diagnostic) -> String {
         .join("\n")
 }
 
+fn plans(source: &Source) -> Result<Vec<Plan>, ScenarioError> {
+    parse(source)?
+        .iter()
+        .map(|scenario| lower(scenario, &CATALOGUE, None))
+        .collect()
+}
+
 /// The error after `right` has been replaced by `wrong`.
 fn error(right: &str, wrong: &str) -> String {
     assert!(GOOD.contains(right), "{right}");
     let source = load_str("mine/small", &GOOD.replacen(right, wrong, 1)).unwrap();
-    match parse(&source) {
-        Ok(scenario) => shown(&lower(&scenario, &CATALOGUE, None).unwrap_err()),
-        Err(error) => shown(&error),
-    }
+    shown(&plans(&source).unwrap_err())
 }
 
 fn lints(text: &str, checked: Option<&BTreeSet<&str>>) -> Vec<Rule> {
@@ -214,12 +221,9 @@ fn read(text: &str) {
     let Ok(source) = load_str("mine/any", text) else {
         return;
     };
-    let outcome = parse(&source).and_then(|scenario| {
-        let lints = lint(&scenario, &CATALOGUE, None);
-        lints.iter().for_each(|lint| drop(shown(lint)));
-        lower(&scenario, &CATALOGUE, None)
-    });
-    if let Err(error) = outcome {
+    let lints = parse(&source).map(|scenarios| lint(&scenarios, &CATALOGUE, None));
+    lints.iter().flatten().for_each(|lint| drop(shown(lint)));
+    if let Err(error) = plans(&source) {
         shown(&error);
     }
 }

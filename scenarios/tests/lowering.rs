@@ -11,35 +11,39 @@ use std::time::Duration;
 use gp2gp_model::plan::{Act, Decision, Fact, Plan, Role};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::{Dialect, Interaction, MessageKind, ResponseCode};
-use gp2gp_scenarios::{catalogue, lint, load_str, lower, parse};
+use gp2gp_scenarios::{ScenarioError, catalogue, lint, load_str, lower, parse};
 
 static CATALOGUE: LazyLock<Vec<Requirement>> = LazyLock::new(|| catalogue().unwrap());
 
 const HEAD: &str = "title = 'T'\njudges = ['sending', 'requesting', 'sending']\n";
 
+fn plans(text: &str) -> Result<Vec<Plan>, ScenarioError> {
+    parse(&load_str("test/plan", text).unwrap())?
+        .iter()
+        .map(|scenario| lower(scenario, &CATALOGUE, None))
+        .collect()
+}
+
 fn plan(text: &str) -> Plan {
-    let scenario = parse(&load_str("test/plan", text).unwrap()).unwrap();
-    lower(&scenario, &CATALOGUE, None).unwrap()
+    plans(text).unwrap().pop().unwrap()
 }
 
 fn refused(text: &str) -> String {
-    let source = load_str("test/refused", text).unwrap();
-    let error = match parse(&source) {
-        Ok(scenario) => lower(&scenario, &CATALOGUE, None).unwrap_err(),
-        Err(error) => error,
-    };
-    error.to_string()
+    plans(text).unwrap_err().to_string()
 }
 
 #[test]
-fn the_example_of_the_readme_is_a_good_scenario() {
+fn the_examples_of_the_readme_are_good_scenarios() {
     let readme = include_str!("../README.md");
-    let example = readme
-        .split("```")
-        .nth(1)
-        .unwrap()
-        .trim_start_matches("toml");
-    let plan = plan(example);
+    let examples: Vec<&str> = readme
+        .split("```toml")
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once("```")?.0))
+        .collect();
+    let [all_keys, matrix] = examples.as_slice() else {
+        panic!("{} examples", examples.len())
+    };
+    let plan = plan(all_keys);
     assert_eq!(
         (
             plan.seed,
@@ -48,8 +52,11 @@ fn the_example_of_the_readme_is_a_good_scenario() {
         ),
         (7, 2, 2)
     );
-    let scenario = parse(&load_str("readme/example", example).unwrap()).unwrap();
-    assert_eq!(lint(&scenario, &CATALOGUE, None), []);
+    assert_eq!(plans(matrix).unwrap().len(), 3);
+    for example in examples {
+        let scenarios = parse(&load_str("readme/example", example).unwrap()).unwrap();
+        assert_eq!(lint(&scenarios, &CATALOGUE, None), []);
+    }
 }
 
 #[test]

@@ -38,17 +38,20 @@ pub(crate) fn run() -> Result<(), String> {
 
 /// Ids of scenarios with the requirements that each names.
 fn scenarios(catalogue: &[Requirement]) -> Result<Vec<(String, Vec<&str>)>, String> {
-    builtin()
-        .iter()
-        .map(|source| {
-            let plan = parse(source)
-                .and_then(|scenario| lower(&scenario, catalogue, None))
-                .map_err(|error| format!("{:?}", miette::Report::new(error)))?;
+    let mut named = Vec::new();
+    for source in builtin() {
+        let shown = |error| format!("{:?}", miette::Report::new(error));
+        for scenario in parse(&source).map_err(shown)? {
+            let plan = lower(&scenario, catalogue, None).map_err(shown)?;
             let ids = catalogue
                 .iter()
                 .map(|row| &row.id)
                 .filter(|id| plan.requirements.contains(id));
-            Ok((source.id.to_string(), ids.map(|id| id.as_str()).collect()))
-        })
-        .collect()
+            named.push((
+                plan.scenario.to_string(),
+                ids.map(|id| id.as_str()).collect(),
+            ));
+        }
+    }
+    Ok(named)
 }

@@ -124,13 +124,18 @@ fn in_scenarios() -> Result<Vec<String>, String> {
     let catalogue = catalogue().map_err(|error| error.to_string())?;
     let mut complaints = Vec::new();
     for source in builtin() {
-        match parse(&source)
-            .and_then(|scenario| lower(&scenario, &catalogue, None).map(|_| scenario))
-        {
-            Ok(scenario) => {
-                let lints = lint(&scenario, &catalogue, None).into_iter();
-                complaints.extend(lints.map(|lint| format!("{:?}", miette::Report::new(lint))));
+        let lints = parse(&source).and_then(|scenarios| {
+            for scenario in &scenarios {
+                lower(scenario, &catalogue, None)?;
             }
+            Ok(lint(&scenarios, &catalogue, None))
+        });
+        match lints {
+            Ok(lints) => complaints.extend(
+                lints
+                    .into_iter()
+                    .map(|lint| format!("{:?}", miette::Report::new(lint))),
+            ),
             Err(error) => complaints.push(format!("{:?}", miette::Report::new(error))),
         }
     }

@@ -22,7 +22,7 @@ pub struct FailureModeRow {
     /// Which.
     #[serde(flatten)]
     pub mode: FailureMode,
-    /// Scenarios that cite it.
+    /// Scenario files that cite it.
     pub scenarios: Vec<ScenarioId>,
 }
 
@@ -34,7 +34,7 @@ pub struct RequirementRow {
     pub requirement: Requirement,
     /// A check covers it.
     pub checked: bool,
-    /// Scenarios that must exercise it.
+    /// Scenario files that must exercise it.
     pub scenarios: Vec<ScenarioId>,
 }
 
@@ -70,7 +70,7 @@ fn those(plans: &[Plan], meant: impl Fn(&Plan) -> bool) -> Vec<ScenarioId> {
     let mut ids: Vec<ScenarioId> = plans
         .iter()
         .filter(|plan| meant(plan))
-        .map(|plan| plan.scenario.clone())
+        .map(|plan| plan.file.clone())
         .collect();
     ids.dedup();
     ids

@@ -17,9 +17,11 @@ use crate::{
 pub struct Plan {
     /// Which scenario.
     pub scenario: ScenarioId,
+    /// The scenario file; its id is that of the scenario, unless it has a matrix.
+    pub file: ScenarioId,
     /// Digest of the scenario file, for the trace header.
     pub scenario_digest: Sha256,
-    /// How a person asks for it again: its id, or the path of its file.
+    /// How a person asks for it again: its id, or the path of its file (and the cell).
     pub asked_as: String,
     /// One line for lists.
     pub title: String,

@@ -40,9 +40,15 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     let checked = checked_requirements();
     let mut problems = Vec::new();
     for source in &sources {
-        let lints = gp2gp_scenarios::parse(source).and_then(|scenario| {
-            gp2gp_scenarios::lower(&scenario, &catalogue, None)?;
-            Ok(gp2gp_scenarios::lint(&scenario, &catalogue, Some(&checked)))
+        let lints = gp2gp_scenarios::parse(source).and_then(|scenarios| {
+            for scenario in &scenarios {
+                gp2gp_scenarios::lower(scenario, &catalogue, None)?;
+            }
+            Ok(gp2gp_scenarios::lint(
+                &scenarios,
+                &catalogue,
+                Some(&checked),
+            ))
         });
         match lints {
             Ok(lints) => problems.extend(lints.into_iter().map(|lint| Problem {

@@ -86,12 +86,10 @@ fn plan(header: &Header, catalogue: &[Requirement]) -> miette::Result<Option<Pla
     let Some(id) = &header.scenario else {
         return Ok(None);
     };
-    let builtin = gp2gp_scenarios::builtin();
-    let Some(source) = builtin.iter().find(|source| source.id == *id) else {
-        return Ok(None);
-    };
-    let plan = suite::plan(source, catalogue, Some(header.seed))?;
-    Ok(Some(plan).filter(|plan| Some(plan.scenario_digest) == header.scenario_digest))
+    let plans = suite::select(&[], catalogue, Some(header.seed))?;
+    let same =
+        |plan: &Plan| plan.scenario == *id && Some(plan.scenario_digest) == header.scenario_digest;
+    Ok(plans.into_iter().find(same))
 }
 
 fn named(header: &Header, plan: Option<&Plan>, args: &Args) -> Named {

@@ -38,6 +38,8 @@ struct Listing {
 #[derive(Serialize)]
 struct ScenarioRow {
     id: String,
+    /// Ids of the cells of its matrix; empty if it has none.
+    cells: Vec<String>,
     title: String,
     judges: Vec<&'static str>,
     requirements: Vec<String>,
@@ -92,13 +94,8 @@ fn listing(catalogue: &[Requirement], plans: &[Plan]) -> Listing {
     let checked = checked_requirements();
     Listing {
         scenarios: plans
-            .iter()
-            .map(|plan| ScenarioRow {
-                id: plan.scenario.to_string(),
-                title: plan.title.clone(),
-                judges: plan.judges.iter().map(|role| role.name()).collect(),
-                requirements: plan.requirements.iter().map(ToString::to_string).collect(),
-            })
+            .chunk_by(|plan, next| plan.file == next.file)
+            .filter_map(scenario_row)
             .collect(),
         requirements: catalogue
             .iter()
@@ -119,21 +116,39 @@ fn listing(catalogue: &[Requirement], plans: &[Plan]) -> Listing {
     }
 }
 
+/// The row of a file, from the plans of its cells.
+fn scenario_row(plans: &[Plan]) -> Option<ScenarioRow> {
+    let first = plans.first()?;
+    Some(ScenarioRow {
+        id: first.file.to_string(),
+        cells: suite::cells(plans),
+        title: first.title.clone(),
+        judges: first.judges.iter().map(|role| role.name()).collect(),
+        requirements: first.requirements.iter().map(ToString::to_string).collect(),
+    })
+}
+
 /// Scenarios that must exercise a requirement.
 pub(super) fn naming(plans: &[Plan], requirement: &Requirement) -> Vec<String> {
-    plans
+    let mut files: Vec<String> = plans
         .iter()
         .filter(|plan| plan.requirements.contains(&requirement.id))
-        .map(|plan| plan.scenario.to_string())
-        .collect()
+        .map(|plan| plan.file.to_string())
+        .collect();
+    files.dedup();
+    files
 }
 
 fn scenarios(listing: &Listing) -> String {
     let mut text = String::new();
     for row in &listing.scenarios {
+        let cells = match row.cells.len() {
+            0 => String::new(),
+            cells => format!(" (the first of {cells} cells)"),
+        };
         let _ = writeln!(
             text,
-            "{:<38} {:<20} {}",
+            "{:<38} {:<20} {}{cells}",
             row.id,
             row.judges.join(", "),
             row.title

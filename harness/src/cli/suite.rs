@@ -12,68 +12,135 @@ pub(super) fn catalogue() -> miette::Result<Vec<Requirement>> {
     Ok(gp2gp_scenarios::catalogue()?)
 }
 
-/// Plans of the built-in scenarios, of some of them, or of files.
+/// Plans of the built-in scenarios, or of those that the selectors name: a family, a scenario, a
+/// cell of its matrix or several (`transfer/boundary/dialect=tpp`), or the path of a file, to which
+/// a cell may be added in the same way.
 pub(super) fn select(
-    names: &[String],
+    selectors: &[String],
     catalogue: &[Requirement],
     seed: Option<u64>,
 ) -> miette::Result<Vec<Plan>> {
-    let builtin = gp2gp_scenarios::builtin();
-    if names.is_empty() {
-        return builtin
-            .iter()
-            .map(|source| plan(source, catalogue, seed))
-            .collect();
+    if selectors.is_empty() {
+        return all(&gp2gp_scenarios::builtin(), catalogue, seed);
     }
+    let mut found: Vec<Plan> = Vec::new();
+    for selector in selectors {
+        let mut plans = selected(selector, catalogue, seed)?;
+        if plans.is_empty() {
+            return Err(miette!(
+                help = "`gp2gp list` shows the scenarios; a scenario file is given by its path",
+                "no scenario, family or file `{selector}`"
+            ));
+        }
+        plans.retain(|plan| found.iter().all(|other| other.asked_as != plan.asked_as));
+        found.append(&mut plans);
+    }
+    Ok(found)
+}
+
+/// The plans that one selector names; none, if it names nothing.
+pub(super) fn selected(
+    selector: &str,
+    catalogue: &[Requirement],
+    seed: Option<u64>,
+) -> miette::Result<Vec<Plan>> {
+    let plans = builtin(selector, catalogue, seed)?;
+    if !plans.is_empty() {
+        return Ok(plans);
+    }
+    in_file(selector, catalogue, seed)
+}
+
+/// The plans of these sources.
+fn all(
+    sources: &[Source],
+    catalogue: &[Requirement],
+    seed: Option<u64>,
+) -> miette::Result<Vec<Plan>> {
     let mut plans = Vec::new();
-    for name in names {
-        let before = plans.len();
-        for source in named(name, &builtin) {
-            plans.push(plan(source, catalogue, seed)?);
-        }
-        if plans.len() == before {
-            let source = file(name)?;
-            let mut plan = plan(&source, catalogue, seed)?;
-            plan.asked_as = quoted(name);
-            plans.push(plan);
-        }
+    for source in sources {
+        plans.append(&mut self::plans(source, catalogue, seed)?);
     }
     Ok(plans)
 }
 
-/// The plan of one source.
-pub(super) fn plan(
+/// The plan of a source, or those of the cells of its matrix.
+pub(super) fn plans(
     source: &Source,
     catalogue: &[Requirement],
     seed: Option<u64>,
-) -> miette::Result<Plan> {
-    let scenario = gp2gp_scenarios::parse(source)?;
-    Ok(gp2gp_scenarios::lower(&scenario, catalogue, seed)?)
+) -> miette::Result<Vec<Plan>> {
+    let scenarios = gp2gp_scenarios::parse(source)?;
+    scenarios
+        .iter()
+        .map(|scenario| Ok(gp2gp_scenarios::lower(scenario, catalogue, seed)?))
+        .collect()
 }
 
-/// The built-in scenario of this id, or those of this family.
-fn named<'a>(name: &'a str, builtin: &'a [Source]) -> impl Iterator<Item = &'a Source> {
-    let family = name.trim_end_matches('/');
-    builtin.iter().filter(move |source| {
+/// Ids of these plans of one file, if they are cells of a matrix.
+pub(super) fn cells(plans: &[Plan]) -> Vec<String> {
+    let cells = plans.iter().filter(|plan| plan.scenario != plan.file);
+    cells.map(|plan| plan.scenario.to_string()).collect()
+}
+
+fn builtin(
+    selector: &str,
+    catalogue: &[Requirement],
+    seed: Option<u64>,
+) -> miette::Result<Vec<Plan>> {
+    let selector = selector.trim_end_matches('/');
+    let mut sources = gp2gp_scenarios::builtin();
+    sources.retain(|source| {
         let id = source.id.as_str();
-        id == name || id.split('/').next() == Some(family)
-    })
+        is_below(id, selector) || is_below(selector, id)
+    });
+    let mut plans = all(&sources, catalogue, seed)?;
+    plans.retain(|plan| is_below(plan.scenario.as_str(), selector));
+    Ok(plans)
 }
 
-fn file(name: &str) -> miette::Result<Source> {
-    let path = Path::new(name);
-    if !path.is_file() {
-        return Err(miette!(
-            help = "`gp2gp list` shows the scenarios; a scenario file is given by its path",
-            "no scenario, family or file `{name}`"
-        ));
+/// Ids are paths: `transfer/boundary` is below `transfer`, and below itself.
+fn is_below(id: &str, selector: &str) -> bool {
+    id.strip_prefix(selector)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn in_file(
+    selector: &str,
+    catalogue: &[Requirement],
+    seed: Option<u64>,
+) -> miette::Result<Vec<Plan>> {
+    let Some(path) = file_of(selector) else {
+        return Ok(Vec::new());
+    };
+    let source = gp2gp_scenarios::load_file(Path::new(path))?;
+    let cell = selector.strip_prefix(path).unwrap_or_default();
+    let wanted = format!("{}{}", source.id, cell.trim_end_matches('/'));
+    let mut plans = plans(&source, catalogue, seed)?;
+    plans.retain(|plan| is_below(plan.scenario.as_str(), &wanted));
+    for plan in &mut plans {
+        let cell = plan.scenario.as_str().strip_prefix(plan.file.as_str());
+        plan.asked_as = quoted(&format!("{path}{}", cell.unwrap_or_default()));
     }
-    Ok(gp2gp_scenarios::load_file(path)?)
+    Ok(plans)
+}
+
+/// The part of a selector that is the path of a file; the rest names a cell.
+fn file_of(selector: &str) -> Option<&str> {
+    let mut path = selector.trim_end_matches('/');
+    while !Path::new(path).is_file() {
+        let (parent, cell) = path.rsplit_once('/')?;
+        if !cell.contains('=') {
+            return None;
+        }
+        path = parent;
+    }
+    Some(path)
 }
 
 /// A path as it can be typed into a shell.
 fn quoted(path: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-=".contains(c);
     match path.chars().all(is_plain) {
         true => path.to_owned(),
         false => format!("'{}'", path.replace('\'', "'\\''")),

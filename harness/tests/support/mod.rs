@@ -24,21 +24,26 @@ pub(crate) fn catalogue() -> Vec<Requirement> {
     gp2gp_scenarios::catalogue().expect("the catalogue parses")
 }
 
-/// The plan of a built-in scenario.
+/// The plan of a built-in scenario, or of a cell of its matrix.
 pub(crate) fn plan(id: &str) -> Plan {
-    let source = gp2gp_scenarios::builtin()
+    plans_below(|source| source == id || id.starts_with(&format!("{source}/")))
         .into_iter()
-        .find(|source| source.id.as_str() == id)
-        .unwrap_or_else(|| panic!("no scenario {id}"));
-    let scenario = gp2gp_scenarios::parse(&source).expect("it parses");
-    gp2gp_scenarios::lower(&scenario, &catalogue(), None).expect("it lowers")
+        .find(|plan| plan.scenario.as_str() == id)
+        .unwrap_or_else(|| panic!("no scenario {id}"))
 }
 
 /// Plans of all built-in scenarios.
 pub(crate) fn plans() -> Vec<Plan> {
+    plans_below(|_| true)
+}
+
+fn plans_below(is_meant: impl Fn(&str) -> bool) -> Vec<Plan> {
+    let catalogue = catalogue();
     gp2gp_scenarios::builtin()
         .iter()
-        .map(|source| plan(source.id.as_str()))
+        .filter(|source| is_meant(source.id.as_str()))
+        .flat_map(|source| gp2gp_scenarios::parse(source).expect("it parses"))
+        .map(|scenario| gp2gp_scenarios::lower(&scenario, &catalogue, None).expect("it lowers"))
         .collect()
 }
 

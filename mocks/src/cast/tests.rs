@@ -59,6 +59,7 @@ fn side(code: &str, dialect: Dialect) -> Side {
 fn plan(dialect: Dialect, patients: Vec<PatientPlan>) -> Plan {
     Plan {
         scenario: ScenarioId::parse("cast/test").unwrap(),
+        file: ScenarioId::parse("cast/test").unwrap(),
         scenario_digest: Sha256::of(b""),
         asked_as: "test".to_owned(),
         title: String::new(),

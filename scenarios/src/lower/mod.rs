@@ -39,7 +39,13 @@ pub fn lower(
     catalogue: &[Requirement],
     seed: Option<u64>,
 ) -> Result<Plan, ScenarioError> {
-    plan(scenario, catalogue, seed).map_err(|problem| problem.in_source(&scenario.source))
+    plan(scenario, catalogue, seed).map_err(|problem| {
+        let problem = match &scenario.cell {
+            None => problem,
+            Some(cell) => problem.in_cell(cell),
+        };
+        problem.in_source(&scenario.source)
+    })
 }
 
 fn plan(
@@ -55,6 +61,7 @@ fn plan(
     let faults = faults::lower(file)?;
     Ok(Plan {
         scenario: scenario.id().clone(),
+        file: scenario.source.id.clone(),
         scenario_digest: scenario.digest(),
         asked_as: scenario.id().to_string(),
         title: file.title.get_ref().trim().to_owned(),
