@@ -111,8 +111,14 @@ fn base64(criterion: &mut Criterion) {
 
 fn large_document(criterion: &mut Criterion) {
     let document = document(25 * MB);
-    let plan = ChunkPlan::survey(&document[..], false, Wrap::None, ATTACHMENT_BASE64_BYTES)
-        .expect("memory reads");
+    let plan = ChunkPlan::survey(
+        &document[..],
+        None,
+        false,
+        Wrap::None,
+        ATTACHMENT_BASE64_BYTES,
+    )
+    .expect("memory reads");
     let chunks = || {
         DocumentEncoder::new(&document[..], plan, Wrap::None, ATTACHMENT_BASE64_BYTES)
             .map(|chunk| chunk.expect("memory reads"))

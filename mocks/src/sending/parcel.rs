@@ -73,7 +73,7 @@ pub(super) struct Cut {
 pub(super) type Source = Box<dyn Read + Send>;
 
 impl Parcel {
-    /// Reads the content once, to know its text.
+    /// Reads of the content as much as is needed to know its text.
     pub(super) fn survey(
         label: Label,
         content: Content,
@@ -81,7 +81,8 @@ impl Parcel {
     ) -> Result<Self, AttachmentError> {
         let compress = cut.may_compress && label.can_say_compressed() && content.is_worth_gzip();
         let source = content.open(cut.dialect);
-        let plan = ChunkPlan::survey(source, compress, cut.wrap, cut.threshold)?;
+        let known = content.known_bytes();
+        let plan = ChunkPlan::survey(source, known, compress, cut.wrap, cut.threshold)?;
         Ok(Self {
             label,
             content,
@@ -210,6 +211,15 @@ impl Content {
         match self {
             Self::Document(_) | Self::Extract(_) => true,
             Self::Placeholder(_) => false,
+        }
+    }
+
+    /// Its length, where that is known before it is read.
+    const fn known_bytes(&self) -> Option<u64> {
+        match self {
+            Self::Document(document) => Some(document.bytes),
+            Self::Placeholder(text) => Some(text.len() as u64),
+            Self::Extract(_) => None,
         }
     }
 

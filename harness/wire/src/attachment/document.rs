@@ -45,7 +45,7 @@ mod tests {
     const WRAPS: [Wrap; 3] = [Wrap::None, Wrap::Lf76, Wrap::CrLf76];
 
     fn survey(document: &[u8], try_gzip: bool, wrap: Wrap, threshold: usize) -> ChunkPlan {
-        ChunkPlan::survey(document, try_gzip, wrap, threshold).unwrap()
+        ChunkPlan::survey(document, None, try_gzip, wrap, threshold).unwrap()
     }
 
     fn fragment(document: &[u8], plan: ChunkPlan, wrap: Wrap, threshold: usize) -> Vec<Bytes> {
@@ -234,6 +234,27 @@ mod tests {
     }
 
     #[test]
+    fn gzip_is_not_tried_where_the_first_64_kib_do_not_shrink() {
+        let dense = document(65_536, 1, 0xff);
+        let late = [dense.clone(), document(500_000, 1, 3)].concat();
+        let early = [document(500_000, 1, 3), dense].concat();
+        assert!(!survey(&late, true, Wrap::None, 1000).compressed);
+        assert!(survey(&early, true, Wrap::None, 1000).compressed);
+    }
+
+    #[test]
+    fn a_document_of_known_length_that_is_not_compressed_is_not_read_to_its_end() {
+        let dense = document(1_000_000, 1, 0xff);
+        for (try_gzip, read) in [(false, 0), (true, 65_536)] {
+            let mut source = &dense[..];
+            let known = Some(dense.len() as u64);
+            let plan = ChunkPlan::survey(&mut source, known, try_gzip, Wrap::None, 1000).unwrap();
+            assert_eq!(plan, survey(&dense, false, Wrap::None, 1000));
+            assert_eq!(dense.len() - source.len(), read);
+        }
+    }
+
+    #[test]
     fn gzip_is_not_used_where_a_reader_would_see_a_bomb() {
         let ample = GZIP_FREE_BYTES as usize;
         let blank = vec![0; ample + ample / 2];
@@ -343,7 +364,7 @@ mod tests {
         let error = AttachmentError::Source("disk is gone".to_owned());
         for try_gzip in [false, true] {
             assert_eq!(
-                ChunkPlan::survey(Failing, try_gzip, Wrap::None, 100),
+                ChunkPlan::survey(Failing, None, try_gzip, Wrap::None, 100),
                 Err(error.clone())
             );
         }

@@ -7,11 +7,15 @@ use bytes::Bytes;
 
 use super::base64::{LINE, append_encoded};
 use super::document::PIECE;
-use super::gzip::{Compressing, Gunzip, Limit, compressing};
+use super::gzip::{Compressing, Gunzip, Limit, compressing, smaller};
 use super::{AttachmentError, Wrap, encoded_len};
 
 /// Smallest threshold: one group of four. Less could carry nothing.
 const SMALLEST_THRESHOLD: usize = 4;
+
+/// How much of a document's beginning tells whether gzip is worth trying. Scans are packed
+/// already from their first block on, and trying all of them costs more than sending them.
+const GZIP_SAMPLE: usize = 65_536;
 
 /// What is known of a document's text before its first chunk is sent: an index must promise
 /// every chunk and the total length.
@@ -29,23 +33,25 @@ pub struct ChunkPlan {
 }
 
 impl ChunkPlan {
-    /// Reads the document once, without keeping it. `threshold` is the largest base64 text, in
+    /// Reads the document once, without keeping it; of a document of `known` length that is not to
+    /// be compressed, no more than its first 64 KiB. `threshold` is the largest base64 text, in
     /// bytes, that still travels in one message; a longer text is cut into chunks of at most
     /// `threshold` bytes, at a multiple of four characters, or between two lines if it is
     /// wrapped. A threshold below 4 counts as 4.
     ///
-    /// `try_gzip` compresses where that makes the content smaller, and where [`DocumentDecoder`](super::DocumentDecoder)
-    /// would not take the stream for a bomb.
+    /// `try_gzip` compresses where that makes the content and its first 64 KiB smaller, and where
+    /// [`DocumentDecoder`](super::DocumentDecoder) would not take the stream for a bomb.
     pub fn survey(
         source: impl Read,
+        known: Option<u64>,
         try_gzip: bool,
         wrap: Wrap,
         threshold: usize,
     ) -> Result<Self, AttachmentError> {
         let survey = if try_gzip {
-            survey_gzip(source)?
+            survey_gzip(source, known)?
         } else {
-            survey_plain(source)?
+            survey_plain(source, known)?
         };
         let compressed = survey.gzip_bytes.is_some();
         let content_bytes = survey.gzip_bytes.unwrap_or(survey.document_bytes);
@@ -76,16 +82,33 @@ struct Survey {
     gzip_bytes: Option<u64>,
 }
 
-fn survey_plain(mut source: impl Read) -> Result<Survey, AttachmentError> {
-    let document_bytes =
-        io::copy(&mut source, &mut io::sink()).map_err(|error| source_failed(&error))?;
+fn survey_plain(mut source: impl Read, known: Option<u64>) -> Result<Survey, AttachmentError> {
+    let counted = || io::copy(&mut source, &mut io::sink()).map_err(|error| source_failed(&error));
     Ok(Survey {
-        document_bytes,
+        document_bytes: known.map_or_else(counted, Ok)?,
         gzip_bytes: None,
     })
 }
 
-fn survey_gzip(source: impl Read) -> Result<Survey, AttachmentError> {
+fn survey_gzip(mut source: impl Read, known: Option<u64>) -> Result<Survey, AttachmentError> {
+    let mut sample = Vec::with_capacity(GZIP_SAMPLE);
+    read_piece(&mut source, GZIP_SAMPLE as u64, &mut sample)?;
+    let stream = smaller(&sample);
+    if sample.len() < GZIP_SAMPLE {
+        // That was all of it.
+        return Ok(Survey {
+            document_bytes: sample.len() as u64,
+            gzip_bytes: stream.map(|stream| stream.len() as u64),
+        });
+    }
+    let source = io::Cursor::new(sample).chain(source);
+    match stream {
+        Some(_) => survey_all_gzip(source),
+        None => survey_plain(source, known),
+    }
+}
+
+fn survey_all_gzip(source: impl Read) -> Result<Survey, AttachmentError> {
     let document_bytes = Cell::new(0);
     let mut stream = compressing(Counted {
         source,
