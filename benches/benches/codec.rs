@@ -114,7 +114,7 @@ fn large_document(criterion: &mut Criterion) {
     let plan = ChunkPlan::survey(
         &document[..],
         None,
-        false,
+        None,
         Wrap::None,
         ATTACHMENT_BASE64_BYTES,
     )

@@ -109,7 +109,7 @@ impl SpoolWriter {
             self.head.extend_from_slice(piece);
             return Ok(());
         }
-        self.flush()?;
+        self.write_out()?;
         if piece.len() <= PIECE_BYTES {
             self.head.extend_from_slice(piece);
             return Ok(());
@@ -121,7 +121,7 @@ impl SpoolWriter {
     pub fn finish(mut self) -> Result<Spooled, SpoolError> {
         let fits = self.extents.ranges.is_empty() && self.extents.spool.take_memory(&self.head);
         if !fits {
-            self.flush()?;
+            self.write_out()?;
         }
         Ok(Spooled {
             bytes: self.bytes,
@@ -132,9 +132,27 @@ impl SpoolWriter {
         })
     }
 
-    fn flush(&mut self) -> Result<(), SpoolError> {
+    fn write_out(&mut self) -> Result<(), SpoolError> {
         let head = std::mem::take(&mut self.head);
         self.extents.append(&head)
+    }
+}
+
+impl Write for SpoolWriter {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        Self::write(self, piece)?;
+        Ok(piece.len())
+    }
+
+    /// Nothing to do: nobody reads what is not finished.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl From<SpoolError> for io::Error {
+    fn from(error: SpoolError) -> Self {
+        Self::new(error.kind, error)
     }
 }
 
@@ -164,6 +182,18 @@ impl Spooled {
             content: self.clone(),
             at: 0,
         }
+    }
+
+    /// The whole content. For what may stand in memory.
+    pub fn read(&self) -> Result<Bytes, SpoolError> {
+        if self.kept.extents.ranges.is_empty() {
+            return Ok(self.kept.memory.clone());
+        }
+        let mut content = Vec::with_capacity(usize::try_from(self.bytes).unwrap_or_default());
+        self.open()
+            .read_to_end(&mut content)
+            .map_err(failed("reading"))?;
+        Ok(content.into())
     }
 
     /// Hands the content over piece by piece.
@@ -341,6 +371,7 @@ mod tests {
     fn read(spooled: &Spooled) -> Vec<u8> {
         let mut all = Vec::new();
         spooled.open().read_to_end(&mut all).unwrap();
+        assert!(spooled.read().unwrap() == all);
         all
     }
 

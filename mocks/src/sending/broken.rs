@@ -51,6 +51,7 @@ impl Sending {
             record_target: request.patient,
             record: &record,
             documents: &[],
+            spool: &self.spool,
             limits: self.limits,
             large_messaging: false,
         };

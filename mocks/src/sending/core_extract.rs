@@ -19,6 +19,7 @@ use super::parcel::{Content, Label, Parcel, WholeExtract, next_text};
 use super::survey::Surveyor;
 use super::unsendable::Unsendable;
 use crate::mhs::next_id;
+use crate::spool::Spool;
 use crate::synthetic::{DocumentSpec, RecordSpec};
 
 /// Attachments beside envelope and payload that every Spine carries (spec 20).
@@ -63,6 +64,8 @@ pub(super) struct Order<'a> {
     pub(super) record: &'a RecordSpec,
     /// What is attached. Replaces the documents of the record.
     pub(super) documents: &'a [(DocumentPlan, DocumentSpec)],
+    /// For what is too much for memory.
+    pub(super) spool: &'a Spool,
     pub(super) limits: SizeLimits,
     /// Both practices can do large messaging.
     pub(super) large_messaging: bool,
@@ -77,16 +80,20 @@ impl Core {
         ids: &mut Ids,
     ) -> Result<Self, Unsendable> {
         let (documents, contents) = contents(&order, office, ids);
+        let around = around(&order, office, ids);
+        let record = RecordSpec {
+            documents,
+            ..order.record.clone()
+        };
+        let record = record.record();
         let whole = WholeExtract {
-            around: around(&order, office, ids),
-            record: RecordSpec {
-                documents,
-                ..order.record.clone()
-            },
+            around,
+            record: order.spool.keep(&record)?,
         };
         let surveyor = Surveyor::new(
             order.writer(office),
             &whole.around,
+            order.spool,
             order.limits,
             order.large_messaging,
         )?;
@@ -98,7 +105,6 @@ impl Core {
         }
 
         let limits = order.limits.of_core();
-        let record = whole.record.record();
         let mut skeleton = None;
         let places = match layout::place(surveyor.bare_bytes(&record), &growths, limits) {
             Ok(places) => places,
@@ -192,7 +198,7 @@ impl Core {
     }
 
     fn extract(&self) -> Result<EhrExtract, Unsendable> {
-        let mut extract = self.whole.extract();
+        let mut extract = self.whole.extract()?;
         if let Some(label) = &self.skeleton {
             extract.record = skeleton_record(&extract.record, &label.id, &label.file_name)?;
         }
@@ -234,7 +240,7 @@ impl Attached {
     fn attachment(&self, office: &Office) -> Result<Attachment, Unsendable> {
         match &self.way {
             Way::Inline => {
-                let text = next_text(&mut self.parcel.texts(), &self.parcel.label)?;
+                let text = next_text(&mut self.parcel.texts()?, &self.parcel.label)?;
                 let description = self.parcel.inline_description();
                 Ok(self.parcel.label.inline(office, description, text)?)
             }

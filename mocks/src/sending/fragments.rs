@@ -114,7 +114,7 @@ impl Fragments {
 impl Writer<'_> {
     /// A COPC with one whole document.
     fn whole(self, parcel: &Parcel, mid: &EbxmlMessageId) -> Result<Message, Unsendable> {
-        let text = next_text(&mut parcel.texts(), &parcel.label)?;
+        let text = next_text(&mut parcel.texts()?, &parcel.label)?;
         let description = parcel.description().to_string();
         let attachment = parcel.label.inline(self.office, description, text)?;
         self.carry(mid, &parcel.label, vec![attachment])
@@ -129,7 +129,7 @@ impl Writer<'_> {
         mid: &EbxmlMessageId,
         ids: &mut Ids,
     ) -> Result<(Message, Chunks), Unsendable> {
-        let mut texts = parcel.texts();
+        let mut texts = parcel.texts()?;
         let first = next_text(&mut texts, &parcel.label)?;
         let full = first.len() as u64;
         let promised: Vec<Chunk> = (0..parcel.chunks())

@@ -38,6 +38,7 @@ use crate::mhs::{Address, Identity, Inbound, Inbox, Outbox, Outcome, next_id};
 use crate::peer::{
     AnswerId, Condition, Conduct, Deadline, HttpRequest, Input, Notice, Output, Peer,
 };
+use crate::spool::Spool;
 use crate::synthetic::{DocumentSpec, RecordSpec};
 
 /// What a sending system is and holds.
@@ -78,6 +79,7 @@ pub struct Sending {
     holdings: BTreeMap<NhsNumber, Holding>,
     defects: Vec<SendingDefect>,
     streams: Streams,
+    spool: Spool,
     inbox: Inbox,
     outbox: Outbox<Tag>,
     cases: BTreeMap<ConversationId, Case>,
@@ -128,6 +130,7 @@ impl Sending {
                 .collect(),
             defects: config.defects,
             streams,
+            spool: Spool::new(),
             inbox: Inbox::new(&config.identity, ids),
             outbox: Outbox::new(config.identity.dialect, config.directory.clone()),
             office: Office {
@@ -302,6 +305,7 @@ impl Sending {
             },
             record: &holding.record,
             documents: &holding.documents,
+            spool: &self.spool,
             limits: self.limits,
             large_messaging: requester.large_messaging && own.large_messaging,
         };

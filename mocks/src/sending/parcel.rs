@@ -8,8 +8,7 @@ use gp2gp_model::plan::DescriptionChoice;
 use gp2gp_model::{DocumentId, EbxmlMessageId, IdError};
 use gp2gp_wire::Dialect;
 use gp2gp_wire::attachment::{
-    AttachmentError, ChunkPlan, Description, DocumentEncoder, SKELETON_DOMAIN, Wrap,
-    spine_media_type,
+    ChunkPlan, Description, DocumentEncoder, SKELETON_DOMAIN, Wrap, spine_media_type,
 };
 use gp2gp_wire::hl7::{EhrExtract, Payload};
 use gp2gp_wire::message::{Attachment, Inline, Location};
@@ -17,13 +16,16 @@ use gp2gp_wire::mime::TransferEncoding;
 
 use super::letters::Office;
 use super::unsendable::Unsendable;
-use crate::synthetic::{DocumentSpec, RecordSpec};
+use crate::spool::{Spool, SpoolError, Spooled};
+use crate::synthetic::DocumentSpec;
 
 /// An attachment, surveyed: how long its text is and in how many chunks it travels is known.
 #[derive(Debug, Clone)]
 pub(super) struct Parcel {
     pub(super) label: Label,
     content: Content,
+    /// Its gzip stream, if it is compressed.
+    stream: Option<Spooled>,
     plan: ChunkPlan,
     cut: Cut,
 }
@@ -55,7 +57,7 @@ pub(super) enum Content {
 pub(super) struct WholeExtract {
     /// All but the record.
     pub(super) around: EhrExtract,
-    pub(super) record: RecordSpec,
+    pub(super) record: Spooled,
 }
 
 /// How text is laid out and cut.
@@ -73,28 +75,42 @@ pub(super) struct Cut {
 pub(super) type Source = Box<dyn Read + Send>;
 
 impl Parcel {
-    /// Reads of the content as much as is needed to know its text.
+    /// Reads of the content as much as is needed to know its text. What is compressed is
+    /// compressed now, into the spool.
     pub(super) fn survey(
         label: Label,
         content: Content,
         cut: Cut,
-    ) -> Result<Self, AttachmentError> {
+        spool: &Spool,
+    ) -> Result<Self, Unsendable> {
         let compress = cut.may_compress && label.can_say_compressed() && content.is_worth_gzip();
-        let source = content.open(cut.dialect);
-        let known = content.known_bytes();
-        let plan = ChunkPlan::survey(source, known, compress, cut.wrap, cut.threshold)?;
+        let mut stream = spool.writer();
+        let plan = ChunkPlan::survey(
+            content.open(cut.dialect)?,
+            content.known_bytes(),
+            compress.then_some(&mut stream),
+            cut.wrap,
+            cut.threshold,
+        )?;
         Ok(Self {
             label,
             content,
+            stream: plan.compressed.then(|| stream.finish()).transpose()?,
             plan,
             cut,
         })
     }
 
     /// The base64 texts of the content, each short enough for one message.
-    pub(super) fn texts(&self) -> DocumentEncoder<Source> {
-        let source = self.content.open(self.cut.dialect);
-        DocumentEncoder::new(source, self.plan, self.cut.wrap, self.cut.threshold)
+    pub(super) fn texts(&self) -> Result<DocumentEncoder<Source>, SpoolError> {
+        let source = match &self.stream {
+            Some(stream) => Box::new(stream.open()),
+            None => self.content.open(self.cut.dialect)?,
+        };
+        let Cut {
+            wrap, threshold, ..
+        } = self.cut;
+        Ok(DocumentEncoder::new(source, self.plan, wrap, threshold))
     }
 
     /// How many texts there are.
@@ -223,12 +239,12 @@ impl Content {
         }
     }
 
-    fn open(&self, dialect: Dialect) -> Source {
-        match self {
+    fn open(&self, dialect: Dialect) -> Result<Source, SpoolError> {
+        Ok(match self {
             Self::Document(document) => Box::new(document.open()),
             Self::Placeholder(text) => Box::new(Cursor::new(text.clone())),
-            Self::Extract(extract) => Box::new(Cursor::new(extract.write(dialect))),
-        }
+            Self::Extract(extract) => Box::new(Cursor::new(extract.write(dialect)?)),
+        })
     }
 }
 
@@ -243,14 +259,14 @@ pub(super) fn next_text(
 
 impl WholeExtract {
     /// The extract with its record.
-    pub(super) fn extract(&self) -> EhrExtract {
-        EhrExtract {
-            record: self.record.record(),
+    pub(super) fn extract(&self) -> Result<EhrExtract, SpoolError> {
+        Ok(EhrExtract {
+            record: self.record.read()?,
             ..self.around.clone()
-        }
+        })
     }
 
-    fn write(&self, dialect: Dialect) -> Bytes {
-        Payload::EhrExtract(self.extract()).write(dialect)
+    fn write(&self, dialect: Dialect) -> Result<Bytes, SpoolError> {
+        Ok(Payload::EhrExtract(self.extract()?).write(dialect))
     }
 }

@@ -12,6 +12,7 @@ use super::fragments::{Chunk, Writer};
 use super::layout::Growth;
 use super::parcel::{Content, Cut, Label, Parcel};
 use super::unsendable::Unsendable;
+use crate::spool::Spool;
 
 /// Longer than the number of any chunk.
 const WIDEST_NUMBER: u64 = 9_999_999_999;
@@ -19,6 +20,7 @@ const WIDEST_NUMBER: u64 = 9_999_999_999;
 /// Measures what goes into one core.
 pub(super) struct Surveyor<'a> {
     writer: Writer<'a>,
+    spool: &'a Spool,
     limits: SizeLimits,
     /// Both practices can do it: texts may be compressed and cut; otherwise inline or not at all.
     large_messaging: bool,
@@ -34,6 +36,7 @@ impl<'a> Surveyor<'a> {
     pub(super) fn new(
         writer: Writer<'a>,
         around: &EhrExtract,
+        spool: &'a Spool,
         limits: SizeLimits,
         large_messaging: bool,
     ) -> Result<Self, Unsendable> {
@@ -43,6 +46,7 @@ impl<'a> Surveyor<'a> {
         Ok(Self {
             probe_bytes: encoded_bytes(&probe, writer),
             writer,
+            spool,
             limits,
             large_messaging,
             probe,
@@ -55,7 +59,7 @@ impl<'a> Surveyor<'a> {
         self.probe_bytes + record.len() as u64
     }
 
-    /// Reads an attachment once: how it is cut, and what it would make of the core.
+    /// Surveys an attachment: how it is cut, and what it would make of the core.
     pub(super) fn survey(
         &self,
         label: Label,
@@ -67,7 +71,7 @@ impl<'a> Surveyor<'a> {
             threshold: self.threshold(&label)?,
             may_compress: self.large_messaging,
         };
-        let parcel = Parcel::survey(label, content, cut)?;
+        let parcel = Parcel::survey(label, content, cut, self.spool)?;
         let promised = parcel.promise(&self.any_id);
         let growth = Growth {
             promised_bytes: self.growth(promised),

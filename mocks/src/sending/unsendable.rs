@@ -6,6 +6,7 @@ use gp2gp_wire::hl7::Hl7Error;
 
 use super::layout::CoreTooLarge;
 use crate::mhs::NoContract;
+use crate::spool::SpoolError;
 
 /// Why a record cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +34,9 @@ pub(super) enum Unsendable {
     /// The content cannot be read.
     #[error(transparent)]
     Content(#[from] AttachmentError),
+    /// The disk failed on which something was set aside.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
     /// The record cannot be made a skeleton.
     #[error(transparent)]
     Record(#[from] Hl7Error),
@@ -51,6 +55,7 @@ impl Unsendable {
             | Self::IndexTooLarge { .. }
             | Self::TextMissing(_)
             | Self::Content(_)
+            | Self::Spool(_)
             | Self::Record(_)
             | Self::Id(_) => "10",
         })

@@ -24,6 +24,9 @@ pub enum AttachmentError {
     /// The source of the document failed.
     #[error("document source: {0}")]
     Source(String),
+    /// Its gzip stream could not be set aside.
+    #[error("gzip stream of a document: {0}")]
+    Stream(String),
 }
 
 #[cfg(test)]
@@ -33,7 +36,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::super::{compress, corpus, decode};
-    use std::io::{self, Read};
+    use std::io::{self, Read, Write};
 
     use super::super::gzip::compressing;
     use super::super::{ChunkPlan, DocumentDecoder, DocumentEncoder, Wrap};
@@ -45,11 +48,18 @@ mod tests {
     const WRAPS: [Wrap; 3] = [Wrap::None, Wrap::Lf76, Wrap::CrLf76];
 
     fn survey(document: &[u8], try_gzip: bool, wrap: Wrap, threshold: usize) -> ChunkPlan {
-        ChunkPlan::survey(document, None, try_gzip, wrap, threshold).unwrap()
+        let mut nowhere = io::sink();
+        let gzip = try_gzip.then_some(&mut nowhere as &mut dyn Write);
+        ChunkPlan::survey(document, None, gzip, wrap, threshold).unwrap()
     }
 
     fn fragment(document: &[u8], plan: ChunkPlan, wrap: Wrap, threshold: usize) -> Vec<Bytes> {
-        DocumentEncoder::new(document, plan, wrap, threshold)
+        let mut stream = Vec::new();
+        if plan.compressed {
+            ChunkPlan::survey(document, None, Some(&mut stream), wrap, threshold).unwrap();
+        }
+        let content = if plan.compressed { &stream } else { document };
+        DocumentEncoder::new(content, plan, wrap, threshold)
             .collect::<Result<_, _>>()
             .unwrap()
     }
@@ -245,10 +255,11 @@ mod tests {
     #[test]
     fn a_document_of_known_length_that_is_not_compressed_is_not_read_to_its_end() {
         let dense = document(1_000_000, 1, 0xff);
-        for (try_gzip, read) in [(false, 0), (true, 65_536)] {
+        let mut nowhere = io::sink();
+        for (gzip, read) in [(None, 0), (Some(&mut nowhere as &mut dyn Write), 65_536)] {
             let mut source = &dense[..];
             let known = Some(dense.len() as u64);
-            let plan = ChunkPlan::survey(&mut source, known, try_gzip, Wrap::None, 1000).unwrap();
+            let plan = ChunkPlan::survey(&mut source, known, gzip, Wrap::None, 1000).unwrap();
             assert_eq!(plan, survey(&dense, false, Wrap::None, 1000));
             assert_eq!(dense.len() - source.len(), read);
         }
@@ -362,9 +373,10 @@ mod tests {
             }
         }
         let error = AttachmentError::Source("disk is gone".to_owned());
-        for try_gzip in [false, true] {
+        let mut stream = Vec::new();
+        for gzip in [None, Some(&mut stream as &mut dyn Write)] {
             assert_eq!(
-                ChunkPlan::survey(Failing, None, try_gzip, Wrap::None, 100),
+                ChunkPlan::survey(Failing, None, gzip, Wrap::None, 100),
                 Err(error.clone())
             );
         }
@@ -376,6 +388,23 @@ mod tests {
         };
         let chunks: Vec<_> = DocumentEncoder::new(Failing, plan, Wrap::None, 100).collect();
         assert_eq!(chunks, [Err(error)]);
+    }
+
+    #[test]
+    fn a_gzip_stream_that_cannot_be_set_aside_is_an_error() {
+        for length in [1_000, 200_000] {
+            let mut full: &mut [u8] = &mut [0; 10];
+            assert!(matches!(
+                ChunkPlan::survey(
+                    &document(length, 1, 3)[..],
+                    None,
+                    Some(&mut full),
+                    Wrap::None,
+                    100
+                ),
+                Err(AttachmentError::Stream(_))
+            ));
+        }
     }
 
     /// The base64 text of a recorded request: its last MIME part.

@@ -1,13 +1,13 @@
 //! A document to base64 chunks: surveyed first, then encoded chunk by chunk.
 
 use std::cell::Cell;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 use bytes::Bytes;
 
 use super::base64::{LINE, append_encoded};
 use super::document::PIECE;
-use super::gzip::{Compressing, Gunzip, Limit, compressing, smaller};
+use super::gzip::{Gunzip, Limit, compressing, smaller};
 use super::{AttachmentError, Wrap, encoded_len};
 
 /// Smallest threshold: one group of four. Less could carry nothing.
@@ -39,19 +39,19 @@ impl ChunkPlan {
     /// `threshold` bytes, at a multiple of four characters, or between two lines if it is
     /// wrapped. A threshold below 4 counts as 4.
     ///
-    /// `try_gzip` compresses where that makes the content and its first 64 KiB smaller, and where
-    /// [`DocumentDecoder`](super::DocumentDecoder) would not take the stream for a bomb.
+    /// Compresses into `gzip` where that makes the content and its first 64 KiB smaller, and where
+    /// [`DocumentDecoder`](super::DocumentDecoder) would not take the stream for a bomb. Only in a
+    /// `compressed` plan does what was written there have a meaning.
     pub fn survey(
         source: impl Read,
         known: Option<u64>,
-        try_gzip: bool,
+        gzip: Option<&mut dyn Write>,
         wrap: Wrap,
         threshold: usize,
     ) -> Result<Self, AttachmentError> {
-        let survey = if try_gzip {
-            survey_gzip(source, known)?
-        } else {
-            survey_plain(source, known)?
+        let survey = match gzip {
+            Some(gzip) => survey_gzip(source, known, gzip)?,
+            None => survey_plain(source, known)?,
         };
         let compressed = survey.gzip_bytes.is_some();
         let content_bytes = survey.gzip_bytes.unwrap_or(survey.document_bytes);
@@ -90,25 +90,29 @@ fn survey_plain(mut source: impl Read, known: Option<u64>) -> Result<Survey, Att
     })
 }
 
-fn survey_gzip(mut source: impl Read, known: Option<u64>) -> Result<Survey, AttachmentError> {
+fn survey_gzip(
+    mut source: impl Read,
+    known: Option<u64>,
+    gzip: &mut dyn Write,
+) -> Result<Survey, AttachmentError> {
     let mut sample = Vec::with_capacity(GZIP_SAMPLE);
     read_piece(&mut source, GZIP_SAMPLE as u64, &mut sample)?;
-    let stream = smaller(&sample);
+    let Some(stream) = smaller(&sample) else {
+        return survey_plain(io::Cursor::new(sample).chain(source), known);
+    };
     if sample.len() < GZIP_SAMPLE {
         // That was all of it.
+        gzip.write_all(&stream)
+            .map_err(|error| gzip_failed(&error))?;
         return Ok(Survey {
             document_bytes: sample.len() as u64,
-            gzip_bytes: stream.map(|stream| stream.len() as u64),
+            gzip_bytes: Some(stream.len() as u64),
         });
     }
-    let source = io::Cursor::new(sample).chain(source);
-    match stream {
-        Some(_) => survey_all_gzip(source),
-        None => survey_plain(source, known),
-    }
+    survey_all_gzip(io::Cursor::new(sample).chain(source), gzip)
 }
 
-fn survey_all_gzip(source: impl Read) -> Result<Survey, AttachmentError> {
+fn survey_all_gzip(source: impl Read, gzip: &mut dyn Write) -> Result<Survey, AttachmentError> {
     let document_bytes = Cell::new(0);
     let mut stream = compressing(Counted {
         source,
@@ -120,6 +124,8 @@ fn survey_all_gzip(source: impl Read) -> Result<Survey, AttachmentError> {
     let mut piece = Vec::with_capacity(PIECE);
     while read_piece(&mut stream, PIECE as u64, &mut piece)? > 0 {
         gzip_bytes += piece.len() as u64;
+        gzip.write_all(&piece)
+            .map_err(|error| gzip_failed(&error))?;
         readable = readable && reader.push(&piece, &mut |_| ()).is_ok();
     }
     let document_bytes = document_bytes.get();
@@ -144,7 +150,7 @@ fn bytes_per_chunk(wrap: Wrap, threshold: usize) -> usize {
 /// The chunks of a document, one after the other; each is base64 text of at most `threshold`
 /// bytes that decodes alone. Ends after the first error.
 pub struct DocumentEncoder<R> {
-    content: Content<R>,
+    content: R,
     plan: ChunkPlan,
     wrap: Wrap,
     chunk_bytes: usize,
@@ -156,14 +162,10 @@ pub struct DocumentEncoder<R> {
 }
 
 impl<R: Read> DocumentEncoder<R> {
-    /// Encodes a second reading of the document that was surveyed, with the same `wrap` and
-    /// `threshold`. A source that no longer gives the surveyed document is an error.
-    pub fn new(source: R, plan: ChunkPlan, wrap: Wrap, threshold: usize) -> Self {
-        let content = if plan.compressed {
-            Content::Gzip(Box::new(compressing(source)))
-        } else {
-            Content::Plain(source)
-        };
+    /// Encodes what was surveyed, with the same `wrap` and `threshold`: the gzip stream if the plan
+    /// is `compressed`, else the document. A source that gives something else than was surveyed is
+    /// an error.
+    pub fn new(content: R, plan: ChunkPlan, wrap: Wrap, threshold: usize) -> Self {
         let chunk_bytes = if plan.chunks == 1 {
             usize::MAX
         } else {
@@ -241,21 +243,6 @@ impl<R: Read> Iterator for DocumentEncoder<R> {
     }
 }
 
-/// What is encoded: the document or its gzip stream.
-enum Content<R> {
-    Plain(R),
-    Gzip(Box<Compressing<R>>),
-}
-
-impl<R: Read> Read for Content<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(source) => source.read(into),
-            Self::Gzip(stream) => stream.read(into),
-        }
-    }
-}
-
 /// A source that counts what is read of it.
 struct Counted<'c, R> {
     source: R,
@@ -285,6 +272,10 @@ fn read_piece(
 
 fn source_failed(error: &io::Error) -> AttachmentError {
     AttachmentError::Source(error.to_string())
+}
+
+fn gzip_failed(error: &io::Error) -> AttachmentError {
+    AttachmentError::Stream(error.to_string())
 }
 
 fn document_changed() -> AttachmentError {
