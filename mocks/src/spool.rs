@@ -195,25 +195,6 @@ impl Spooled {
             .map_err(failed("reading"))?;
         Ok(content.into())
     }
-
-    /// Hands the content over piece by piece.
-    pub fn for_each_piece<E: From<SpoolError>>(
-        &self,
-        mut take: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        if self.kept.extents.ranges.is_empty() {
-            return take(&self.kept.memory);
-        }
-        let mut reader = self.open();
-        let mut piece = vec![0; PIECE_BYTES];
-        loop {
-            let read = reader.read(&mut piece).map_err(failed("reading"))?;
-            match piece.get(..read) {
-                Some([]) | None => return Ok(()),
-                Some(piece) => take(piece)?,
-            }
-        }
-    }
 }
 
 /// Reads a content that was set aside.
@@ -416,14 +397,6 @@ mod tests {
         let mut rest = Vec::new();
         half.read_to_end(&mut rest).unwrap();
         assert!([head, rest].concat() == one);
-        let mut pieces = Vec::new();
-        second
-            .for_each_piece(|piece| {
-                pieces.extend_from_slice(piece);
-                Ok::<_, SpoolError>(())
-            })
-            .unwrap();
-        assert!(pieces == other);
     }
 
     #[test]

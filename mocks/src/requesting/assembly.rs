@@ -7,9 +7,10 @@ use bytes::Bytes;
 use gp2gp_model::{ContentId, EbxmlMessageId, EhrExtractId, NhsNumber, Sha256};
 use gp2gp_wire::attachment::AttachmentError;
 use gp2gp_wire::hl7::{self, DocumentLink, EhrExtract, Hl7Error, Payload};
-use gp2gp_wire::message::{Attachment, Location};
 
-use super::document::{Document, Piece, Stored};
+use super::document::{Document, Stored};
+use super::part::{self, Part, Place};
+use crate::spool::{Spool, SpoolError};
 
 /// File name under which the record itself is shown.
 const RECORD_FILE_NAME: &str = "record.xml";
@@ -17,7 +18,7 @@ const RECORD_FILE_NAME: &str = "record.xml";
 const RECORD_MEDIA_TYPE: &str = "text/xml";
 
 /// COPCs that came before anything promised them, by message id.
-pub(super) type Early = BTreeMap<EbxmlMessageId, Vec<Attachment>>;
+pub(super) type Early = BTreeMap<EbxmlMessageId, Vec<Part>>;
 
 /// A record on its way to being whole.
 pub(super) struct Assembly {
@@ -28,6 +29,7 @@ pub(super) struct Assembly {
     awaited: BTreeMap<EbxmlMessageId, Vec<usize>>,
     early: Early,
     promised: u32,
+    spool: Spool,
 }
 
 /// Why pieces do not make a record.
@@ -39,6 +41,8 @@ pub(super) enum AssemblyFault {
     Unknown(String),
     #[error(transparent)]
     Attachment(#[from] AttachmentError),
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
     #[error("record: {0}")]
     Record(#[from] Hl7Error),
     #[error("skeleton's attachment is not the original extract: {0}")]
@@ -47,11 +51,11 @@ pub(super) enum AssemblyFault {
 
 impl AssemblyFault {
     /// Whether all pieces are there and do not fit together (29), as opposed to a message that is
-    /// malformed in itself (30).
+    /// malformed in itself or could not be kept (30).
     pub(super) fn is_reassembly(&self) -> bool {
         match self {
             Self::Attachment(_) | Self::Record(_) | Self::NotTheOriginal(_) => true,
-            Self::Dangling(_) | Self::Unknown(_) => false,
+            Self::Dangling(_) | Self::Unknown(_) | Self::Spool(_) => false,
         }
     }
 }
@@ -61,7 +65,8 @@ impl Assembly {
     pub(super) fn begin(
         extract: &EhrExtract,
         payload_xml: &Bytes,
-        attachments: Vec<Attachment>,
+        parts: Vec<Part>,
+        spool: Spool,
     ) -> Result<Self, AssemblyFault> {
         let mut assembly = Self {
             record: Record::of(payload_xml)?,
@@ -69,36 +74,37 @@ impl Assembly {
                 id: extract.id.clone(),
                 patient: extract.patient,
             },
-            documents: attachments.iter().map(Document::announced).collect(),
+            documents: parts.iter().map(Document::announced).collect(),
             awaited: BTreeMap::new(),
             early: Early::new(),
             promised: 0,
+            spool,
         };
-        for (at, attachment) in attachments.into_iter().enumerate() {
-            let piece = Piece::of(attachment)?;
-            assembly.put(at, None, vec![piece]);
+        for (at, part) in parts.into_iter().enumerate() {
+            assembly.put(at, None, vec![part.place?]);
             assembly.advance(at)?;
         }
         Ok(assembly)
     }
 
-    /// Takes the attachments of a COPC, promised or not yet promised.
+    /// Takes the parts of a COPC, promised or not yet promised.
     pub(super) fn take(
         &mut self,
         mid: EbxmlMessageId,
-        attachments: Vec<Attachment>,
+        parts: Vec<Part>,
     ) -> Result<(), AssemblyFault> {
-        let mut arrived = vec![(mid, attachments)];
-        while let Some((mid, attachments)) = arrived.pop() {
+        let mut arrived = vec![(mid, parts)];
+        while let Some((mid, mut parts)) = arrived.pop() {
             let Some(places) = self.awaited.remove(&mid) else {
-                self.early.insert(mid, attachments);
+                part::set_aside(&mut parts, &self.spool)?;
+                self.early.insert(mid, parts);
                 continue;
             };
             for at in places {
-                self.place(at, &mid, &attachments)?;
+                self.place(at, &mid, &parts)?;
             }
-            // What an index promises may be here already.
-            for promised in promises(&attachments) {
+            // What an index promises may be here already. The last is taken first.
+            for promised in parts.iter().rev().filter_map(Part::promised) {
                 arrived.extend(self.early.remove_entry(promised));
             }
         }
@@ -115,7 +121,7 @@ impl Assembly {
         self.awaited.len()
     }
 
-    /// Number of attachments kept as text because something before them is missing.
+    /// Number of texts kept because something before them is missing.
     pub(super) fn held(&self) -> usize {
         let early = self.early.values().map(Vec::len);
         let pieces = self.documents.iter().map(Document::held);
@@ -146,20 +152,20 @@ impl Assembly {
         &mut self,
         at: usize,
         mid: &EbxmlMessageId,
-        attachments: &[Attachment],
+        parts: &[Part],
     ) -> Result<(), AssemblyFault> {
-        let pieces = attachments.iter().cloned().map(Piece::of);
+        let pieces = parts.iter().map(|part| part.place.clone());
         let pieces = pieces.collect::<Result<Vec<_>, _>>()?;
         if let Some(document) = self.documents.get_mut(at) {
-            document.adopt_description(attachments);
+            document.adopt_description(parts);
         }
         self.put(at, Some(mid), pieces);
         self.advance(at)
     }
 
-    fn put(&mut self, at: usize, place: Option<&EbxmlMessageId>, pieces: Vec<Piece>) {
+    fn put(&mut self, at: usize, place: Option<&EbxmlMessageId>, pieces: Vec<Place>) {
         for piece in &pieces {
-            if let Piece::Awaited(mid) = piece {
+            if let Place::Promised(mid) = piece {
                 self.awaited.entry(mid.clone()).or_default().push(at);
                 self.promised += 1;
             }
@@ -174,20 +180,12 @@ impl Assembly {
             return Ok(());
         };
         document.advance()?;
+        document.set_aside(&self.spool)?;
         if let Some(original) = document.take_skeleton_content() {
             self.record = self.core.restore(&original)?;
         }
         Ok(())
     }
-}
-
-fn promises(attachments: &[Attachment]) -> impl Iterator<Item = &EbxmlMessageId> {
-    attachments
-        .iter()
-        .filter_map(|attachment| match &attachment.location {
-            Location::External(mid) => Some(mid),
-            Location::Inline(_) | Location::Dangling(_) | Location::Other(_) => None,
-        })
 }
 
 /// What a skeleton's original must have in common with the core.

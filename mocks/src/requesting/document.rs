@@ -3,7 +3,7 @@
 //! A document is a row of pieces. The row begins as one piece, the reference in the core's
 //! manifest; a COPC puts its own attachments in the place of its promise, be it a whole document,
 //! a chunk or an index of chunks. Pieces are decoded from the front as soon as they are there and
-//! then dropped: only a chunk whose predecessor is missing is held (LM29).
+//! then dropped: only a chunk whose predecessor is missing is held (LM29), outside memory.
 
 use std::collections::VecDeque;
 
@@ -13,10 +13,11 @@ use gp2gp_model::{DocumentId, EbxmlMessageId, Sha256};
 use gp2gp_wire::attachment::{AttachmentError, DescriptionStyle, DocumentDecoder, Placeholder};
 use gp2gp_wire::hl7::DocumentLink;
 use gp2gp_wire::limits::RESTORED_EXTRACT_BYTES;
-use gp2gp_wire::message::{Attachment, Inline, Location};
 use gp2gp_wire::mime::TransferEncoding;
 
 use super::assembly::AssemblyFault;
+use super::part::{Part, Place, Text};
+use crate::spool::{Spool, SpoolError};
 
 /// One document of the manifest.
 pub(super) struct Document {
@@ -25,7 +26,7 @@ pub(super) struct Document {
     part_type: Option<String>,
     /// An index was put in the place of the first promise.
     chunked: bool,
-    pieces: VecDeque<Piece>,
+    pieces: VecDeque<Place>,
     content: Content,
 }
 
@@ -37,13 +38,6 @@ pub(super) struct Stored {
     pub(super) sha256: Sha256,
     pub(super) bytes: u64,
     pub(super) placeholder: bool,
-}
-
-/// A stretch of a document's text, in manifest order.
-#[derive(Clone)]
-pub(super) enum Piece {
-    Here(Inline),
-    Awaited(EbxmlMessageId),
 }
 
 enum Content {
@@ -68,36 +62,15 @@ struct Sink {
     skeleton: Option<Vec<u8>>,
 }
 
-impl Piece {
-    pub(super) fn of(attachment: Attachment) -> Result<Self, AssemblyFault> {
-        match attachment.location {
-            Location::Inline(inline) => Ok(Self::Here(inline)),
-            Location::External(mid) => Ok(Self::Awaited(mid)),
-            Location::Dangling(cid) => Err(AssemblyFault::Dangling(cid)),
-            Location::Other(href) => Err(AssemblyFault::Unknown(href)),
-        }
-    }
-
-    fn is(&self, mid: &EbxmlMessageId) -> bool {
-        match self {
-            Self::Awaited(awaited) => awaited == mid,
-            Self::Here(_) => false,
-        }
-    }
-}
-
 impl Document {
     /// A document of the core's manifest, before its first piece.
-    pub(super) fn announced(attachment: &Attachment) -> Self {
+    pub(super) fn announced(part: &Part) -> Self {
         // AR11: the underscore before an eb:id is not part of the id.
-        let id = attachment
-            .id
-            .as_deref()
-            .map(|id| id.trim_start_matches('_'));
+        let id = part.id.as_deref().map(|id| id.trim_start_matches('_'));
         Self {
             id: id.and_then(|id| DocumentId::parse(id).ok()),
-            description: described(attachment),
-            part_type: part_type(attachment),
+            description: part.description.clone(),
+            part_type: part.part_type.clone(),
             chunked: false,
             pieces: VecDeque::new(),
             content: Content::Untouched,
@@ -106,25 +79,24 @@ impl Document {
 
     /// A whole document in one COPC may be described there better than in the core; a chunk's
     /// description is only about the chunk.
-    pub(super) fn adopt_description(&mut self, attachments: &[Attachment]) {
-        let ([attachment], false) = (attachments, self.chunked) else {
+    pub(super) fn adopt_description(&mut self, parts: &[Part]) {
+        let ([part], false) = (parts, self.chunked) else {
             return;
         };
-        self.part_type = part_type(attachment);
-        let described_here = described(attachment);
-        if !is_grammar(&self.description) && is_grammar(&described_here) {
-            self.description = described_here;
+        self.part_type.clone_from(&part.part_type);
+        if !is_grammar(&self.description) && is_grammar(&part.description) {
+            self.description = part.description.clone();
         }
     }
 
     /// Puts pieces in the place of a promise, or at the end.
-    pub(super) fn put(&mut self, place: Option<&EbxmlMessageId>, pieces: Vec<Piece>) {
-        let at = place.and_then(|mid| self.pieces.iter().position(|piece| piece.is(mid)));
+    pub(super) fn put(&mut self, place: Option<&EbxmlMessageId>, pieces: Vec<Place>) {
+        let at = place.and_then(|mid| self.pieces.iter().position(|piece| is_promise(piece, mid)));
         let Some(at) = at else {
             self.pieces.extend(pieces);
             return;
         };
-        self.chunked |= !matches!(pieces.as_slice(), [Piece::Here(_)]);
+        self.chunked |= !matches!(pieces.as_slice(), [Place::Here(_)]);
         let mut rest = self.pieces.split_off(at);
         rest.pop_front();
         self.pieces.extend(pieces);
@@ -132,16 +104,16 @@ impl Document {
     }
 
     pub(super) fn held(&self) -> usize {
-        let is_here = |piece: &&Piece| match piece {
-            Piece::Here(_) => true,
-            Piece::Awaited(_) => false,
+        let is_here = |piece: &&Place| match piece {
+            Place::Here(_) => true,
+            Place::Promised(_) => false,
         };
         self.pieces.iter().filter(is_here).count()
     }
 
     /// Decodes from the front whatever is here, and closes the document after its last piece.
-    pub(super) fn advance(&mut self) -> Result<(), AttachmentError> {
-        while let Some(Piece::Here(inline)) = self.pieces.front() {
+    pub(super) fn advance(&mut self) -> Result<(), AssemblyFault> {
+        while let Some(Place::Here(text)) = self.pieces.front() {
             let decoding = match &mut self.content {
                 Content::Decoding(decoding) => decoding,
                 Content::Untouched => {
@@ -150,7 +122,7 @@ impl Document {
                 }
                 Content::Whole { .. } => break,
             };
-            decoding.push(inline)?;
+            decoding.push(text)?;
             self.pieces.pop_front();
         }
         if !self.pieces.is_empty() {
@@ -161,6 +133,14 @@ impl Document {
             other @ (Content::Untouched | Content::Whole { .. }) => self.content = other,
         }
         Ok(())
+    }
+
+    /// Sets aside what cannot be decoded yet.
+    pub(super) fn set_aside(&mut self, spool: &Spool) -> Result<(), SpoolError> {
+        self.pieces.iter_mut().try_for_each(|piece| match piece {
+            Place::Here(text) => text.set_aside(spool),
+            Place::Promised(_) => Ok(()),
+        })
     }
 
     /// The original extract, once, when this document is a skeleton's attachment and whole.
@@ -224,13 +204,15 @@ impl Decoding {
         }
     }
 
-    fn push(&mut self, inline: &Inline) -> Result<(), AttachmentError> {
+    fn push(&mut self, text: &Text) -> Result<(), AssemblyFault> {
         let Self { decoder, sink } = self;
         let mut write = |bytes: &[u8]| sink.write(bytes);
-        match inline.encoding {
-            TransferEncoding::Base64 => decoder.push(&inline.body, &mut write),
-            TransferEncoding::Identity => decoder.push_identity(&inline.body, &mut write),
+        let body = text.read()?;
+        match text.encoding() {
+            TransferEncoding::Base64 => decoder.push(&body, &mut write)?,
+            TransferEncoding::Identity => decoder.push_identity(&body, &mut write)?,
         }
+        Ok(())
     }
 
     fn finish(self) -> Result<Content, AttachmentError> {
@@ -256,8 +238,11 @@ impl Sink {
     }
 }
 
-fn described(attachment: &Attachment) -> DescriptionStyle {
-    DescriptionStyle::read(attachment.description.as_deref().unwrap_or_default())
+fn is_promise(piece: &Place, of: &EbxmlMessageId) -> bool {
+    match piece {
+        Place::Promised(mid) => mid == of,
+        Place::Here(_) => false,
+    }
 }
 
 fn is_grammar(style: &DescriptionStyle) -> bool {
@@ -266,17 +251,6 @@ fn is_grammar(style: &DescriptionStyle) -> bool {
         DescriptionStyle::FilenameOnly(_) | DescriptionStyle::Word | DescriptionStyle::Empty => {
             false
         }
-    }
-}
-
-/// `Content-Type` of an inline part, without parameters.
-fn part_type(attachment: &Attachment) -> Option<String> {
-    match &attachment.location {
-        Location::Inline(inline) => {
-            let media_type = inline.content_type.split(';').next();
-            media_type.map(|media_type| media_type.trim().to_owned())
-        }
-        Location::External(_) | Location::Dangling(_) | Location::Other(_) => None,
     }
 }
 

@@ -6,6 +6,7 @@ mod arrival;
 mod assembly;
 mod document;
 mod letters;
+mod part;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -27,6 +28,7 @@ use self::transfer::{Persist, Reply, Transfer};
 use crate::defect::RequestingDefect;
 use crate::mhs::{Address, Identity, Inbound, Inbox};
 use crate::peer::{Condition, Conduct, Deadline, Input, Notice, Output, Peer};
+use crate::spool::Spool;
 
 /// What a requesting system is told before it starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub struct Requesting {
     config: RequestingConfig,
     inbox: Inbox,
     letters: Letters,
+    /// For texts that cannot be decoded yet.
+    spool: Spool,
     transfers: BTreeMap<ConversationId, Transfer>,
     /// The latest transfer of each patient: what people mean when they name a patient.
     latest: BTreeMap<NhsNumber, ConversationId>,
@@ -69,6 +73,7 @@ impl Requesting {
                 ids("requesting/ids"),
             ),
             config,
+            spool: Spool::new(),
             transfers: BTreeMap::new(),
             latest: BTreeMap::new(),
             unrequested: BTreeMap::new(),
@@ -159,8 +164,9 @@ impl Requesting {
             Some(Interaction::Copc) => {
                 // Without a transfer there is nothing to say about a fragment (spec 30).
                 let conversation = arrival.conversation().clone();
+                let spool = self.spool.clone();
                 self.step(now, &conversation, |transfer| {
-                    transfer.take_fragment(arrival)
+                    transfer.take_fragment(arrival, &spool)
                 });
             }
             Some(Interaction::Acknowledgement) => {
@@ -192,8 +198,9 @@ impl Requesting {
             &self.config.identity.practice.party_key,
             arrival.received.interaction(),
         );
+        let spool = self.spool.clone();
         self.step(now, &conversation, |transfer| {
-            transfer.take_core(arrival, persist)
+            transfer.take_core(arrival, persist, &spool)
         });
     }
 

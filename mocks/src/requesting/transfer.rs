@@ -16,7 +16,9 @@ use gp2gp_wire::hl7::{Acknowledgement, EhrExtract, Payload};
 use super::arrival::Arrival;
 use super::assembly::{Assembly, Early};
 use super::document::Stored;
+use super::part;
 use crate::mhs::Address;
+use crate::spool::Spool;
 
 /// A transfer, from the request on.
 pub(super) struct Transfer {
@@ -131,7 +133,12 @@ impl Transfer {
     }
 
     /// Takes a core that nothing speaks against so far: the first, or a re-send after a failure.
-    pub(super) fn take_core(&mut self, arrival: Arrival, persist: Option<Persist>) -> Vec<Reply> {
+    pub(super) fn take_core(
+        &mut self,
+        arrival: Arrival,
+        persist: Option<Persist>,
+        spool: &Spool,
+    ) -> Vec<Reply> {
         let core = CoreRef::of(&arrival, &self.asked);
         let Some(Payload::EhrExtract(extract)) = arrival.payload else {
             return vec![self.reject(core, "21")];
@@ -141,9 +148,9 @@ impl Transfer {
             return vec![self.reject(core, self.wrong_patient())];
         }
         let flags = self.doubts_about_source(&core, &extract);
-        let (payload_xml, attachments) =
-            (arrival.received.payload_xml, arrival.received.attachments);
-        let Ok(assembly) = Assembly::begin(&extract, &payload_xml, attachments) else {
+        let payload_xml = arrival.received.payload_xml;
+        let parts = part::parts(arrival.received.attachments);
+        let Ok(assembly) = Assembly::begin(&extract, &payload_xml, parts, spool.clone()) else {
             return vec![self.reject(core, "21")];
         };
         self.flags = flags;
@@ -151,7 +158,7 @@ impl Transfer {
     }
 
     /// Takes a COPC that is a fragment, or claims to be one.
-    pub(super) fn take_fragment(&mut self, arrival: Arrival) -> Vec<Reply> {
+    pub(super) fn take_fragment(&mut self, arrival: Arrival, spool: &Spool) -> Vec<Reply> {
         let is_well_formed = match &arrival.payload {
             Some(Payload::Fragment(_)) => !arrival.received.attachments.is_empty(),
             Some(Payload::Continue(_)) => return Vec::new(),
@@ -159,7 +166,7 @@ impl Transfer {
             | None => false,
         };
         let mid = arrival.received.header.message_id;
-        let attachments = arrival.received.attachments;
+        let mut parts = part::parts(arrival.received.attachments);
         let to = arrival.sender;
         let to = to.unwrap_or_else(|| Address::from(&self.asked));
         let answer = |code: Option<&str>| Reply::AcknowledgeFragment {
@@ -169,14 +176,17 @@ impl Transfer {
         };
         match &mut self.state {
             State::Requested { .. } if !is_well_formed => vec![answer(Some("30"))],
-            State::Requested { early } => {
-                early.insert(mid, attachments);
-                vec![answer(None)]
-            }
+            State::Requested { early } => match part::set_aside(&mut parts, spool) {
+                Ok(()) => {
+                    early.insert(mid, parts);
+                    vec![answer(None)]
+                }
+                Err(_) => vec![answer(Some("30"))],
+            },
             State::Collecting(collecting) => {
                 let code = if is_well_formed {
                     // The answer waits for the attempt to put the document together (RCV-23).
-                    match collecting.assembly.take(mid, attachments) {
+                    match collecting.assembly.take(mid, parts) {
                         Ok(()) => None,
                         Err(fault) if fault.is_reassembly() => Some("29"),
                         Err(_) => Some("30"),
@@ -329,8 +339,8 @@ impl Transfer {
         if assembly.promised() > 0 {
             replies.push(Reply::Continue(core.clone()));
         }
-        for (mid, attachments) in early {
-            if assembly.take(mid, attachments).is_err() {
+        for (mid, parts) in early {
+            if assembly.take(mid, parts).is_err() {
                 return vec![self.reject(core, "31")];
             }
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use gp2gp_wire::recording;
 
 use super::super::assembly::Assembly;
+use super::super::part::parts;
 use super::*;
 
 /// Beginnings of the digests of its documents, in the order of the core's manifest.
@@ -32,13 +33,14 @@ fn a_recorded_large_transfer_is_put_together_whatever_the_order() {
     }
     let (core, extract) = core.unwrap();
     for order in permutations(fragments.len()).into_iter().step_by(7) {
-        let attachments = core.attachments.clone();
-        let mut assembly = Assembly::begin(&extract, &core.payload_xml, attachments).unwrap();
+        let inline = parts(core.attachments.clone());
+        let mut assembly =
+            Assembly::begin(&extract, &core.payload_xml, inline, Spool::new()).unwrap();
         for at in &order {
             assert!(assembly.finish().is_none());
             let fragment = fragments[*at].clone();
             let mid = fragment.header.message_id;
-            assembly.take(mid, fragment.attachments).unwrap();
+            assembly.take(mid, parts(fragment.attachments)).unwrap();
         }
         let record = assembly.finish().unwrap();
         let documents: Vec<_> = record
