@@ -108,7 +108,7 @@ pub fn load(path: &Path) -> Result<Recording, RecordingError> {
             unread,
         });
     }
-    let mut bodies = BodyStore::in_memory();
+    let mut bodies = BodyStore::temporary();
     let events = events(messages, &mut bodies).map_err(|source| RecordingError::Io {
         path: path.to_owned(),
         source,

@@ -18,7 +18,7 @@ use gp2gp_wire::limits::RESTORED_EXTRACT_BYTES;
 use gp2gp_wire::message::{Inline, Location};
 use gp2gp_wire::mime::TransferEncoding;
 
-use super::view::{AttachmentSeen, Place, Post, View, characters, open};
+use super::view::{AttachmentSeen, Place, Post, View, open};
 
 /// A placeholder has four lines; of anything that only bears such a name, the beginning is kept.
 const PLACEHOLDER_BYTES: usize = 65_536;
@@ -348,12 +348,22 @@ impl Assembler<'_> {
                 }
             };
             let inline = self.inline(post, at)?;
-            document.chunks.push(self.describe(post, &inline));
-            match inline.encoding {
+            let began_whole = decoder.is_between_groups();
+            let pushed = match inline.encoding {
                 TransferEncoding::Base64 => decoder.push(&inline.body, &mut sink),
                 TransferEncoding::Identity => decoder.push_identity(&inline.body, &mut sink),
-            }
-            .map_err(|error| {
+            };
+            let decodes_alone = match inline.encoding {
+                TransferEncoding::Identity => false,
+                TransferEncoding::Base64 if began_whole && pushed.is_ok() => {
+                    decoder.is_between_groups()
+                }
+                TransferEncoding::Base64 => gp2gp_wire::attachment::decode(&inline.body).is_ok(),
+            };
+            document
+                .chunks
+                .push(self.describe(post, at, &inline, decodes_alone));
+            pushed.map_err(|error| {
                 document.is_bomb = matches!(error, AttachmentError::Gzip(GzipError::Bomb { .. }));
                 error.to_string()
             })?;
@@ -403,17 +413,15 @@ impl Assembler<'_> {
         Ok(received)
     }
 
-    fn describe(&self, post: usize, inline: &Inline) -> Chunk {
+    fn describe(&self, post: usize, at: usize, inline: &Inline, decodes_alone: bool) -> Chunk {
+        let seen = self.view.posts.get(post).and_then(Post::seen);
         Chunk {
-            message: self
-                .view
-                .posts
-                .get(post)
-                .and_then(|post| post.message_id().cloned()),
+            message: seen.map(|seen| seen.header.message_id.clone()),
             text_bytes: inline.body.len() as u64,
-            text_characters: characters(&inline.body),
-            decodes_alone: inline.encoding == TransferEncoding::Base64
-                && gp2gp_wire::attachment::decode(&inline.body).is_ok(),
+            text_characters: seen
+                .and_then(|seen| seen.attachments.get(at))
+                .map_or(0, |attachment| attachment.place.characters()),
+            decodes_alone,
         }
     }
 }

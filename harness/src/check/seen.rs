@@ -80,6 +80,18 @@ pub enum Place {
     Other(String),
 }
 
+impl Place {
+    /// Base64 characters of the text here, line ends not counted; 0 if it is elsewhere.
+    pub const fn characters(&self) -> u64 {
+        match self {
+            Self::Inline {
+                text_characters, ..
+            } => *text_characters,
+            Self::External(_) | Self::Dangling(_) | Self::Other(_) => 0,
+        }
+    }
+}
+
 impl Seen {
     /// Kind of message.
     pub fn kind(&self) -> Option<MessageKind> {
@@ -278,7 +290,7 @@ fn without_record(payload: Payload) -> Payload {
 }
 
 /// Base64 characters of a text, line ends not counted.
-pub(super) fn characters(text: &[u8]) -> u64 {
+fn characters(text: &[u8]) -> u64 {
     let blanks = text.iter().filter(|byte| byte.is_ascii_whitespace());
     (text.len() - blanks.count()) as u64
 }

@@ -1,7 +1,7 @@
 //! The trace as checks see it: every post decoded once, retransmissions marked, documents put
 //! together. Bodies are dropped after decoding, so a view stays small whatever crossed the wire.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use gp2gp_model::plan::{Act, Role};
@@ -14,8 +14,8 @@ use gp2gp_wire::ebxml::{self, Envelope, NaspError};
 
 use super::documents::{self, Document};
 use super::seen::Decoder;
+pub(super) use super::seen::open;
 pub use super::seen::{AttachmentSeen, Place, RECORDED_FILE, Seen};
-pub(super) use super::seen::{characters, open};
 
 /// A trace, decoded.
 pub struct View {
@@ -167,6 +167,7 @@ impl View {
         };
         let mut decoder = Decoder::new(bodies);
         let mut exchanges: BTreeMap<u64, usize> = BTreeMap::new();
+        let mut posted = BTreeSet::new();
         for event in &trace.events {
             view.ended_at = view.ended_at.max(event.at);
             match &event.what {
@@ -194,7 +195,7 @@ impl View {
                         soap_action: soap_action.clone(),
                         content_type: content_type.clone(),
                         body: *body,
-                        is_retransmission: view.has_posted(*from, &message),
+                        is_retransmission: !is_first(*from, &message, &mut posted),
                         message,
                         ending: Ending::Open,
                     });
@@ -316,17 +317,11 @@ impl View {
     /// Messages of a system that Spine took over, once each, whichever attempt it was. A
     /// recording holds no answers: there, every message counts as taken over.
     pub fn accepted_from(&self, role: Role) -> impl Iterator<Item = &Post> {
-        let mut taken = Vec::new();
+        let mut taken = BTreeSet::new();
         self.posted_by(role).filter(move |post| {
             let was_taken = post.was_accepted() || !self.has_real_times();
-            let Some(id) = post.message_id().filter(|_| was_taken) else {
-                return false;
-            };
-            let is_first = !taken.contains(id);
-            if is_first {
-                taken.push(id.clone());
-            }
-            is_first
+            let id = post.message_id().filter(|_| was_taken);
+            id.is_some_and(|id| taken.insert(id))
         })
     }
 
@@ -348,13 +343,12 @@ impl View {
 
     /// Conversations in order of their first message.
     pub fn conversations(&self) -> Vec<ConversationId> {
-        let mut found: Vec<ConversationId> = Vec::new();
-        for seen in self.posts.iter().filter_map(Post::seen) {
-            if !found.contains(&seen.header.conversation_id) {
-                found.push(seen.header.conversation_id.clone());
-            }
-        }
-        found
+        let mut found = BTreeSet::new();
+        let all = self.posts.iter().filter_map(Post::seen);
+        all.map(|seen| &seen.header.conversation_id)
+            .filter(|conversation| found.insert(*conversation))
+            .cloned()
+            .collect()
     }
 
     /// The patient's practice on PDS at a moment, if the trace knows it.
@@ -381,18 +375,20 @@ impl View {
     pub fn has_real_times(&self) -> bool {
         self.header.time_mode != TimeMode::Recorded
     }
+}
 
-    fn has_posted(&self, from: Endpoint, message: &Result<Seen, OpenError>) -> bool {
-        let Ok(new) = message else { return false };
-        self.posts
-            .iter()
-            .filter(|post| post.from == from)
-            .filter_map(Post::seen)
-            .any(|seen| {
-                seen.header.message_id == new.header.message_id
-                    && seen.header.conversation_id == new.header.conversation_id
-            })
-    }
+/// Whether this endpoint posts a message of this id for the first time. What cannot be read is
+/// never a repeat.
+fn is_first(
+    from: Endpoint,
+    message: &Result<Seen, OpenError>,
+    posted: &mut BTreeSet<(Endpoint, ConversationId, EbxmlMessageId)>,
+) -> bool {
+    message.as_ref().map_or(true, |seen| {
+        let header = &seen.header;
+        let id = header.message_id.clone();
+        posted.insert((from, header.conversation_id.clone(), id))
+    })
 }
 
 impl Post {

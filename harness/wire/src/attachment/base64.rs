@@ -181,8 +181,12 @@ impl Decoder {
         }
     }
 
+    pub(super) const fn has_no_open_group(&self) -> bool {
+        self.characters + self.padding == 0
+    }
+
     fn is_between_groups(&self) -> bool {
-        self.characters + self.padding == 0 && !self.padded
+        self.has_no_open_group() && !self.padded
     }
 
     /// Decodes the start of a long line, straight from the text. Gives the bytes of text taken,

@@ -46,6 +46,11 @@ impl DocumentDecoder {
         Ok(())
     }
 
+    /// No group of four is open: what came so far decodes without what follows.
+    pub const fn is_between_groups(&self) -> bool {
+        self.base64.has_no_open_group()
+    }
+
     /// Takes the next bytes of a part that is not base64 (`8bit`).
     pub fn push_identity(
         &mut self,

@@ -211,6 +211,26 @@ fn failed_reassembly_is_answered_with_29_and_31_and_the_completing_fragment_neve
 }
 
 #[test]
+fn a_fragment_that_the_disk_does_not_take_is_refused() {
+    let mut scene = Scene::new();
+    let (messages, _) = large_transfer(&scene);
+    scene.system.spool = Spool::on_disk_of(0);
+    // Before the core: only the fragment is lost.
+    assert_eq!(acks(&scene.deliver(&messages[1])), ["30 20"]);
+    scene.deliver(&messages[0]);
+    assert!(
+        scene.state().starts_with("waits for 2"),
+        "{}",
+        scene.state()
+    );
+    // In order, nothing need be set aside.
+    assert_eq!(acks(&scene.deliver(&messages[2])), ["AA 30"]);
+    assert_eq!(acks(&scene.deliver(&messages[3])), ["AA 31"]);
+    assert_eq!(acks(&scene.deliver(&messages[5])), ["30 33", "31 10"]);
+    assert!(scene.state().contains("code 31"), "{}", scene.state());
+}
+
+#[test]
 fn the_timeout_grows_with_each_index_then_31_closes_the_core_and_25_a_late_fragment() {
     let mut scene = Scene::new();
     let (messages, _) = large_transfer(&scene);
