@@ -9,6 +9,7 @@
 use std::error::Error;
 use std::fs;
 use std::hint::black_box;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use gp2gp::driver::{Sut, Transport};
@@ -56,9 +57,11 @@ fn memory() -> Result<bool, Box<dyn Error>> {
         profile: Profile::Strict,
         scope: Scope::Selection,
         out: Some(out.path()),
+        left_out: &[],
+        jobs: NonZeroUsize::MIN,
     };
     let before = peak_bytes()?;
-    let report = run(&plans, &options, &mut |_| {});
+    let report = run(&plans, &options, &|_| {});
     let after = peak_bytes()?;
     let verdict = report
         .scenarios

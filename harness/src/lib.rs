@@ -10,6 +10,7 @@ pub mod driver;
 pub mod facts;
 pub mod judge;
 pub mod keep;
+mod parallel;
 pub mod recorder;
 pub mod recording;
 pub mod run;

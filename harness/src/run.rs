@@ -1,5 +1,6 @@
 //! The walk: plan, trace, findings, score. One function for each arrow, called here in order.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use gp2gp_model::ScenarioId;
@@ -14,8 +15,9 @@ use crate::check::View;
 use crate::check::documents::Document;
 use crate::driver::{self, DriverError, SUITE, Sut, Transport};
 use crate::judge::{Question, Required};
+pub use crate::parallel::usual_jobs;
 use crate::score::{self, Scope};
-use crate::{facts, keep, story};
+use crate::{facts, keep, parallel, story};
 
 /// What to run and how.
 pub struct Options<'a> {
@@ -31,17 +33,19 @@ pub struct Options<'a> {
     pub scope: Scope,
     /// Where runs are kept, if they are.
     pub out: Option<&'a Path>,
+    /// Heavy scenarios that belong to the plans and are not among them.
+    pub left_out: &'a [ScenarioId],
+    /// On how many threads; the report is the same on any number of them.
+    pub jobs: NonZeroUsize,
 }
 
-/// Runs every plan, judges and scores. `progress` is told before each plan.
-pub fn run(plans: &[Plan], options: &Options<'_>, progress: &mut dyn FnMut(&Plan)) -> RunReport {
-    let scenarios: Vec<ScenarioReport> = plans
-        .iter()
-        .map(|plan| {
-            progress(plan);
-            run_one(plan, options)
-        })
-        .collect();
+/// Runs every plan, judges and scores. `progress` is told before each plan. Plans that are kept
+/// have ids of their own.
+pub fn run(plans: &[Plan], options: &Options<'_>, progress: &(dyn Fn(&Plan) + Sync)) -> RunReport {
+    let scenarios = parallel::map(plans, options.jobs, Plan::bytes, |plan| {
+        progress(plan);
+        run_one(plan, options)
+    });
     report(scenarios, options)
 }
 
@@ -59,7 +63,7 @@ pub fn trace(plan: &Plan, options: &Options<'_>) -> Result<(Trace, BodyStore), D
         .map(|out| out.join("runs").join(plan.scenario.as_str()));
     let bodies = match &folder {
         Some(folder) => BodyStore::in_folder(&keep::fresh(folder)?).map_err(keep::writing)?,
-        None => BodyStore::in_memory(),
+        None => BodyStore::temporary(),
     };
     let (trace, bodies) = driver::run(plan, options.sut, options.transport, bodies)?;
     if let Some(folder) = &folder {
@@ -184,6 +188,7 @@ fn report(scenarios: Vec<ScenarioReport>, options: &Options<'_>) -> RunReport {
         exit: score::exit(&scenarios, &requirements),
         requirements,
         scenarios,
+        left_out: options.left_out.to_vec(),
     }
 }
 

@@ -10,10 +10,10 @@ mod requesting;
 mod sending;
 
 use gp2gp::driver::{Sut, Transport};
-use gp2gp::run::{Options, run};
+use gp2gp::run::{Options, run, usual_jobs};
 use gp2gp::score::Scope;
 use gp2gp_mocks::{Defect, SendingDefect};
-use gp2gp_model::plan::{PatientPlan, Plan};
+use gp2gp_model::plan::Plan;
 use gp2gp_model::report::{Grade, RunReport};
 use gp2gp_model::verdict::{Finding, Profile, Verdict};
 
@@ -27,14 +27,6 @@ const fn reason(defect: Defect) -> &'static str {
 /// Scenarios run on each broken system: the smallest that exercise what it breaks.
 const SCENARIOS: usize = 8;
 
-fn size(plan: &Plan) -> u64 {
-    let of = |patient: &PatientPlan| {
-        let documents = patient.documents.iter().map(|document| document.bytes);
-        patient.record_bytes + documents.sum::<u64>()
-    };
-    plan.patients.iter().map(of).sum()
-}
-
 /// Scenarios that must exercise the requirement of a defect, on the broken system.
 fn run_broken(defect: Defect, profile: Profile) -> RunReport {
     let catalogue = support::catalogue();
@@ -43,7 +35,7 @@ fn run_broken(defect: Defect, profile: Profile) -> RunReport {
         let ids = &plan.requirements;
         ids.iter().any(|id| id.as_str() == defect.caught_by())
     });
-    plans.sort_by_key(size);
+    plans.sort_by_key(Plan::bytes);
     plans.truncate(SCENARIOS);
     assert!(
         !plans.is_empty(),
@@ -57,8 +49,10 @@ fn run_broken(defect: Defect, profile: Profile) -> RunReport {
         profile,
         scope: Scope::Selection,
         out: None,
+        left_out: &[],
+        jobs: usual_jobs(),
     };
-    run(&plans, &options, &mut |_| {})
+    run(&plans, &options, &|_| {})
 }
 
 fn failures(report: &RunReport) -> impl Iterator<Item = &Finding> {

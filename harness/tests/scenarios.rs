@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use gp2gp::bodies::BodyStore;
 use gp2gp::driver::{self, Sut, Transport};
-use gp2gp::run::{Options, run};
+use gp2gp::run::{Options, run, usual_jobs};
 use gp2gp::score::Scope;
 use gp2gp_model::plan::Role;
 use gp2gp_model::report::{RunReport, ScenarioReport};
@@ -25,8 +25,10 @@ fn report(transport: Transport, profile: Profile) -> RunReport {
         profile,
         scope: Scope::Suite,
         out: None,
+        left_out: &[],
+        jobs: usual_jobs(),
     };
-    run(&support::plans(), &options, &mut |_| {})
+    run(&support::plans(), &options, &|_| {})
 }
 
 #[test]
@@ -72,7 +74,7 @@ fn two_runs_give_byte_identical_traces() {
                 &plan,
                 Sut::Reference,
                 Transport::Virtual,
-                BodyStore::in_memory(),
+                BodyStore::temporary(),
             )
             .expect("it runs");
             trace.to_json_lines().expect("it is written")

@@ -343,6 +343,14 @@ fn score(report: &RunReport) -> String {
         "       {judged} of {} scenarios passed",
         report.scenarios.len()
     );
+    if !report.left_out.is_empty() {
+        let ids: Vec<_> = report.left_out.iter().map(ToString::to_string).collect();
+        let _ = writeln!(
+            text,
+            "       heavy scenarios left out: {} (gp2gp run --heavy)",
+            ids.join(", ")
+        );
+    }
     if *not_yet_checked > 0 {
         let _ = writeln!(
             text,

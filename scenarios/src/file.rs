@@ -27,6 +27,9 @@ pub(crate) struct File {
     pub(crate) requirements: Vec<Spanned<String>>,
     /// Numbers of `failure-modes.toml`. An empty list says that there is none to cite.
     pub(crate) failure_modes: Option<Vec<Spanned<u64>>>,
+    /// Moves so much that it is no part of the usual suite.
+    #[serde(default)]
+    pub(crate) heavy: bool,
     pub(crate) seed: Option<u64>,
     pub(crate) time_limit: Option<Spanned<Span>>,
     #[serde(default)]

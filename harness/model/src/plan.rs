@@ -51,10 +51,23 @@ pub struct Plan {
     pub link_delay: Duration,
     /// Failure modes that it puts to the test.
     pub failure_modes: Vec<FailureModeId>,
+    /// Moves so much that it runs only when it is asked for.
+    pub heavy: bool,
     /// Requirements that this scenario must have exercised.
     pub requirements: Vec<RequirementId>,
     /// What must have happened for the run to count as exercised.
     pub exercised_when: Vec<Fact>,
+}
+
+impl Plan {
+    /// Bytes that the sending practice holds: records and documents.
+    pub fn bytes(&self) -> u64 {
+        let held = |patient: &PatientPlan| {
+            let documents = patient.documents.iter();
+            patient.record_bytes + documents.map(|document| document.bytes).sum::<u64>()
+        };
+        self.patients.iter().map(held).sum()
+    }
 }
 
 /// One of the two practices.

@@ -28,6 +28,9 @@ pub struct RunReport {
     pub time_mode: TimeMode,
     /// One per scenario (or one for a recording).
     pub scenarios: Vec<ScenarioReport>,
+    /// Heavy scenarios that were not asked for.
+    #[serde(default)]
+    pub left_out: Vec<ScenarioId>,
     /// Every requirement that has a check and concerns a role that was judged.
     pub requirements: Vec<RequirementOutcome>,
     /// The score.

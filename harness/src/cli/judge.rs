@@ -78,6 +78,7 @@ fn judge(
         exit: score::exit(&scenarios, &requirements),
         requirements,
         scenarios,
+        left_out: Vec::new(),
     })
 }
 

@@ -43,6 +43,7 @@ struct ScenarioRow {
     title: String,
     judges: Vec<&'static str>,
     requirements: Vec<String>,
+    heavy: bool,
 }
 
 #[derive(Serialize)]
@@ -125,6 +126,7 @@ fn scenario_row(plans: &[Plan]) -> Option<ScenarioRow> {
         title: first.title.clone(),
         judges: first.judges.iter().map(|role| role.name()).collect(),
         requirements: first.requirements.iter().map(ToString::to_string).collect(),
+        heavy: first.heavy,
     })
 }
 
@@ -148,10 +150,11 @@ fn scenarios(listing: &Listing) -> String {
         };
         let _ = writeln!(
             text,
-            "{:<38} {:<20} {}{cells}",
+            "{:<38} {:<20} {}{cells}{}",
             row.id,
             row.judges.join(", "),
-            row.title
+            row.title,
+            if row.heavy { " (heavy)" } else { "" }
         );
     }
     let checked = listing

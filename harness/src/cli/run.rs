@@ -1,6 +1,7 @@
 //! `gp2gp run`.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 use super::output::Output;
 use super::{ProfileArg, suite};
 use crate::driver::{Sut, Transport};
-use crate::run::{Options, run};
+use crate::run::{Options, run, usual_jobs};
 use crate::score::Scope;
 
 #[derive(Debug, clap::Args)]
@@ -42,6 +43,13 @@ pub(super) struct Args {
     /// Also write JUnit XML to this file.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Also run the heavy scenarios, which move a gigabyte. A heavy scenario that is named runs
+    /// without this.
+    #[arg(long)]
+    heavy: bool,
+    /// Scenarios that run at the same time [default: as many as there are processors].
+    #[arg(long, value_name = "NUMBER")]
+    jobs: Option<NonZeroUsize>,
     /// Also print the story of every transfer.
     #[arg(long)]
     story: bool,
@@ -68,7 +76,11 @@ fn parse_sut(text: &str) -> Result<Sut, String> {
 
 pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     let catalogue = suite::catalogue()?;
-    let plans = suite::select(&args.scenarios, &catalogue, args.seed)?;
+    let mut plans = suite::select(&args.scenarios, &catalogue, args.seed)?;
+    let left_out = match args.heavy {
+        true => Vec::new(),
+        false => suite::leave_out_heavy(&mut plans, &args.scenarios),
+    };
     let options = Options {
         catalogue: &catalogue,
         sut: args.sut,
@@ -83,12 +95,14 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
             Scope::Selection
         },
         out: Some(&args.out),
+        left_out: &left_out,
+        jobs: args.jobs.unwrap_or_else(usual_jobs),
     };
     fs::create_dir_all(&args.out)
         .into_diagnostic()
         .wrap_err_with(|| format!("making {}", args.out.display()))?;
     let bar = progress(plans.len());
-    let report = run(&plans, &options, &mut |plan: &Plan| {
+    let report = run(&plans, &options, &|plan: &Plan| {
         bar.set_message(plan.scenario.to_string());
         bar.inc(1);
     });

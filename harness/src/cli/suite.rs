@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use gp2gp_model::ScenarioId;
 use gp2gp_model::plan::Plan;
 use gp2gp_model::requirement::Requirement;
 use gp2gp_scenarios::Source;
@@ -25,17 +26,53 @@ pub(super) fn select(
     }
     let mut found: Vec<Plan> = Vec::new();
     for selector in selectors {
-        let mut plans = selected(selector, catalogue, seed)?;
+        let plans = selected(selector, catalogue, seed)?;
         if plans.is_empty() {
             return Err(miette!(
                 help = "`gp2gp list` shows the scenarios; a scenario file is given by its path",
                 "no scenario, family or file `{selector}`"
             ));
         }
-        plans.retain(|plan| found.iter().all(|other| other.asked_as != plan.asked_as));
-        found.append(&mut plans);
+        for plan in plans {
+            add(&mut found, plan)?;
+        }
     }
     Ok(found)
+}
+
+/// Adds a plan that is not there yet. Runs are kept by the id of their scenario.
+fn add(plans: &mut Vec<Plan>, plan: Plan) -> miette::Result<()> {
+    let Some(other) = plans.iter().find(|other| other.scenario == plan.scenario) else {
+        plans.push(plan);
+        return Ok(());
+    };
+    if other.scenario_digest == plan.scenario_digest {
+        return Ok(());
+    }
+    Err(miette!(
+        help = "a scenario is called by its folder and its name; rename one, or run one after the other",
+        "`{}` and `{}` are both called {}",
+        other.asked_as,
+        plan.asked_as,
+        plan.scenario
+    ))
+}
+
+/// Takes out the heavy plans that no selector names; gives their ids.
+pub(super) fn leave_out_heavy(plans: &mut Vec<Plan>, selectors: &[String]) -> Vec<ScenarioId> {
+    let is_named = |plan: &Plan| {
+        let mut names = selectors
+            .iter()
+            .map(|selector| selector.trim_end_matches('/'));
+        plan.asked_as != plan.scenario.as_str()
+            || names.any(|name| is_below(name, plan.file.as_str()))
+    };
+    let (kept, left_out) = std::mem::take(plans)
+        .into_iter()
+        .partition(|plan| !plan.heavy || is_named(plan));
+    *plans = kept;
+    let left_out: Vec<Plan> = left_out;
+    left_out.into_iter().map(|plan| plan.scenario).collect()
 }
 
 /// The plans that one selector names; none, if it names nothing.

@@ -32,9 +32,11 @@ pub(crate) fn plan(id: &str) -> Plan {
         .unwrap_or_else(|| panic!("no scenario {id}"))
 }
 
-/// Plans of all built-in scenarios.
+/// Plans of all built-in scenarios but the heavy ones.
 pub(crate) fn plans() -> Vec<Plan> {
-    plans_below(|_| true)
+    let mut plans = plans_below(|_| true);
+    plans.retain(|plan| !plan.heavy);
+    plans
 }
 
 fn plans_below(is_meant: impl Fn(&str) -> bool) -> Vec<Plan> {
@@ -63,7 +65,7 @@ pub(crate) fn trace_of(id: &str) -> Taken {
 
 /// Runs a plan in virtual time, bodies in memory.
 pub(crate) fn run(plan: &Plan, sut: Sut) -> Taken {
-    let (trace, bodies) = driver::run(plan, sut, Transport::Virtual, BodyStore::in_memory())
+    let (trace, bodies) = driver::run(plan, sut, Transport::Virtual, BodyStore::temporary())
         .expect("the harness works");
     Taken {
         bodies: all_bodies(&trace, &bodies),

@@ -76,6 +76,7 @@ fn plan(dialect: Dialect, patients: Vec<PatientPlan>) -> Plan {
         faults: Vec::new(),
         link_delay: Duration::ZERO,
         requirements: Vec::new(),
+        heavy: false,
         failure_modes: Vec::new(),
         exercised_when: Vec::new(),
     }

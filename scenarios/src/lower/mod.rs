@@ -75,6 +75,7 @@ fn plan(
         sending: practices.sending.clone(),
         link_delay: LINK_DELAY,
         failure_modes: failure_modes(file)?,
+        heavy: file.heavy,
         requirements: requirements(file, catalogue)?,
         exercised_when: facts::lower(file, &patients, &steps)?,
         patients,
