@@ -270,6 +270,7 @@ fn tell_act(act: &Act, not_supported: bool) -> String {
             format!("decide: {}", tell_decision(*decision))
         }
         Act::RepeatRequest { .. } => "(mock) request again".to_owned(),
+        Act::SendUnrequested { .. } => "(mock) send an extract that nobody asked for".to_owned(),
         Act::RepeatExtract { .. } => "(mock) send the extract again".to_owned(),
         Act::MoveOn { practice, .. } => format!("the patient registers at {practice}"),
         Act::Stray { message, .. } => format!(

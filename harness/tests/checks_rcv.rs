@@ -7,12 +7,15 @@
 mod cases;
 #[path = "checks_rcv/forge.rs"]
 mod forge;
+#[path = "checks_rcv/strange.rs"]
+mod strange;
 mod support;
 
 use std::collections::BTreeSet;
 
 use gp2gp::check::rcv;
-use gp2gp_model::trace::What;
+use gp2gp_model::plan::{Decision, Role};
+use gp2gp_model::trace::{Observation, What};
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_model::{Dialect, MessageKind};
 use gp2gp_wire::hl7::AckType;
@@ -210,4 +213,31 @@ fn what_is_refused_after_the_end_or_for_its_damage_says_nothing_about_order() {
             "{scenario}: {assessment:#?}"
         );
     }
+}
+
+#[test]
+fn deployed_handlers_may_say_that_they_have_an_expired_message_and_do_nothing_with_it() {
+    let taken = answer_like(trace_of("late/expired-fragment"), fragment(2), fragment(1));
+    let field = taken.assess("RCV-65", Profile::Field);
+    assert!(matches!(field, Assessment::Held { .. }), "{field:#?}");
+}
+
+#[test]
+fn another_patients_record_may_be_filed_by_people_who_see_whose_it_is() {
+    let taken = trace_of("stranger/another-patient");
+    let decided = decide_before(accept(taken, 1), 1, Decision::Integrate);
+    let view = decided.view();
+    let mut cores = view.delivered_to(Role::Requesting);
+    let named = cores.find_map(|post| Some(post.seen()?.extract()?.patient));
+    let named = named.expect("a core");
+    let shown = observed(decided, |observation| {
+        if let Observation::Transfer { state, .. } = observation {
+            *state = format!("integrated; warning: the record is of NHS number {named}");
+        }
+    });
+    let assessment = shown.assess("RCV-52", Profile::Strict);
+    assert!(
+        matches!(assessment, Assessment::Held { .. }),
+        "{assessment:#?}"
+    );
 }

@@ -250,6 +250,7 @@ pub(crate) struct Step {
     pub(crate) repeat_extract: Option<Spanned<String>>,
     pub(crate) move_on: Option<MoveOn>,
     pub(crate) stray: Option<StrayMessage>,
+    pub(crate) send_unrequested: Option<Spanned<String>>,
 }
 
 impl Step {
@@ -257,7 +258,12 @@ impl Step {
     pub(crate) fn patients(&self) -> impl Iterator<Item = &Spanned<String>> {
         let decided = self.decide.as_ref().map(|decide| &decide.patient);
         let moved = self.move_on.as_ref().map(|moved| &moved.patient);
-        let others = [&self.register, &self.repeat_request, &self.repeat_extract];
+        let others = [
+            &self.register,
+            &self.repeat_request,
+            &self.repeat_extract,
+            &self.send_unrequested,
+        ];
         decided
             .into_iter()
             .chain(moved)

@@ -48,16 +48,26 @@ pub enum Break {
     NotXml,
     /// The payload holds bytes that are not UTF-8.
     NotUtf8,
+    /// The first `Length` of a description is half the attachment's.
+    HalfLength,
+    /// Content ids and file names of the manifest are percent-encoded; parts and payload have them plain.
+    PercentEncoded,
     /// The payload has no patient id.
     MissingNhsNumber,
     /// The check digit of the payload's NHS number is wrong.
     WrongCheckDigit,
+    /// The payload's patient is another one, whose number is as good.
+    AnotherPatient,
+    /// The author of the extract is another practice.
+    AnotherAuthor,
     /// The message id is in lower case, in the envelope and in the payload.
     LowerCaseMessageId,
     /// The conversation id and every UUID of the payload are in lower case.
     LowerCaseIds,
     /// The payload's sender has an ASID that no directory lists.
     UnknownAsid,
+    /// The time to live ended a minute before the message was written.
+    Expired,
     /// The first base64 attachment is a gzip stream that grows to a gigabyte.
     GzipBomb,
     /// The first part has a header line without a colon.
@@ -68,7 +78,7 @@ pub enum Break {
 
 impl Break {
     /// Every break.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 32] = [
         Self::TruncatedMime,
         Self::WrongBoundary,
         Self::NoClosingBoundary,
@@ -79,6 +89,8 @@ impl Break {
         Self::BadBase64,
         Self::TruncatedBase64,
         Self::WrongLength,
+        Self::HalfLength,
+        Self::PercentEncoded,
         Self::EntityBomb,
         Self::ExternalEntity,
         Self::Doctype,
@@ -90,9 +102,12 @@ impl Break {
         Self::NotUtf8,
         Self::MissingNhsNumber,
         Self::WrongCheckDigit,
+        Self::AnotherPatient,
+        Self::AnotherAuthor,
         Self::LowerCaseMessageId,
         Self::LowerCaseIds,
         Self::UnknownAsid,
+        Self::Expired,
         Self::GzipBomb,
         Self::HeaderWithoutColon,
         Self::EmptyBody,
@@ -141,6 +156,14 @@ impl Break {
                 "wrong-length",
                 "a description's Length is not the attachment's",
             ),
+            Self::HalfLength => (
+                "half-length",
+                "a description's Length is half the attachment's",
+            ),
+            Self::PercentEncoded => (
+                "percent-encoded",
+                "content ids and file names of the manifest are percent-encoded",
+            ),
             Self::EntityBomb => (
                 "entity-bomb",
                 "the payload declares entities that grow to gigabytes",
@@ -170,6 +193,8 @@ impl Break {
                 "wrong-check-digit",
                 "the check digit of the NHS number is wrong",
             ),
+            Self::AnotherPatient => ("another-patient", "the payload is of another patient"),
+            Self::AnotherAuthor => ("another-author", "the extract is from another practice"),
             Self::LowerCaseMessageId => {
                 ("lower-case-message-id", "the message id is in lower case")
             }
@@ -181,6 +206,7 @@ impl Break {
                 "unknown-asid",
                 "the sender has an ASID that no directory lists",
             ),
+            Self::Expired => ("expired", "the message is past its time to live"),
             Self::GzipBomb => (
                 "gzip-bomb",
                 "an attachment is a gzip stream that grows to a gigabyte",

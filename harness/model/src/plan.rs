@@ -185,6 +185,8 @@ pub enum DescriptionChoice {
     Word,
     /// An empty element.
     Empty,
+    /// The grammar, and it says that the source was base64 text already.
+    OriginalBase64,
 }
 
 /// Why a document cannot be delivered (placeholder reasons of spec 20).
@@ -257,6 +259,13 @@ pub enum Act {
         to: OdsCode,
         /// What.
         message: StrayMessage,
+    },
+    /// A mock sending system posts an extract that nobody asked for, in a conversation of its own.
+    SendUnrequested {
+        /// Whose.
+        patient: NhsNumber,
+        /// To which practice.
+        to: OdsCode,
     },
 }
 

@@ -37,6 +37,8 @@ pub struct Seen {
     pub stray_parts: Vec<String>,
     /// Content ids carried by more than one part.
     pub doubled_parts: Vec<ContentId>,
+    /// Content ids that the manifest writes percent-encoded.
+    pub encoded_cids: Vec<ContentId>,
     /// Envelope, payload, attachments come in this order.
     pub parts_in_order: bool,
     /// Number of MIME parts.
@@ -269,6 +271,7 @@ fn see(received: Received) -> Seen {
             .collect(),
         stray_parts: received.stray_parts,
         doubled_parts: received.doubled_parts,
+        encoded_cids: received.encoded_cids,
         parts_in_order: received.parts_in_order,
         part_count: received.part_count,
         has_parts: received.part_count > 0,

@@ -363,7 +363,8 @@ impl View {
             | Act::Decide { .. }
             | Act::RepeatRequest { .. }
             | Act::RepeatExtract { .. }
-            | Act::Stray { .. } => None,
+            | Act::Stray { .. }
+            | Act::SendUnrequested { .. } => None,
         });
         let planned = self.patients.iter().find(|truth| truth.patient == patient);
         moved

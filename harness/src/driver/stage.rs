@@ -400,7 +400,9 @@ const fn target(act: &Act) -> Endpoint {
         | Act::Decide { .. }
         | Act::RepeatRequest { .. }
         | Act::Stray { .. } => Endpoint::Requesting,
-        Act::RepeatExtract { .. } | Act::MoveOn { .. } => Endpoint::Sending,
+        Act::RepeatExtract { .. } | Act::MoveOn { .. } | Act::SendUnrequested { .. } => {
+            Endpoint::Sending
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use gp2gp_model::{Dialect, MessageKind};
 use gp2gp_wire::hl7::AckType;
 
 use super::forge::*;
+use super::strange::strange;
 use super::support::tamper::{Pick, Taken};
 use super::support::trace_of;
 
@@ -20,7 +21,7 @@ pub(crate) struct Case {
     seen: &'static str,
 }
 
-const fn case(
+pub(super) const fn case(
     requirement: &'static str,
     scenario: &'static str,
     tamper: fn(Taken) -> Taken,
@@ -35,37 +36,8 @@ const fn case(
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
-        case(
-            "RCV-01",
-            "registration/nobody-to-ask",
-            |t| request_for(t, 0),
-            "to practice Z99902",
-        ),
-        case(
-            "RCV-01",
-            "registration/nobody-to-ask",
-            |t| request_for(t, 2),
-            "to practice Z99902",
-        ),
-        case(
-            "RCV-02",
-            "registration/pds-update-fails",
-            |t| request_for(t, 0),
-            "to practice Z99902",
-        ),
-        case(
-            "RCV-03",
-            "registration/no-single-address",
-            |t| request_for(t, 1),
-            "to practice Z99902",
-        ),
-        case(
-            "RCV-03",
-            "registration/no-single-address",
-            |t| say_nothing_of(t, 0),
-            "no state of this patient's transfer",
-        ),
+    let mut cases = strange();
+    cases.extend([
         case(
             "RCV-04",
             SMALL,
@@ -241,6 +213,12 @@ pub(crate) fn cases() -> Vec<Case> {
             "stored with 300000 bytes",
         ),
         case("RCV-27", INLINE, damage_documents, "stored with"),
+        case(
+            "RCV-28",
+            "form/original-base64",
+            damage_documents,
+            "stored with",
+        ),
         case(
             "RCV-29",
             INLINE,
@@ -617,7 +595,8 @@ pub(crate) fn cases() -> Vec<Case> {
             unanswered_first,
             "no answer to its delivery",
         ),
-    ]
+    ]);
+    cases
 }
 
 impl Case {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use gp2gp_model::plan::{Act, Role};
-use gp2gp_model::trace::{Endpoint, Event, Observation, TimeMode, What};
+use gp2gp_model::plan::{Act, Decision, Role};
+use gp2gp_model::trace::{Endpoint, Event, Lifecycle, Observation, TimeMode, What};
 use gp2gp_model::{Dialect, Hl7MessageId, Interaction, MessageKind, Sha256};
 use gp2gp_wire::Message;
 use gp2gp_wire::hl7::{
@@ -70,6 +70,141 @@ pub(crate) fn edit_request(taken: Taken, patient: &str, practice: &str) -> Taken
 pub(crate) fn request_for(taken: Taken, nth: usize) -> Taken {
     let patient = taken.view().patients[nth].patient;
     edit_request(taken, patient.as_str(), "Z99902")
+}
+
+/// The system shows this state of every transfer.
+pub(crate) fn show_state(taken: Taken, shown: &'static str) -> Taken {
+    observed(taken, |observation| {
+        if let Observation::Transfer { state, .. } = observation {
+            shown.clone_into(state);
+        }
+    })
+}
+
+/// The payload of the nth core that was delivered is stored for the nth patient, from 1.
+pub(crate) fn store_core(taken: Taken, nth: usize) -> Taken {
+    let view = taken.view();
+    let mut cores = view
+        .delivered_to(Role::Requesting)
+        .filter_map(|post| post.seen())
+        .filter(|seen| seen.extract().is_some());
+    let sha256 = cores.nth(nth - 1).expect("a core").payload_sha256;
+    let patient = view.patients[nth - 1].patient;
+    taken.events(|events| {
+        let last = events.last().expect("an event").clone();
+        let observation = Observation::Stored {
+            patient,
+            file_name: RECORD.to_owned(),
+            media_type: "text/xml".to_owned(),
+            sha256,
+            bytes: 1,
+            placeholder: false,
+        };
+        let by = Endpoint::Requesting;
+        let what = What::Observed { by, observation };
+        events.insert(events.len() - 1, Event { what, ..last });
+    })
+}
+
+/// People decide this right before the nth acknowledgement.
+pub(crate) fn decide_before(taken: Taken, nth: usize, decision: Decision) -> Taken {
+    let at = taken.index_of(ack(nth));
+    let patient = taken.view().patients[0].patient;
+    taken.events(|events| {
+        let what = What::Acted {
+            on: Endpoint::Requesting,
+            act: Act::Decide { patient, decision },
+            not_supported: false,
+        };
+        let event = Event {
+            what,
+            ..events[at].clone()
+        };
+        events.insert(at, event);
+    })
+}
+
+/// The message id of a picked message.
+pub(crate) fn id_of(taken: &Taken, pick: Pick) -> String {
+    let seq = taken.trace.events[taken.index_of(pick)].seq;
+    let view = taken.view();
+    let post = view.posts.iter().find(|post| post.seq == seq);
+    post.and_then(|post| post.message_id())
+        .expect("an id")
+        .to_string()
+}
+
+/// How many acknowledgements the requesting system sent.
+pub(crate) fn acks_sent(taken: &Taken) -> usize {
+    let view = taken.view();
+    let sent = view.sent_by(Role::Requesting);
+    sent.filter(|post| post.kind() == Some(MessageKind::Acknowledgement))
+        .count()
+}
+
+/// The requesting system posts nothing more once it is up again.
+pub(crate) fn silent_after_restart(taken: Taken) -> Taken {
+    taken.events(|events| {
+        let is_up = |event: &Event| {
+            matches!(
+                &event.what,
+                What::Lifecycle {
+                    system: Endpoint::Requesting,
+                    change: Lifecycle::Restarted,
+                }
+            )
+        };
+        let up = events
+            .iter()
+            .find(|event| is_up(event))
+            .expect("a restart")
+            .seq;
+        let silenced: Vec<_> = events
+            .iter()
+            .filter(|event| {
+                event.seq > up
+                    && matches!(
+                        &event.what,
+                        What::Post {
+                            from: Endpoint::Requesting,
+                            ..
+                        }
+                    )
+            })
+            .filter_map(Event::exchange)
+            .collect();
+        events.retain(|event| {
+            event
+                .exchange()
+                .is_none_or(|exchange| !silenced.contains(&exchange))
+        });
+    })
+}
+
+/// The delivery of the first message is answered like that of the second.
+pub(crate) fn answer_like(taken: Taken, first: Pick, second: Pick) -> Taken {
+    let view = taken.view();
+    let delivery = |pick| {
+        let id = id_of(&taken, pick);
+        let mut deliveries = view.delivered_to(Role::Requesting);
+        let delivered =
+            deliveries.find(|post| post.message_id().is_some_and(|it| it.as_str() == id));
+        exchange_of(&taken.trace.events, delivered.expect("a delivery").seq)
+    };
+    let (first, second) = (delivery(first), delivery(second));
+    let is_answer = |event: &Event, number| matches!(&event.what, What::Answer { exchange, .. } if *exchange == number);
+    taken.events(|events| {
+        let model = events.iter().find(|event| is_answer(event, second));
+        let mut what = model.expect("an answer").what.clone();
+        if let What::Answer { exchange, .. } = &mut what {
+            *exchange = first;
+        }
+        for event in events {
+            if is_answer(event, first) {
+                event.what = what.clone();
+            }
+        }
+    })
 }
 
 /// The system forgets the nth patient of the plan, from 0.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::attachment::DescriptionStyle;
-use crate::message::{Attachment, ManifestJoin, envelope_message, take_payload};
+use crate::message::{Attachment, ManifestJoin, encoded_cids, envelope_message, take_payload};
 use crate::mime::{Part, TransferEncoding};
 use crate::{Dialect, Message, OpenError, Received};
 
@@ -111,6 +111,7 @@ pub fn open(json: &[u8]) -> Result<Received, OpenError> {
         .collect();
     let join = ManifestJoin::new(manifest, &payload, &parts, |_| true);
     Ok(Received {
+        encoded_cids: encoded_cids(inbound.ebxml.as_bytes()),
         header,
         payload_xml: inbound.payload.into(),
         attachments: join.attachments,

@@ -112,6 +112,23 @@ fn judge(how: Break, broken: &Encoded) {
             let description = opened.unwrap().attachments[0].description.clone();
             assert!(description.unwrap().ends_with("Length=9"));
         }
+        Break::HalfLength => {
+            let description = opened.unwrap().attachments[0].description.clone();
+            assert!(description.unwrap().ends_with("Length=4"));
+        }
+        Break::PercentEncoded => {
+            let received = opened.unwrap();
+            let names: Vec<_> = received
+                .encoded_cids
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            assert!(names.contains(&"coded@test".to_owned()), "{names:?}");
+            assert!(matches!(
+                received.attachments[0].location,
+                Location::Inline(_)
+            ));
+        }
         Break::EntityBomb | Break::ExternalEntity | Break::Doctype => {
             assert_eq!(payload_error(opened, how), Hl7Error::Xml(XmlError::Doctype));
         }
@@ -146,6 +163,19 @@ fn judge(how: Break, broken: &Encoded) {
             };
             assert!(!extract.patient.check_digit_fits());
         }
+        Break::AnotherPatient | Break::AnotherAuthor => {
+            let is_of = |message: &Payload| {
+                let Payload::EhrExtract(extract) = message else {
+                    panic!("{how}: not an extract");
+                };
+                assert!(extract.patient.check_digit_fits());
+                (extract.patient, extract.author.clone())
+            };
+            let (patient, author) = is_of(&opened.unwrap().payload().unwrap());
+            let (old_patient, old_author) = is_of(&extract().payload);
+            assert_eq!(patient != old_patient, how == Break::AnotherPatient);
+            assert_eq!(author != old_author, how == Break::AnotherAuthor);
+        }
         Break::ActionMismatch => {
             let received = opened.unwrap();
             assert_eq!(received.interaction(), Some(Interaction::Acknowledgement));
@@ -176,6 +206,10 @@ fn judge(how: Break, broken: &Encoded) {
             let received = opened.unwrap();
             assert!(!received.header.message_id.is_upper_uuid());
             assert!(!received.payload().unwrap().wrapper().id.is_upper_uuid());
+        }
+        Break::Expired => {
+            let header = opened.unwrap().header;
+            assert!(header.time_to_live.unwrap() < header.timestamp);
         }
     }
 }

@@ -27,7 +27,9 @@ impl Requesting {
             }
             Act::RepeatRequest { patient } => self.repeat_request(now, patient),
             Act::Stray { to, message } => self.stray(now, &to, message),
-            other @ (Act::RepeatExtract { .. } | Act::MoveOn { .. }) => {
+            other @ (Act::RepeatExtract { .. }
+            | Act::MoveOn { .. }
+            | Act::SendUnrequested { .. }) => {
                 let notice = Notice::NotSupported(other);
                 self.outputs.push_back(Output::Notice(notice));
             }

@@ -251,6 +251,8 @@ impl Requesting {
         let Some(transfer) = self.transfers.get_mut(conversation) else {
             return;
         };
+        // As the request had it, however the other side writes it (S240).
+        let conversation = &transfer.conversation.clone();
         let before = transfer.deadline();
         let replies = step(transfer);
         let after = transfer.deadline();

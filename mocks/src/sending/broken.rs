@@ -1,13 +1,19 @@
 //! How a sending system is broken on purpose.
 
-use gp2gp_model::{EbxmlMessageId, NhsNumber, ResponseCode, Time};
+use gp2gp_model::directory::Practice;
+use gp2gp_model::{
+    EbxmlMessageId, Interaction, NhsNumber, OdsCode, ResponseCode, Time, interaction,
+};
 use gp2gp_sim::Ids;
+use gp2gp_wire::ebxml::{AckRequested, Header};
 use gp2gp_wire::hl7::EhrRequest;
+use gp2gp_wire::message::Message;
 
 use super::core_extract::{Core, Order};
 use super::letters::Correspondent;
 use super::{Sending, Tag};
 use crate::defect::SendingDefect;
+use crate::mhs::{Address, next_id};
 use crate::synthetic::{Patient, RecordSpec};
 
 impl Sending {
@@ -55,10 +61,66 @@ impl Sending {
             limits: self.limits,
             large_messaging: false,
         };
-        let core = Core::plan(order, &self.office, ids)
-            .and_then(|core| core.message(now, &self.office, EbxmlMessageId::from(core.hl7_id())));
-        if let Ok(message) = core {
+        if let Some(message) = self.loose_core(order, ids) {
             self.outbox.send(now, &message, Tag::Loose);
+        }
+    }
+
+    /// Sends a record that nobody asked for, if there is one and somebody to send it to. What it
+    /// promises is never sent.
+    pub(super) fn send_unrequested(&mut self, now: Time, patient: NhsNumber, to: &OdsCode) {
+        let holding = self.holdings.get(&patient);
+        let (Some(holding), Some(practice)) = (holding, self.office.only_practice(to)) else {
+            return;
+        };
+        let name = format!("sending/unrequested/{patient}");
+        let mut ids = Ids::new(self.streams.stream(&name));
+        let order = Order {
+            now,
+            to: Correspondent {
+                address: Address::from(practice),
+                opening: self.opening_of_nobody(now, practice, &mut ids),
+            },
+            requester: practice.ods.clone(),
+            request: next_id(&mut ids),
+            record_target: patient,
+            record: &holding.record,
+            documents: &holding.documents,
+            spool: &self.spool,
+            limits: self.limits,
+            large_messaging: true,
+        };
+        if let Some(message) = self.loose_core(order, &mut ids) {
+            self.outbox.send(now, &message, Tag::Loose);
+        }
+    }
+
+    fn loose_core(&self, order: Order<'_>, ids: &mut Ids) -> Option<Message> {
+        let now = order.now;
+        let core = Core::plan(order, &self.office, ids).ok()?;
+        let message_id = EbxmlMessageId::from(core.hl7_id());
+        core.message(now, &self.office, message_id).ok()
+    }
+
+    /// The header of the request that was never made.
+    fn opening_of_nobody(&self, now: Time, practice: &Practice, ids: &mut Ids) -> Header {
+        let own = &self.office.identity.practice.party_key;
+        let interaction = Interaction::EhrRequestUk05;
+        let contract = self.office.directory.contract(own, interaction);
+        Header {
+            from: practice.party_key.clone(),
+            to: own.clone(),
+            cpa_id: contract.map_or_else(|| next_id(ids), |contract| contract.cpa_id.clone()),
+            conversation_id: next_id(ids),
+            service: interaction::SERVICE.to_owned(),
+            action: interaction.id().to_owned(),
+            message_id: next_id(ids),
+            timestamp: now.to_whole_second(),
+            time_to_live: None,
+            ref_to_message_id: None,
+            duplicate_elimination: true,
+            ack_requested: Some(AckRequested::next_msh()),
+            sync_reply: None,
         }
     }
 }

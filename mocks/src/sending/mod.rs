@@ -368,6 +368,7 @@ impl Sending {
     fn act(&mut self, now: Time, act: Act) {
         match act {
             Act::RepeatExtract { patient } => self.repeat_extract(now, patient),
+            Act::SendUnrequested { patient, to } => self.send_unrequested(now, patient, &to),
             Act::MoveOn { patient, practice } => {
                 if let Some(holding) = self.holdings.get_mut(&patient) {
                     holding.plan.current_practice = practice;

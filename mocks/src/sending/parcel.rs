@@ -136,7 +136,9 @@ impl Parcel {
     /// The description while it is inline.
     pub(super) fn inline_description(&self) -> String {
         match self.label.description {
-            DescriptionChoice::Grammar => self.description().to_string(),
+            DescriptionChoice::Grammar | DescriptionChoice::OriginalBase64 => {
+                self.description().to_string()
+            }
             DescriptionChoice::FilenameOnly => self.label.file_name.clone(),
             DescriptionChoice::Word => "Attachment".to_owned(),
             DescriptionChoice::Empty => String::new(),
@@ -159,7 +161,7 @@ impl Parcel {
             content_type: self.label.media_type.clone(),
             compressed: self.plan.compressed,
             large_attachment: self.plan.chunks > 1,
-            original_base64: false,
+            original_base64: self.label.description == DescriptionChoice::OriginalBase64,
             length: Some(self.plan.text_bytes),
             domain_data: self.is_skeleton().then(|| SKELETON_DOMAIN.to_owned()),
         }
@@ -217,7 +219,12 @@ impl Label {
 
     /// Only the grammar tells a receiver that it has to decompress.
     const fn can_say_compressed(&self) -> bool {
-        matches!(self.description, DescriptionChoice::Grammar)
+        match self.description {
+            DescriptionChoice::Grammar | DescriptionChoice::OriginalBase64 => true,
+            DescriptionChoice::FilenameOnly
+            | DescriptionChoice::Word
+            | DescriptionChoice::Empty => false,
+        }
     }
 }
 

@@ -380,7 +380,7 @@ impl Persistence {
 
     /// Time that a planned fault takes is not time in which it was tried.
     fn extend(&mut self, by: Duration) {
-        self.give_up = self.give_up + by;
+        self.give_up += by;
     }
 
     fn next_try(&mut self, now: Time) -> Option<Time> {

@@ -138,7 +138,7 @@ impl Faults {
                         pattern,
                         trigger,
                         outcome,
-                    }))
+                    }));
                 }
                 Target::Delivery(pattern) => {
                     sorted.delivery.extend(fate(effect).map(|outcome| Rule {
@@ -146,7 +146,7 @@ impl Faults {
                         pattern,
                         trigger,
                         outcome,
-                    }))
+                    }));
                 }
                 Target::System { .. } | Target::Store { .. } => {}
             }

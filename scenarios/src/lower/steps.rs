@@ -82,6 +82,7 @@ enum PatientVerb<'a> {
     RepeatRequest(&'a Spanned<String>),
     RepeatExtract(&'a Spanned<String>),
     MoveOn(&'a file::MoveOn),
+    SendUnrequested(&'a Spanned<String>),
 }
 
 impl<'a> PatientVerb<'a> {
@@ -89,7 +90,8 @@ impl<'a> PatientVerb<'a> {
         match self {
             Self::Register(patient)
             | Self::RepeatRequest(patient)
-            | Self::RepeatExtract(patient) => patient,
+            | Self::RepeatExtract(patient)
+            | Self::SendUnrequested(patient) => patient,
             Self::Decide(decide) => &decide.patient,
             Self::MoveOn(moved) => &moved.patient,
         }
@@ -103,7 +105,8 @@ impl<'a> PatientVerb<'a> {
         steps: &[Spanned<file::Step>],
     ) -> Result<(), Problem> {
         let label = &patient.label;
-        if matches!(self, Self::Register(_)) || is_registered(label, at, steps) {
+        let needs_none = matches!(self, Self::Register(_) | Self::SendUnrequested(_));
+        if needs_none || is_registered(label, at, steps) {
             return Ok(());
         }
         Err(Problem::at(
@@ -134,6 +137,10 @@ impl<'a> PatientVerb<'a> {
                 patient: nhs_number,
                 practice: practices.named(&moved.to)?,
             },
+            Self::SendUnrequested(_) => Act::SendUnrequested {
+                patient: nhs_number,
+                to: practices.requesting.ods.clone(),
+            },
             Self::Decide(decide) => {
                 let decision = *decide.decision.get_ref();
                 suppressible(Some(decision), patient.returning, decide.decision.span())?;
@@ -154,13 +161,16 @@ fn verb(written: &Spanned<file::Step>) -> Result<Verb<'_>, Problem> {
         step.repeat_request.as_ref().map(PatientVerb::RepeatRequest),
         step.repeat_extract.as_ref().map(PatientVerb::RepeatExtract),
         step.move_on.as_ref().map(PatientVerb::MoveOn),
+        step.send_unrequested
+            .as_ref()
+            .map(PatientVerb::SendUnrequested),
     ];
     let of_patient = of_patient.into_iter().flatten().map(Verb::OfPatient);
     let mut verbs = of_patient.chain(step.stray.map(Verb::Stray));
     match (verbs.next(), verbs.next()) {
         (Some(verb), None) => Ok(verb),
         (None, _) => Err(Problem::at(written.span(), "this step does nothing")
-            .help("add one of `register`, `decide`, `repeat_request`, `repeat_extract`, `move_on` and `stray`")),
+            .help("add one of `register`, `decide`, `repeat_request`, `repeat_extract`, `send_unrequested`, `move_on` and `stray`")),
         (Some(_), Some(_)) => Err(Problem::at(
             written.span(),
             "this step does more than one thing",

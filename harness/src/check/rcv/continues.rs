@@ -1,12 +1,13 @@
-//! The Continue (RCV-15 to 18).
+//! The Continue (RCV-15 to 19).
 
+use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_model::{Hl7MessageId, Interaction, OdsCode};
 use gp2gp_wire::hl7::Continue;
 
 use super::request::unreadable;
 use super::ruling::Ruling;
-use super::transfer::{Transfer, id_of, show_all, transfers};
+use super::transfer::{Attempt, Transfer, id_of, show_all, transfers};
 use crate::check::view::{Post, Seen};
 use crate::check::{View, violation};
 
@@ -19,53 +20,25 @@ struct Taken<'v> {
     refused: bool,
 }
 
-/// The first core, and every core that came when the one before it had been refused. A copy of an
-/// open transfer is none of them (RCV-11). A recording does not show what came when, so there only
-/// a lone core says something.
+/// Every core that the system took on. A copy of an open transfer is none of them (RCV-11). A
+/// recording does not show what came when, so there only a lone core says something.
 fn taken<'v>(view: &View, transfer: &Transfer<'v>) -> Vec<Taken<'v>> {
-    let cores: Vec<_> = transfer.cores().collect();
-    if !view.has_real_times() {
-        return match cores.as_slice() {
-            [core] => vec![Taken::new(transfer, core, 0, u64::MAX)],
-            _ => Vec::new(),
-        };
+    if !view.has_real_times() && transfer.cores().count() != 1 {
+        return Vec::new();
     }
-    let refusals: Vec<_> = transfer
-        .answers()
-        .into_iter()
-        .filter(|ack| !ack.is_success())
-        .map(|ack| ack.post.seq)
-        .collect();
-    let mut starts: Vec<&'v Post> = Vec::new();
-    for core in cores {
-        let is_next = starts
-            .last()
-            .is_none_or(|last| refusals.iter().any(|at| (last.seq..core.seq).contains(at)));
-        if is_next {
-            starts.push(core);
-        }
-    }
-    let ends = starts.iter().skip(1).map(|core| core.seq);
-    let ends: Vec<_> = ends.chain([u64::MAX]).collect();
-    let windows = starts.iter().zip(ends).enumerate();
-    windows
-        .map(|(at, (core, end))| {
-            let from = if at == 0 { 0 } else { core.seq };
-            Taken::new(transfer, core, from, end)
-        })
+    let attempts = transfer.attempts().into_iter();
+    attempts
+        .map(|attempt| Taken::new(transfer, &attempt))
         .collect()
 }
 
 impl<'v> Taken<'v> {
-    fn new(transfer: &Transfer<'v>, core: &'v Post, from: u64, until: u64) -> Self {
-        let continues: Vec<_> = transfer
-            .continues()
-            .filter(|post| (from..until).contains(&post.seq))
-            .collect();
-        let refused = transfer
-            .acks_of(core)
-            .iter()
-            .any(|ack| ack.ack.is_negative());
+    fn new(transfer: &Transfer<'v>, attempt: &Attempt<'v>) -> Self {
+        let continues: Vec<_> = attempt.continues(transfer).collect();
+        let core = attempt.core;
+        let acks = transfer.acks_of(core);
+        let mut acks = acks.iter().filter(|ack| attempt.has(ack.post));
+        let refused = acks.any(|ack| ack.ack.is_negative());
         Self {
             core,
             promises: core.seen().map_or(0, |seen| seen.promised().count()),
@@ -155,6 +128,49 @@ pub(super) fn well_formed(view: &View, _: Profile) -> Assessment {
         }
     }
     ruling.assess("the system sent no Continue")
+}
+
+/// RCV-19.
+pub(super) fn unsendable_means_20(view: &View, _: Profile) -> Assessment {
+    if !view.has_real_times() {
+        return Assessment::NotExercised("a recording does not show what Spine took");
+    }
+    let mut ruling = Ruling::default();
+    for transfer in transfers(view) {
+        for attempt in transfer.attempts() {
+            let continues: Vec<_> = attempt.continues(&transfer).collect();
+            let Some(last) = continues.last().filter(|_| {
+                let mut posts = continues.iter().flat_map(|post| attempts_at(view, post));
+                !posts.any(|post| post.was_accepted())
+            }) else {
+                continue;
+            };
+            let core = attempt.core;
+            let posts = attempts_at(view, last).count();
+            let expected = format!(
+                "one refusal of core {} with 20: Spine took none of {posts} posts of Continue {}",
+                id_of(core),
+                id_of(last)
+            );
+            let answers = attempt.answers(&transfer);
+            match answers.as_slice() {
+                [] => ruling.absent(view, violation(last, expected, show_all(&answers))),
+                [only] if only.code() == Some("20") => ruling.kept(),
+                [first, ..] => {
+                    let seen = show_all(&answers);
+                    ruling.unless(Some(violation(first.post, expected, seen)));
+                }
+            }
+        }
+    }
+    ruling.assess("Spine took every Continue")
+}
+
+/// Every post of a message, repeats included.
+fn attempts_at<'v>(view: &'v View, message: &'v Post) -> impl Iterator<Item = &'v Post> {
+    view.posted_by(Role::Requesting).filter(move |post| {
+        post.message_id().is_some() && post.message_id() == message.message_id()
+    })
 }
 
 /// The two practices, where they are known.

@@ -4,7 +4,7 @@ use gp2gp_model::plan::Decision;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 
 use super::ruling::Ruling;
-use super::transfer::{Ack, Transfer, id_of, show_all, transfers};
+use super::transfer::{Ack, Attempt, Transfer, id_of, show_all, transfers};
 use crate::check::view::Post;
 use crate::check::{View, violation};
 
@@ -12,47 +12,51 @@ use crate::check::{View, violation};
 pub(super) fn one_proof_after_integration(view: &View, _: Profile) -> Assessment {
     let mut ruling = Ruling::default();
     for transfer in transfers(view) {
-        let Some(core) = transfer.core() else {
-            continue;
-        };
-        let proofs = transfer.proofs();
-        let core_id = id_of(core);
-        if let [_, second, ..] = proofs.as_slice() {
-            ruling.unless(Some(violation(
-                second.post,
-                format!("exactly one AA of core {core_id}"),
-                format!("{}: {}", proofs.len(), show_all(&proofs)),
-            )));
-        }
-        if view.has_real_times() {
-            for proof in &proofs {
-                ruling.unless(too_early(&transfer, core, proof));
-            }
-        } else if !proofs.is_empty() {
-            ruling.kept();
-            ruling.note("a recording does not show when the record was integrated");
-        }
-        if let (true, Some((acted, Decision::Integrate))) = (proofs.is_empty(), transfer.decision())
-        {
-            let answers = show_all(&transfer.answers());
-            let violation = Violation {
-                event: Some(acted.seq),
-                expected: format!(
-                    "one AA of core {core_id} after the people decided at {} to integrate it",
-                    acted.at
-                ),
-                seen: format!("no AA; {answers} for the core"),
-            };
-            ruling.absent(view, violation);
+        for attempt in transfer.attempts() {
+            judge_proofs(view, &transfer, &attempt, &mut ruling);
         }
     }
     ruling.assess("nobody decided to integrate a record, and no core was accepted")
 }
 
+fn judge_proofs(view: &View, transfer: &Transfer<'_>, attempt: &Attempt<'_>, ruling: &mut Ruling) {
+    let core_id = id_of(attempt.core);
+    let mut proofs = transfer.proofs();
+    proofs.retain(|proof| attempt.has(proof.post));
+    if let [_, second, ..] = proofs.as_slice() {
+        ruling.unless(Some(violation(
+            second.post,
+            format!("exactly one AA of core {core_id}"),
+            format!("{}: {}", proofs.len(), show_all(&proofs)),
+        )));
+    }
+    if view.has_real_times() {
+        for proof in &proofs {
+            ruling.unless(too_early(transfer, attempt, proof));
+        }
+    } else if !proofs.is_empty() {
+        ruling.kept();
+        ruling.note("a recording does not show when the record was integrated");
+    }
+    let decision = attempt.decision(transfer);
+    if let (true, Some((acted, Decision::Integrate))) = (proofs.is_empty(), decision) {
+        let answers = show_all(&attempt.answers(transfer));
+        let violation = Violation {
+            event: Some(acted.seq),
+            expected: format!(
+                "one AA of core {core_id} after the people decided at {} to integrate it",
+                acted.at
+            ),
+            seen: format!("no AA; {answers} for the core"),
+        };
+        ruling.absent(view, violation);
+    }
+}
+
 /// What speaks against an AA: people had not decided, or something promised had not come.
-fn too_early(transfer: &Transfer<'_>, core: &Post, proof: &Ack<'_>) -> Option<Violation> {
-    let core_id = id_of(core);
-    let decision = transfer.decision();
+fn too_early(transfer: &Transfer<'_>, attempt: &Attempt<'_>, proof: &Ack<'_>) -> Option<Violation> {
+    let core_id = id_of(attempt.core);
+    let decision = attempt.decision(transfer);
     let before = match decision {
         Some((acted, Decision::Integrate)) if acted.seq < proof.post.seq => None,
         Some((acted, decision)) => Some(format!("they decided {decision:?} at {}", acted.at)),
@@ -65,7 +69,7 @@ fn too_early(transfer: &Transfer<'_>, core: &Post, proof: &Ack<'_>) -> Option<Vi
             format!("{} before any such decision; {decided}", proof.show()),
         ));
     }
-    let promises = transfer.promises(core);
+    let promises = transfer.promises(attempt.core);
     let has_come = |post: &Post| post.seq < proof.post.seq;
     let missing: Vec<_> = promises
         .iter()
@@ -132,24 +136,33 @@ impl Due {
     fn assess(&self, view: &View, unexercised: &'static str) -> Assessment {
         let mut ruling = Ruling::default();
         for transfer in transfers(view) {
-            if view.has_real_times() {
-                self.judge(view, &transfer, &mut ruling);
-            } else {
+            if !view.has_real_times() {
                 self.judge_recorded(&transfer, &mut ruling);
+                continue;
+            }
+            for attempt in transfer.attempts() {
+                self.judge(view, &transfer, &attempt, &mut ruling);
             }
         }
         ruling.assess(unexercised)
     }
 
-    fn judge(&self, view: &View, transfer: &Transfer<'_>, ruling: &mut Ruling) {
-        let (Some((acted, decision)), Some(core)) = (transfer.decision(), transfer.core()) else {
+    fn judge(
+        &self,
+        view: &View,
+        transfer: &Transfer<'_>,
+        attempt: &Attempt<'_>,
+        ruling: &mut Ruling,
+    ) {
+        let core = attempt.core;
+        let Some((acted, decision)) = attempt.decision(transfer) else {
             return;
         };
         if decision != self.decision {
             return;
         }
         let codes = (self.codes)(transfer);
-        let answers = transfer.answers();
+        let answers = attempt.answers(transfer);
         let expected = format!(
             "one refusal of core {} with {} and no AA, after the people decided {decision:?} at {}",
             id_of(core),

@@ -31,6 +31,16 @@ fn identical(
         return Assessment::NotExercised(UNOBSERVED);
     };
     let mut ruling = Ruling::default();
+    identical_in(&records, &mut ruling, sort);
+    ruling.assess(unexercised)
+}
+
+/// Every document of a sort in these records was stored as it was sent.
+pub(super) fn identical_in(
+    records: &[Filed<'_>],
+    ruling: &mut Ruling,
+    sort: impl Fn(&Filed<'_>, &Document) -> Option<&'static str>,
+) {
     // Where nothing at all is stored, that is the fault, and none of reading (RCV-64).
     for record in records.iter().filter(|record| !record.stored.is_empty()) {
         for document in &record.documents {
@@ -46,7 +56,6 @@ fn identical(
             ruling.note(note);
         }
     }
-    ruling.assess(unexercised)
 }
 
 /// RCV-25.
@@ -137,7 +146,7 @@ fn is_name(stored: &str, described: &str) -> bool {
 }
 
 /// Plain decoding of `%xx`; what is no such code stays.
-fn percent_decoded(name: &str) -> String {
+pub(super) fn percent_decoded(name: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = name.as_bytes();
     while let Some((first, after)) = rest.split_first() {

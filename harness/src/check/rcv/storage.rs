@@ -1,5 +1,7 @@
 //! What the requesting system filed, beside what was sent to it.
 
+use std::collections::BTreeSet;
+
 use gp2gp_model::Sha256;
 use gp2gp_model::plan::Role;
 use gp2gp_model::trace::{Endpoint, Observation};
@@ -51,6 +53,48 @@ pub(super) fn filed(view: &View) -> Option<Vec<Filed<'_>>> {
             .filter_map(|transfer| Filed::of(view, transfer))
             .collect()
     })
+}
+
+/// The name of something of this core that is stored for the patient of the transfer, whether it
+/// was acknowledged or not. What other cores bring as well says nothing.
+pub(super) fn filed_content_of<'v>(
+    view: &'v View,
+    transfer: &Transfer<'v>,
+    core: &Post,
+) -> Option<&'v str> {
+    let is_of_core = |document: &&Document| {
+        let sent = view.posts.get(document.core);
+        sent.is_some_and(|sent| sent.message_id() == core.message_id() && sent.is_of(&transfer.id))
+    };
+    let documents = view.delivered_documents().iter();
+    let (own, others): (Vec<_>, Vec<_>) = documents.partition(is_of_core);
+    let contents = |documents: Vec<&Document>| {
+        let contents = documents.into_iter();
+        contents
+            .filter_map(|document| document.content.as_ref().ok())
+            .map(|(sha256, _)| *sha256)
+            .collect::<BTreeSet<_>>()
+    };
+    let (mut own, others) = (contents(own), contents(others));
+    own.extend(core.seen().map(|seen| seen.payload_sha256));
+    let stored = view
+        .observed
+        .iter()
+        .filter(|(by, _)| *by == Endpoint::Requesting);
+    stored
+        .filter_map(|(_, observation)| match observation {
+            Observation::Stored {
+                patient,
+                file_name,
+                sha256,
+                ..
+            } if Some(*patient) == transfer.patient => Some((file_name.as_str(), sha256)),
+            Observation::Stored { .. }
+            | Observation::Transfer { .. }
+            | Observation::InStore { .. } => None,
+        })
+        .find(|(_, sha256)| own.contains(sha256) && !others.contains(sha256))
+        .map(|(file_name, _)| file_name)
 }
 
 impl<'v> Filed<'v> {

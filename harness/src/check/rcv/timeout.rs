@@ -6,7 +6,7 @@ use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use gp2gp_model::{Interaction, Time};
 
 use super::ruling::Ruling;
-use super::transfer::{Ack, Transfer, id_of, show_all, transfers};
+use super::transfer::{Ack, Attempt, Transfer, id_of, show_all, transfers};
 use crate::check::view::Post;
 use crate::check::{View, violation};
 
@@ -16,8 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// The eb:Timestamp from which the time counts has whole seconds.
 const ROUNDING: Duration = Duration::from_secs(1);
 
-/// A core of which something promised never came.
+/// A core of which something promised had not come when its time was over.
 struct Incomplete<'v> {
+    attempt: Attempt<'v>,
     core: &'v Post,
     /// Messages promised by the core itself, and in all.
     by_core: u32,
@@ -37,26 +38,55 @@ struct Persist {
 
 /// Cores that were never complete, of transfers that nothing else ended: no fragment was refused,
 /// and the Continue could be sent.
-fn incomplete<'v>(view: &'v View) -> Vec<Incomplete<'v>> {
+fn incomplete(view: &View) -> Vec<Incomplete<'_>> {
     transfers(view)
         .iter()
+        .flat_map(|transfer| incomplete_in(view, transfer))
+        .collect()
+}
+
+fn incomplete_in<'v>(view: &'v View, transfer: &Transfer<'v>) -> Vec<Incomplete<'v>> {
+    let attempts = transfer.attempts().into_iter();
+    attempts
         .filter(|_| view.has_real_times())
-        .filter_map(|transfer| Incomplete::of(view, transfer))
+        .filter_map(|attempt| Incomplete::of(view, transfer, attempt))
+        .collect()
+}
+
+/// Cores whose time was over, and the refusals that say so.
+pub(super) fn timed_out<'v>(
+    view: &'v View,
+    transfer: &Transfer<'v>,
+) -> Vec<(Attempt<'v>, Ack<'v>)> {
+    let incomplete = incomplete_in(view, transfer).into_iter();
+    incomplete
+        .filter_map(|incomplete| {
+            let timeout = *incomplete.timeout()?;
+            Some((incomplete.attempt, timeout))
+        })
         .collect()
 }
 
 impl<'v> Incomplete<'v> {
-    fn of(view: &View, transfer: &Transfer<'v>) -> Option<Self> {
-        let core = transfer.core()?;
+    fn of(view: &View, transfer: &Transfer<'v>, attempt: Attempt<'v>) -> Option<Self> {
+        let core = attempt.core;
+        let answers = attempt.answers(transfer);
         let promises = transfer.promises(core);
-        let missing = promises.iter().filter(|promise| promise.came.is_none());
+        let end = answers.first().map_or(u64::MAX, |first| first.post.seq);
+        let in_time = |came: &Post| came.seq < end;
+        let missing = promises
+            .iter()
+            .filter(|promise| !promise.came.is_some_and(in_time));
         let missing = missing.count();
-        let answers = transfer.answers();
+        // What comes after the end is refused for that (RCV-41).
+        let mut own = transfer
+            .fragments()
+            .filter(|fragment| attempt.has(fragment) && in_time(fragment));
         let is_refused = |fragment: &Post| {
             let acks = transfer.acks_of(fragment);
             acks.iter().any(|ack| ack.ack.is_negative())
         };
-        let ended_otherwise = transfer.fragments().any(is_refused)
+        let ended_otherwise = own.any(is_refused)
             || answers
                 .iter()
                 .any(|ack| matches!(ack.code(), Some("07" | "09" | "17" | "20" | "21" | "28")));
@@ -72,6 +102,7 @@ impl<'v> Incomplete<'v> {
             missing,
             answers,
             persist: Persist::of(view, core),
+            attempt,
         })
     }
 

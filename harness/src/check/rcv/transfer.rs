@@ -37,6 +37,13 @@ pub(super) struct Ack<'v> {
     pub(super) ack: &'v Acknowledgement,
 }
 
+/// A core that was not a copy of an open one, with all that followed until the next such core.
+pub(super) struct Attempt<'v> {
+    pub(super) core: &'v Post,
+    from: u64,
+    until: u64,
+}
+
 /// A promised message.
 pub(super) struct Promise<'v> {
     pub(super) id: &'v EbxmlMessageId,
@@ -151,6 +158,36 @@ impl<'v> Transfer<'v> {
         self.cores().next()
     }
 
+    /// The first core, and every core that came when the one before it had been refused (S85).
+    /// A recording does not show what came when: there, only the first.
+    pub(super) fn attempts(&self) -> Vec<Attempt<'v>> {
+        let refusals: Vec<_> = self
+            .answers()
+            .into_iter()
+            .filter(|ack| self.view.has_real_times() && !ack.is_success())
+            .map(|ack| ack.post.seq)
+            .collect();
+        let mut starts: Vec<&'v Post> = Vec::new();
+        for core in self.cores() {
+            let is_next = starts
+                .last()
+                .is_none_or(|last| refusals.iter().any(|at| (last.seq..core.seq).contains(at)));
+            if is_next {
+                starts.push(core);
+            }
+        }
+        let ends = starts.iter().skip(1).map(|core| core.seq);
+        let ends: Vec<_> = ends.chain([u64::MAX]).collect();
+        let windows = starts.into_iter().zip(ends).enumerate();
+        windows
+            .map(|(at, (core, until))| Attempt {
+                core,
+                from: if at == 0 { 0 } else { core.seq },
+                until,
+            })
+            .collect()
+    }
+
     /// Messages that came as cores and cannot be read as such.
     pub(super) fn broken_cores(&self) -> impl Iterator<Item = &'v Post> {
         self.came
@@ -211,12 +248,19 @@ impl<'v> Transfer<'v> {
         answers
     }
 
-    /// The answer by which the record counts as stored, AA or 15, and the core it names.
+    /// The answer by which the record counts as stored, AA or 15, and the core it names. A core
+    /// that was sent again may share its HL7 id with the first.
     pub(super) fn filed(&self) -> Option<(Ack<'v>, &'v Post)> {
-        self.answers()
-            .into_iter()
-            .find(|ack| ack.is_success())
-            .and_then(|ack| Some((ack, self.cores().find(|core| ack.names(core))?)))
+        let ack = self.answers().into_iter().find(Ack::is_success)?;
+        let attempts = self.attempts().into_iter().rev();
+        let taken = attempts
+            .filter(|attempt| attempt.has(ack.post))
+            .map(|attempt| attempt.core)
+            .find(|core| ack.names(core));
+        Some((
+            ack,
+            taken.or_else(|| self.cores().find(|core| ack.names(core)))?,
+        ))
     }
 
     /// Everything that a core promises, directly or by an index that came.
@@ -239,12 +283,16 @@ impl<'v> Transfer<'v> {
 
     /// What people decided about this transfer first, once a core had come.
     pub(super) fn decision(&self) -> Option<(&'v Acted, Decision)> {
-        let core = self.core()?;
+        self.decision_within(self.core()?.seq, u64::MAX)
+    }
+
+    fn decision_within(&self, from: u64, until: u64) -> Option<(&'v Acted, Decision)> {
         let patient = self.patient?;
         self.view
             .acts
             .iter()
-            .filter(|acted| is_supported(self.view, acted) && acted.seq > core.seq)
+            .filter(|acted| is_supported(self.view, acted))
+            .filter(|acted| (from..until).contains(&acted.seq))
             .filter(|acted| self.until.is_none_or(|until| acted.seq < until))
             .find_map(|acted| match &acted.act {
                 Act::Decide {
@@ -256,7 +304,8 @@ impl<'v> Transfer<'v> {
                 | Act::RepeatRequest { .. }
                 | Act::RepeatExtract { .. }
                 | Act::MoveOn { .. }
-                | Act::Stray { .. } => None,
+                | Act::Stray { .. }
+                | Act::SendUnrequested { .. } => None,
             })
     }
 
@@ -286,6 +335,13 @@ impl<'v> Transfer<'v> {
             .collect()
     }
 
+    /// Whether the system shows a code or a number to people; `None` if it was not observed.
+    pub(super) fn shows(&self, what: &str) -> Option<bool> {
+        let states = self.states();
+        let is_shown = states.iter().any(|state| state.contains(what));
+        (!states.is_empty()).then_some(is_shown)
+    }
+
     /// The harness asked for a request to be repeated, so a repetition is no fault of the system.
     pub(super) fn has_repeated_request(&self) -> bool {
         self.view.acts.iter().any(|acted| match &acted.act {
@@ -294,8 +350,33 @@ impl<'v> Transfer<'v> {
             | Act::Decide { .. }
             | Act::RepeatExtract { .. }
             | Act::MoveOn { .. }
-            | Act::Stray { .. } => false,
+            | Act::Stray { .. }
+            | Act::SendUnrequested { .. } => false,
         })
+    }
+}
+
+impl<'v> Attempt<'v> {
+    /// Whether a message falls into the time of this core.
+    pub(super) fn has(&self, post: &Post) -> bool {
+        (self.from..self.until).contains(&post.seq)
+    }
+
+    /// Answers to this core.
+    pub(super) fn answers(&self, transfer: &Transfer<'v>) -> Vec<Ack<'v>> {
+        let mut answers = transfer.answers();
+        answers.retain(|ack| self.has(ack.post));
+        answers
+    }
+
+    /// Continues for this core.
+    pub(super) fn continues(&self, transfer: &Transfer<'v>) -> impl Iterator<Item = &'v Post> {
+        transfer.continues().filter(|post| self.has(post))
+    }
+
+    /// What people decided about this core first.
+    pub(super) fn decision(&self, transfer: &Transfer<'v>) -> Option<(&'v Acted, Decision)> {
+        transfer.decision_within(self.core.seq, self.until)
     }
 }
 

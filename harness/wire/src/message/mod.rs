@@ -6,7 +6,7 @@ mod write;
 use bytes::Bytes;
 use gp2gp_model::{ContentId, EbxmlMessageId, Interaction};
 
-pub(crate) use read::{ManifestJoin, envelope_message, take_payload};
+pub(crate) use read::{ManifestJoin, encoded_cids, envelope_message, take_payload};
 pub use read::{from_parts, open};
 
 use crate::ebxml::{EnvelopeError, Header};
@@ -85,6 +85,8 @@ pub struct Received {
     pub stray_parts: Vec<String>,
     /// Content ids that more than one part carries.
     pub doubled_parts: Vec<ContentId>,
+    /// Content ids that the manifest writes percent-encoded (AR07, AR16).
+    pub encoded_cids: Vec<ContentId>,
     /// Whether the parts come in the order envelope, payload, attachments.
     pub parts_in_order: bool,
     /// Number of MIME parts.

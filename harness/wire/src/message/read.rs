@@ -5,6 +5,8 @@ use std::collections::btree_map::{BTreeMap, Entry};
 
 use bytes::Bytes;
 use gp2gp_model::ContentId;
+use memchr::{memchr2, memmem};
+use percent_encoding::percent_decode;
 
 use super::{Attachment, Inline, Location, OpenError, Received};
 use crate::ebxml::{self, Envelope, Header, Href, Reference};
@@ -30,6 +32,7 @@ pub fn from_parts(multipart: Multipart) -> Result<Received, OpenError> {
     let is_attachment = |at: &usize| *at != root && *at != payload_at;
     let join = ManifestJoin::new(manifest, &payload, &parts, is_attachment);
     Ok(Received {
+        encoded_cids: encoded_cids(envelope),
         header,
         payload_xml,
         attachments: join.attachments,
@@ -48,6 +51,22 @@ pub(crate) fn envelope_message(xml: &[u8]) -> Result<(Header, Vec<Reference>), O
         Envelope::ErrorList(_) => Err(OpenError::NotAMessage("an ebXML error list")),
         Envelope::Fault(_) => Err(OpenError::NotAMessage("a SOAP fault")),
     }
+}
+
+/// Content ids that an envelope writes percent-encoded. A parsed manifest has them decoded.
+pub(crate) fn encoded_cids(envelope: &[u8]) -> Vec<ContentId> {
+    const SCHEME: &[u8] = b"cid:";
+    memmem::find_iter(envelope, SCHEME)
+        .filter_map(|at| {
+            let rest = envelope.get(at + SCHEME.len()..)?;
+            let written = rest.get(..memchr2(b'"', b'\'', rest)?)?;
+            let decoded = percent_decode(written).decode_utf8().ok()?;
+            let is_encoded = decoded.as_bytes() != written;
+            is_encoded
+                .then(|| ContentId::parse(&decoded).ok())
+                .flatten()
+        })
+        .collect()
 }
 
 /// Takes the payload's reference out of a manifest: the one marked as payload, else the first.

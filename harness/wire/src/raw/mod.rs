@@ -28,7 +28,14 @@ pub fn break_message(message: &Encoded, how: Break) -> Option<Encoded> {
         Break::DoubledContentId => opened.double_last_part()?,
         Break::BadBase64 => opened.edit_base64(text::with_bad_base64)?,
         Break::TruncatedBase64 => opened.edit_base64(text::with_truncated_base64)?,
-        Break::WrongLength => opened.edit_envelope(text::with_wrong_length)?,
+        Break::WrongLength => {
+            opened
+                .edit_envelope(|xml| text::with_length(xml, |length| length.saturating_add(1)))?;
+        }
+        Break::HalfLength => {
+            opened.edit_envelope(|xml| text::with_length(xml, |length| length / 2))?;
+        }
+        Break::PercentEncoded => opened.edit_envelope(text::with_percent_codes)?,
         Break::EntityBomb => {
             opened.edit_payload(|xml| text::with_dtd(xml, &bomb::entities(), "&bomb;"))?;
         }
@@ -47,9 +54,12 @@ pub fn break_message(message: &Encoded, how: Break) -> Option<Encoded> {
         Break::NotUtf8 => opened.edit_payload(text::with_bad_utf8)?,
         Break::MissingNhsNumber => opened.edit_payload(text::without_nhs_number)?,
         Break::WrongCheckDigit => opened.edit_payload(text::with_wrong_check_digit)?,
+        Break::AnotherPatient => opened.edit_payload(text::with_another_patient)?,
+        Break::AnotherAuthor => opened.edit_payload(text::with_another_author)?,
         Break::LowerCaseMessageId => opened.lower_case_message_id()?,
         Break::LowerCaseIds => opened.lower_case_ids()?,
         Break::UnknownAsid => opened.edit_payload(text::with_unknown_asid)?,
+        Break::Expired => opened.edit_envelope(text::expired)?,
         Break::GzipBomb => opened.plant_gzip_bomb()?,
     }
     Some(opened.close())

@@ -2,8 +2,10 @@
 //! any prefix; `None` where there is nothing to edit.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::Bytes;
+use gp2gp_model::{NhsNumber, Time};
 use memchr::{memchr, memmem};
 
 const NESTED_ELEMENTS: usize = 100_000;
@@ -86,8 +88,8 @@ const fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | 0x80..)
 }
 
-/// Changes the first `Length=` of the descriptions to a number one higher.
-pub(super) fn with_wrong_length(xml: &Bytes) -> Option<Bytes> {
+/// Changes the first `Length=` of the descriptions.
+pub(super) fn with_length(xml: &Bytes, change: impl Fn(u64) -> u64) -> Option<Bytes> {
     let key = b"Length=";
     memmem::find_iter(xml, key).find_map(|at| {
         let start = at + key.len();
@@ -100,7 +102,7 @@ pub(super) fn with_wrong_length(xml: &Bytes) -> Option<Bytes> {
             .ok()?
             .parse()
             .ok()?;
-        let wrong = length.saturating_add(1).to_string();
+        let wrong = change(length).to_string();
         spliced(xml, start..start + digits, wrong.as_bytes())
     })
 }
@@ -138,15 +140,99 @@ fn root_tag(xml: &[u8]) -> Option<Range<usize>> {
     (xml.get(end - 2) != Some(&b'/')).then_some(start..end)
 }
 
+/// Writes content ids and file names as a careful system would write them in a URL.
+pub(super) fn with_percent_codes(xml: &Bytes) -> Option<Bytes> {
+    let mut written = xml.clone();
+    for (opening, closings) in [
+        ("cid:", &["\""][..]),
+        ("Filename=\"", &["\" ContentType="]),
+        ("Filename=&quot;", &["&quot; ContentType="]),
+    ] {
+        written = with_codes_between(&written, opening, closings);
+    }
+    (written != *xml).then_some(written)
+}
+
+fn with_codes_between(xml: &[u8], opening: &str, closings: &[&str]) -> Bytes {
+    let mut result = Vec::with_capacity(xml.len());
+    let mut rest = xml;
+    while let Some(start) = memmem::find(rest, opening.as_bytes()) {
+        let (before, after) = rest.split_at(start + opening.len());
+        result.extend_from_slice(before);
+        let ends = closings
+            .iter()
+            .filter_map(|closing| memmem::find(after, closing.as_bytes()));
+        let (value, after) = after.split_at(ends.min().unwrap_or_default());
+        for byte in value {
+            match byte {
+                b' ' | b'@' | b'%' | b'(' | b')' | b'[' | b']' | 0x80.. => {
+                    result.extend_from_slice(format!("%{byte:02X}").as_bytes());
+                }
+                _ => result.push(*byte),
+            }
+        }
+        rest = after;
+    }
+    result.extend_from_slice(rest);
+    result.into()
+}
+
+/// Gives the message a life that ended a minute before its timestamp.
+pub(super) fn expired(xml: &Bytes) -> Option<Bytes> {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let written = element_text(xml, "Timestamp")?;
+    let until = Time::from_micros(0)
+        + written
+            .parse::<Time>()
+            .ok()?
+            .since(Time::from_micros(0))
+            .checked_sub(MINUTE)?;
+    let until = until.to_ebxml();
+    if let Some(changed) = with_element_text(xml, "TimeToLive", &until) {
+        return Some(changed);
+    }
+    let close = tag(xml, 0, b"</", b"Timestamp")?;
+    let name = std::str::from_utf8(xml.get(close.start + 2..close.end - 1)?).ok()?;
+    let prefix = name.trim_end().strip_suffix("Timestamp")?;
+    let element = format!("<{prefix}TimeToLive>{until}</{prefix}TimeToLive>");
+    spliced(xml, close.end..close.end, element.as_bytes())
+}
+
+/// A number that no scenario gives to anybody.
+const NOBODYS_SERIAL: u32 = 999_900;
+
+pub(super) fn with_another_patient(xml: &Bytes) -> Option<Bytes> {
+    let number = extension(xml, patient_id_tag(xml)?)?;
+    let another = (NOBODYS_SERIAL..).find_map(NhsNumber::synthetic)?;
+    spliced(xml, number, another.as_str().as_bytes())
+}
+
+/// The author of the extract, which stands behind those of the wrapper.
+pub(super) fn with_another_author(xml: &Bytes) -> Option<Bytes> {
+    const ODS_OID: &[u8] = b"1.2.826.0.1285.0.1.10\"";
+    const STRANGER: &str = "Z99999";
+    let extract = tag(xml, 0, b"<", b"EhrExtract")?.end;
+    let author = tag(xml, extract, b"<", b"author")?.end;
+    let oid = author + memmem::find(xml.get(author..)?, ODS_OID)?;
+    let start = memchr::memrchr(b'<', xml.get(..oid)?)?;
+    let end = oid + memchr(b'>', xml.get(oid..)?)? + 1;
+    spliced(xml, extension(xml, start..end)?, STRANGER.as_bytes())
+}
+
+/// Where the `extension` of a tag stands.
+fn extension(xml: &[u8], tag: Range<usize>) -> Option<Range<usize>> {
+    let attribute = b"extension=\"";
+    let start = tag.start + memmem::find(xml.get(tag)?, attribute)? + attribute.len();
+    let length = memchr(b'"', xml.get(start..)?)?;
+    Some(start..start + length)
+}
+
 pub(super) fn without_nhs_number(xml: &Bytes) -> Option<Bytes> {
     spliced(xml, patient_id_tag(xml)?, b"")
 }
 
 pub(super) fn with_wrong_check_digit(xml: &Bytes) -> Option<Bytes> {
-    let id = patient_id_tag(xml)?;
-    let extension = b"extension=\"";
-    let number = id.start + memmem::find(xml.get(id)?, extension)? + extension.len();
-    let check_digit = number + 9;
+    let check_digit = extension(xml, patient_id_tag(xml)?)?.start + 9;
     let digit = xml.get(check_digit).filter(|byte| byte.is_ascii_digit())?;
     let wrong = b'0' + (digit - b'0' + 1) % 10;
     spliced(xml, check_digit..check_digit + 1, &[wrong])
@@ -310,6 +396,48 @@ mod tests {
     }
 
     #[test]
+    fn references_are_written_as_in_a_url_and_nothing_else_is() {
+        let xml = bytes(
+            "x='a b' href=\"cid:1@a\" href=\"mid:2 \">Filename=\"a (b)&amp;.tif\" ContentType=a b",
+        );
+        assert_eq!(
+            with_percent_codes(&xml).unwrap(),
+            "x='a b' href=\"cid:1%40a\" href=\"mid:2 \">Filename=\"a%20%28b%29&amp;.tif\" ContentType=a b"
+        );
+        assert_eq!(with_percent_codes(&bytes("<a href=\"cid:1\"/>")), None);
+    }
+
+    #[test]
+    fn a_life_that_is_over_replaces_another_or_stands_behind_the_timestamp() {
+        let xml = bytes("<e:Timestamp>2026-01-05T09:00:00Z</e:Timestamp><x/>");
+        assert_eq!(
+            expired(&xml).unwrap(),
+            "<e:Timestamp>2026-01-05T09:00:00Z</e:Timestamp><e:TimeToLive>2026-01-05T08:59:00Z</e:TimeToLive><x/>"
+        );
+        let xml = bytes("<Timestamp>2026-01-05T09:00:00Z</Timestamp><TimeToLive>2027</TimeToLive>");
+        assert_eq!(
+            expired(&xml).unwrap(),
+            "<Timestamp>2026-01-05T09:00:00Z</Timestamp><TimeToLive>2026-01-05T08:59:00Z</TimeToLive>"
+        );
+        assert_eq!(expired(&bytes("<Timestamp>soon</Timestamp>")), None);
+    }
+
+    #[test]
+    fn only_the_author_of_the_extract_becomes_a_stranger() {
+        let id = |code: &str| format!("<id root=\"1.2.826.0.1285.0.1.10\" extension=\"{code}\"/>");
+        let xml = |author: &str| {
+            format!(
+                "<author1>{}</author1><EhrExtract><destination>{}</destination><author>{}</author></EhrExtract>",
+                id("A"),
+                id("B"),
+                id(author)
+            )
+        };
+        let changed = with_another_author(&Bytes::from(xml("C"))).unwrap();
+        assert_eq!(changed, xml("Z99999"));
+    }
+
+    #[test]
     fn a_truncated_text_ends_one_character_into_a_group() {
         assert_eq!(
             with_truncated_base64(&bytes("QUJDREU=\r\n")).unwrap(),
@@ -331,7 +459,7 @@ mod tests {
             "cid:1 Compressed=No cid:2 Compressed=Yes cid:3 Compressed=No"
         );
         assert_eq!(
-            with_wrong_length(&bytes("Length= Length=99 Length=7")).unwrap(),
+            with_length(&bytes("Length= Length=99 Length=7"), |length| length + 1).unwrap(),
             "Length= Length=100 Length=7"
         );
     }
