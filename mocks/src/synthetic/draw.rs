@@ -57,10 +57,6 @@ impl Draw {
     pub(super) fn bits(&mut self) -> u64 {
         self.0.next_u64()
     }
-
-    pub(super) fn fill(&mut self, bytes: &mut [u8]) {
-        self.0.fill_bytes(bytes);
-    }
 }
 
 /// The stream of random numbers that belongs to `seed` and `name`, and to nothing else.
