@@ -222,7 +222,8 @@ fn store(plan: &Plan, sending: &Identity, holdings: &[Holding], streams: Streams
         practice: plan.sending.ods.clone(),
         policy: DeletePolicy::default(),
         patients,
-        faults: Vec::new(),
+        faults: plan.faults.clone(),
+        started: plan.starts_at,
     };
     Store::new(config, streams)
 }

@@ -92,6 +92,27 @@ pub enum Spoil {
     WrongSize,
 }
 
+impl Spoil {
+    /// Whether this can happen there, and where it can, in words.
+    const fn fits(self, operation: StoreOperation) -> (bool, &'static str) {
+        use StoreOperation as Op;
+        match self {
+            Self::Locked => (
+                matches!(operation, Op::Read | Op::Archive | Op::Delete | Op::Restore),
+                "it happens to what is done with one document: store = \"read\", \"archive\", \"delete\" or \"restore\"",
+            ),
+            Self::DeletedMeanwhile | Self::BadBinary | Self::TokenExpired => (
+                matches!(operation, Op::Read),
+                "it happens to store = \"read\"",
+            ),
+            Self::WrongType | Self::ZeroBytes | Self::WrongSize => (
+                matches!(operation, Op::Read | Op::List),
+                "it happens to store = \"read\", and to what store = \"list\" says of a document",
+            ),
+        }
+    }
+}
+
 /// Where it happens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "target", rename_all = "kebab-case")]
@@ -238,8 +259,8 @@ impl Effect {
                 "it happens to messages and to operations of the store",
             ),
             Self::LoseAnswer => (
-                on_posting || on_delivery,
-                "it happens to messages on either leg",
+                on_posting || on_delivery || on_store,
+                "it happens to messages on either leg and to operations of the store",
             ),
             Self::Duplicate | Self::Reorder(_) | Self::HoldUntil(_) | Self::Corrupt(_) => (
                 on_delivery,
@@ -265,7 +286,12 @@ impl Effect {
                 on_practice,
                 "it happens to system = \"requesting\" or \"sending\"",
             ),
-            Self::Spoil(_) => (on_store, "it happens to operations of the store"),
+            Self::Spoil(how) => match target {
+                Target::Store { operation, .. } => how.fits(*operation),
+                Target::Posting(_) | Target::Delivery(_) | Target::System { .. } => {
+                    (false, "it happens to operations of the store")
+                }
+            },
         };
         if fits { Ok(()) } else { Err(help) }
     }
@@ -430,6 +456,14 @@ mod tests {
                 .contains("delivery")
         );
         assert!(Effect::Spoil(Spoil::Locked).fits(&delivery).is_err());
+        let delete = Target::Store {
+            operation: StoreOperation::Delete,
+            documents: DocumentPattern::default(),
+        };
+        assert_eq!(Effect::Spoil(Spoil::Locked).fits(&delete), Ok(()));
+        assert_eq!(Effect::LoseAnswer.fits(&delete), Ok(()));
+        let help = Effect::Spoil(Spoil::BadBinary).fits(&delete).unwrap_err();
+        assert_eq!(help, "it happens to store = \"read\"");
     }
 
     #[test]

@@ -28,7 +28,11 @@ enum Form {
 impl Wanted {
     /// What the headers ask for, or why nothing can be given.
     pub(super) fn read(headers: &Headers, document: &Document) -> Result<Self, Refusal> {
-        let form = form(headers, &document.spec.media_type)?;
+        Self::of(headers, &document.spec.media_type, document)
+    }
+
+    fn of(headers: &Headers, media_type: &str, document: &Document) -> Result<Self, Refusal> {
+        let form = form(headers, media_type)?;
         let bytes = document.spec.bytes;
         let is_current = headers
             .get("If-Range")
@@ -60,6 +64,7 @@ pub(super) fn reply(
     match fault {
         Some(StoreFault::BadBinary) => return Ok(bad_binary(document)),
         Some(StoreFault::ZeroBytes) => given.spec.bytes = 0,
+        Some(StoreFault::WrongSize) => given.spec.bytes -= given.spec.bytes.div_ceil(10),
         Some(StoreFault::WrongType) => {
             given.spec.media_type = fhir::another_type(&document.spec.media_type).to_owned();
         }
@@ -68,7 +73,6 @@ pub(super) fn reply(
             | StoreFault::Locked
             | StoreFault::DeletedMeanwhile
             | StoreFault::TokenExpired
-            | StoreFault::WrongSize
             | StoreFault::Reset
             | StoreFault::LoseAnswer
             | StoreFault::Silence
@@ -78,11 +82,8 @@ pub(super) fn reply(
         )
         | None => {}
     }
-    // Accept speaks of the type that the list says.
-    let mut wanted = Wanted::read(headers, document)?;
-    if given.spec.bytes == 0 {
-        wanted.range = None;
-    }
+    // Accept speaks of the type that the list says, Range of the bytes that there are.
+    let wanted = Wanted::of(headers, &document.spec.media_type, &given)?;
     Ok(content(&given, &wanted))
 }
 

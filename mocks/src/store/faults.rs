@@ -3,29 +3,15 @@
 use std::time::Duration;
 
 use gp2gp_model::Time;
-use gp2gp_sim::{Stream, Streams};
-use rand::RngExt;
+use gp2gp_model::fault::{DocumentPattern, Effect, Fault, Spoil, StoreOperation, Target};
+use gp2gp_model::store::DocumentOperation;
+use gp2gp_sim::{Streams, Trigger};
 
 use super::route::Operation;
 
-/// Something that goes wrong in the store on purpose.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlannedFault {
-    /// Name in reports.
-    pub name: String,
-    /// What happens.
-    pub fault: StoreFault,
-    /// To which operation.
-    pub operation: Operation,
-    /// On which documents.
-    pub documents: Documents,
-    /// How often.
-    pub often: Often,
-}
-
-/// What can go wrong.
+/// What can go wrong in a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreFault {
+pub(super) enum StoreFault {
     /// It is refused with this status.
     Refuse(u16),
     /// Somebody has the document open.
@@ -40,7 +26,7 @@ pub enum StoreFault {
     BadBinary,
     /// The token expires while the document is read: it is good for no request any more.
     TokenExpired,
-    /// The list says more bytes than there are.
+    /// The list says more bytes than there are, or there are fewer than it said.
     WrongSize,
     /// Nothing is done, and the connection is reset.
     Reset,
@@ -56,52 +42,17 @@ pub enum StoreFault {
     Delay(Duration),
 }
 
-/// Which documents are meant: all that fit every field that is set.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Documents {
-    /// Smallest document, in bytes.
-    pub at_least_bytes: Option<u64>,
-    /// Largest document, in bytes.
-    pub at_most_bytes: Option<u64>,
-    /// Its file name.
-    pub file_name: Option<String>,
-}
-
-/// How often something happens among its occasions, which are counted from 1.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Often {
-    /// On every occasion.
-    #[default]
-    Always,
-    /// On these occasions.
-    On(Vec<u32>),
-    /// On the first so many.
-    First(u32),
-    /// On each with this chance in a hundred, drawn from the fault's own stream.
-    Percent(u8),
-}
-
-impl Documents {
-    fn fit(&self, file_name: &str, bytes: u64) -> bool {
-        self.file_name.as_ref().is_none_or(|name| name == file_name)
-            && self.at_least_bytes.is_none_or(|least| bytes >= least)
-            && self.at_most_bytes.is_none_or(|most| bytes <= most)
-    }
-
-    fn are_all(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// The planned faults of a store, with their counts.
 #[derive(Debug)]
 pub(super) struct Faults(Vec<Rule>);
 
 #[derive(Debug)]
 struct Rule {
-    planned: PlannedFault,
-    occasions: u32,
-    stream: Stream,
+    name: String,
+    fault: StoreFault,
+    operation: Operation,
+    documents: DocumentPattern,
+    trigger: Trigger,
 }
 
 /// What a request is about, as far as faults ask.
@@ -133,20 +84,32 @@ pub(super) struct Fired {
 }
 
 impl Faults {
-    pub(super) fn new(planned: Vec<PlannedFault>, streams: Streams) -> Self {
-        let rule = |planned: PlannedFault| Rule {
-            stream: streams.stream(&format!("store/fault/{}", planned.name)),
-            occasions: 0,
-            planned,
+    /// The faults of a plan that are the store's to act out.
+    pub(super) fn new(planned: Vec<Fault>, started: Time, streams: Streams) -> Self {
+        let rule = |planned: Fault| {
+            let stream = streams.stream(&format!("fault/{}", planned.name));
+            match planned.on {
+                Target::Store {
+                    operation,
+                    documents,
+                } => Some(Rule {
+                    fault: StoreFault::of(&planned.effect)?,
+                    name: planned.name,
+                    operation: Operation::from(operation),
+                    documents,
+                    trigger: Trigger::new(planned.when, started, stream),
+                }),
+                Target::Posting(_) | Target::Delivery(_) | Target::System { .. } => None,
+            }
         };
-        Self(planned.into_iter().map(rule).collect())
+        Self(planned.into_iter().filter_map(rule).collect())
     }
 
     /// The first fault that acts on a request. Every fault that could act counts the occasion.
-    pub(super) fn on_request(&mut self, _now: Time, occasion: Occasion<'_>) -> Option<Fired> {
-        self.fired(occasion, |fault| match fault {
-            StoreFault::WrongSize => false,
+    pub(super) fn on_request(&mut self, now: Time, occasion: Occasion<'_>) -> Option<Fired> {
+        self.fired(now, occasion, |fault| match fault {
             StoreFault::WrongType
+            | StoreFault::WrongSize
             | StoreFault::ZeroBytes
             | StoreFault::BadBinary
             | StoreFault::DeletedMeanwhile => occasion.operation.is_read(),
@@ -163,13 +126,13 @@ impl Faults {
     }
 
     /// The first fault that acts on how one document is listed.
-    pub(super) fn on_listed(&mut self, _now: Time, document: (&str, u64)) -> Option<Fired> {
+    pub(super) fn on_listed(&mut self, now: Time, document: (&str, u64)) -> Option<Fired> {
         let occasion = Occasion {
             operation: Operation::List,
             document: Some(document),
             is_past_the_start: false,
         };
-        self.fired(occasion, |fault| match fault {
+        self.fired(now, occasion, |fault| match fault {
             StoreFault::WrongSize | StoreFault::WrongType | StoreFault::ZeroBytes => true,
             StoreFault::Refuse(_)
             | StoreFault::Locked
@@ -187,15 +150,16 @@ impl Faults {
 
     fn fired(
         &mut self,
+        now: Time,
         occasion: Occasion<'_>,
         can_act: impl Fn(StoreFault) -> bool,
     ) -> Option<Fired> {
         let mut fired = None;
         for rule in &mut self.0 {
-            if rule.is_meant(occasion) && can_act(rule.planned.fault) && rule.takes_its_turn() {
+            if rule.is_meant(occasion) && can_act(rule.fault) && rule.trigger.fires(now) {
                 fired.get_or_insert_with(|| Fired {
-                    name: rule.planned.name.clone(),
-                    fault: rule.planned.fault,
+                    name: rule.name.clone(),
+                    fault: rule.fault,
                 });
             }
         }
@@ -205,21 +169,56 @@ impl Faults {
 
 impl Rule {
     fn is_meant(&self, occasion: Occasion<'_>) -> bool {
-        let documents = &self.planned.documents;
-        self.planned.operation == occasion.operation
+        self.operation == occasion.operation
             && match occasion.document {
-                Some((file_name, bytes)) => documents.fit(file_name, bytes),
-                None => documents.are_all(),
+                Some((file_name, bytes)) => self.documents.fits(file_name, bytes),
+                None => self.documents == DocumentPattern::default(),
             }
     }
+}
 
-    fn takes_its_turn(&mut self) -> bool {
-        self.occasions = self.occasions.saturating_add(1);
-        match &self.planned.often {
-            Often::Always => true,
-            Often::On(occasions) => occasions.contains(&self.occasions),
-            Often::First(count) => self.occasions <= *count,
-            Often::Percent(percent) => self.stream.random_range(0..100) < u32::from(*percent),
+impl StoreFault {
+    /// What an effect is in a store; `None` for those that [`Effect::fits`] keeps from it.
+    fn of(effect: &Effect) -> Option<Self> {
+        let fault = match effect {
+            Effect::Drop => Self::Silence,
+            Effect::Delay(by) => Self::Delay(*by),
+            Effect::Truncate(percent) => Self::Truncate(*percent),
+            Effect::Refuse(status) => Self::Refuse(*status),
+            Effect::Reset => Self::Reset,
+            Effect::LoseAnswer => Self::LoseAnswer,
+            Effect::Slow(bytes_per_second) => Self::Slow(*bytes_per_second),
+            // Insufficient storage.
+            Effect::FullDisk => Self::Refuse(507),
+            Effect::Spoil(Spoil::Locked) => Self::Locked,
+            Effect::Spoil(Spoil::DeletedMeanwhile) => Self::DeletedMeanwhile,
+            Effect::Spoil(Spoil::WrongType) => Self::WrongType,
+            Effect::Spoil(Spoil::ZeroBytes) => Self::ZeroBytes,
+            Effect::Spoil(Spoil::BadBinary) => Self::BadBinary,
+            Effect::Spoil(Spoil::TokenExpired) => Self::TokenExpired,
+            Effect::Spoil(Spoil::WrongSize) => Self::WrongSize,
+            Effect::Duplicate
+            | Effect::Reorder(_)
+            | Effect::HoldUntil(_)
+            | Effect::Corrupt(_)
+            | Effect::SoapFault(_)
+            | Effect::ErrorList(_)
+            | Effect::Crash(_)
+            | Effect::ClockJump(_) => return None,
+        };
+        Some(fault)
+    }
+}
+
+impl From<StoreOperation> for Operation {
+    fn from(operation: StoreOperation) -> Self {
+        match operation {
+            StoreOperation::List => Self::List,
+            StoreOperation::Read => Self::Document(DocumentOperation::Read),
+            StoreOperation::Record => Self::Record,
+            StoreOperation::Archive => Self::Document(DocumentOperation::Archive),
+            StoreOperation::Delete => Self::Document(DocumentOperation::Delete),
+            StoreOperation::Restore => Self::Document(DocumentOperation::Restore),
         }
     }
 }

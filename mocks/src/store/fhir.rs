@@ -124,6 +124,19 @@ pub(super) fn document_reference(
     misstated: &Misstated,
 ) -> Value {
     let spec = &document.spec;
+    let mut attachment = json!({
+        "contentType": misstated.content_type.unwrap_or(&spec.media_type),
+        "url": binary_url(base, &spec.id),
+        "size": misstated.bytes.unwrap_or(spec.bytes),
+        "title": spec.file_name,
+        "extension": [{
+            "url": SHA_256,
+            "valueString": document.digests.sha256.to_string(),
+        }],
+    });
+    if let Some(sha1) = document.digests.sha1 {
+        attachment["hash"] = json!(STANDARD.encode_to_string(sha1));
+    }
     json!({
         "resourceType": "DocumentReference",
         "id": spec.id.as_str(),
@@ -142,19 +155,7 @@ pub(super) fn document_reference(
         "subject": { "reference": format!("Patient/{patient_id}") },
         "custodian": { "identifier": ods(practice) },
         "description": spec.file_name,
-        "content": [{
-            "attachment": {
-                "contentType": misstated.content_type.unwrap_or(&spec.media_type),
-                "url": binary_url(base, &spec.id),
-                "size": misstated.bytes.unwrap_or(spec.bytes),
-                "hash": STANDARD.encode_to_string(document.digests.sha1),
-                "title": spec.file_name,
-                "extension": [{
-                    "url": SHA_256,
-                    "valueString": document.digests.sha256.to_string(),
-                }],
-            },
-        }],
+        "content": [{ "attachment": attachment }],
     })
 }
 

@@ -31,8 +31,8 @@
 //! ## A document
 //!
 //! An entry of the list has `content[0].attachment` with an absolute `url`, `contentType`, `size`,
-//! `title` (the file name), `hash` (SHA-1, base64) and the extension `urn:gp2gp:store:sha-256`
-//! (`valueString`, hex). The `url` is fetched as `application/fhir+json` (also without `Accept` and
+//! `title` (the file name), the extension `urn:gp2gp:store:sha-256` (`valueString`, hex), and up to
+//! 5 000 000 bytes a `hash` (SHA-1, base64). The `url` is fetched as `application/fhir+json` (also without `Accept` and
 //! for `*/*`): a `Binary` with base64 `content`; or as its own media type or
 //! `application/octet-stream`: its bytes, of which `Range: bytes=a-b` gets a part (206, or 416 with
 //! `Content-Range: bytes */{size}`; several ranges at once are ignored). `ETag` is the digest, and
@@ -69,6 +69,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use gp2gp_model::fault::Fault;
 use gp2gp_model::http::Method;
 use gp2gp_model::plan::MissingReason;
 use gp2gp_model::store::{ActingRole, DeletePolicy, DocumentOperation};
@@ -78,7 +79,7 @@ use gp2gp_sim::Streams;
 use serde_json::{Value, json};
 
 use self::binary::Wanted;
-use self::faults::{Faults, Fired, Occasion};
+use self::faults::{Faults, Fired, Occasion, StoreFault};
 use self::fhir::Misstated;
 use self::outcome::{Code, Refusal};
 use self::reply::FHIR_JSON;
@@ -88,7 +89,6 @@ use crate::peer::{AnswerId, Conduct, Deadline, HttpRequest, Input, Notice, Outpu
 use crate::synthetic::{DocumentSpec, RecordSpec};
 
 pub use access::ACTING_ROLE;
-pub use faults::{Documents, Often, PlannedFault, StoreFault};
 pub use fhir::SHA_256;
 pub use reply::{Body, Content, Reply};
 pub use request::{Requester, TOKEN_LIFETIME};
@@ -113,7 +113,9 @@ pub struct StoreConfig {
     /// The patients.
     pub patients: Vec<StoredPatient>,
     /// What goes wrong on purpose.
-    pub faults: Vec<PlannedFault>,
+    pub faults: Vec<Fault>,
+    /// When the run began: times of faults count from here.
+    pub started: Time,
 }
 
 /// A patient and what is held of them.
@@ -170,7 +172,7 @@ impl Store {
             practice: config.practice,
             patients,
             shelf: Shelf::new(config.policy, documents),
-            faults: Faults::new(config.faults, streams),
+            faults: Faults::new(config.faults, config.started, streams),
             expired: BTreeSet::new(),
             outputs: VecDeque::new(),
             late: BTreeMap::new(),

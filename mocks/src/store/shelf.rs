@@ -32,8 +32,9 @@ pub struct Document {
 pub struct Digests {
     /// By which documents are compared.
     pub sha256: Sha256,
-    /// What FHIR has as `hash` of an attachment.
-    pub sha1: [u8; 20],
+    /// What FHIR has as `hash` of an attachment; of small documents only, because it costs more
+    /// than to make them.
+    pub sha1: Option<[u8; 20]>,
 }
 
 /// A line of the audit trail.
@@ -64,11 +65,14 @@ pub(super) struct Shelf {
     audit: Vec<Entry>,
 }
 
+/// Size of the largest document with a SHA-1, in bytes: what GP Connect lets be read at once.
+const LARGEST_WITH_SHA1: u64 = 5_000_000;
+
 impl Digests {
     /// Streams through the content once.
     pub fn of(spec: &DocumentSpec) -> Self {
         let mut sha256 = Sha256::hasher();
-        let mut sha1 = Sha1::new();
+        let mut sha1 = (spec.bytes <= LARGEST_WITH_SHA1).then(Sha1::new);
         let mut reader = spec.open();
         loop {
             // A reader of generated content does not fail.
@@ -78,12 +82,14 @@ impl Digests {
                 break;
             }
             sha256.update(block);
-            sha1.update(block);
+            if let Some(sha1) = &mut sha1 {
+                sha1.update(block);
+            }
             reader.consume(read);
         }
         Self {
             sha256: sha256.finish().0,
-            sha1: sha1.finalize().into(),
+            sha1: sha1.map(|sha1| sha1.finalize().into()),
         }
     }
 }

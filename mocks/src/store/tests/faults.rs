@@ -1,10 +1,10 @@
 use std::time::Duration;
 
+use gp2gp_model::fault::Spoil;
+
 use super::*;
 
-const READ: Operation = Operation::Document(DocumentOperation::Read);
-const DELETE: Operation = Operation::Document(DocumentOperation::Delete);
-const ARCHIVE: Operation = Operation::Document(DocumentOperation::Archive);
+use StoreOperation::{Archive, Delete, List, Read, Record};
 
 fn fired(answer: &Answer) -> bool {
     match answer.fired.as_slice() {
@@ -27,7 +27,11 @@ fn a_status_is_answered_with_the_outcome_that_belongs_to_it() {
         (503, "INTERNAL_SERVER_ERROR"),
         (507, "INTERNAL_SERVER_ERROR"),
     ] {
-        let mut bench = Bench::with_fault(StoreFault::Refuse(status), ARCHIVE, Often::First(1));
+        let effect = match status {
+            507 => Effect::FullDisk,
+            status => Effect::Refuse(status),
+        };
+        let mut bench = Bench::with_fault(effect, Archive, Often::First(1));
         let refused = bench.act(ActingRole::System, 0, DocumentOperation::Archive);
         assert!(fired(&refused));
         let why = format!("the store answers {status}");
@@ -39,33 +43,28 @@ fn a_status_is_answered_with_the_outcome_that_belongs_to_it() {
 }
 
 #[test]
-fn every_operation_can_be_refused() {
+fn whole_requests_can_be_refused() {
     let number = Patient::generate(1, 0).nhs_number;
-    let mut bench = Bench::with_fault(StoreFault::Refuse(503), Operation::List, Often::Always);
+    let mut bench = Bench::with_fault(Effect::Refuse(503), List, Often::Always);
     assert_eq!(bench.list().refusal().0, 503);
     assert_eq!(bench.read(0).status(), 200);
-    let mut bench = Bench::with_fault(StoreFault::Refuse(503), Operation::Record, Often::Always);
+    let mut bench = Bench::with_fault(Effect::Refuse(503), Record, Often::Always);
     let request = bench.asker.record(NOW, "t", number);
     assert_eq!(bench.ask(&request).refusal().0, 503);
     assert_eq!(bench.list().status(), 200);
-    let mut bench = Bench::with_fault(StoreFault::Refuse(503), Operation::Find, Often::Always);
-    let request = bench.asker.find(NOW, "t", number);
-    assert_eq!(bench.ask(&request).refusal().0, 503);
 }
 
 /// Spec 90, modes 1 and 2: large documents fail more often, each fault by its own stream.
 #[test]
 fn deletes_fail_more_often_above_a_size() {
-    let failing = |name: &str, at_least_bytes, at_most_bytes, percent| PlannedFault {
-        name: name.to_owned(),
-        fault: StoreFault::Refuse(500),
-        operation: DELETE,
-        documents: Documents {
+    let failing = |name, at_least_bytes, at_most_bytes, percent| {
+        let documents = DocumentPattern {
             at_least_bytes,
             at_most_bytes,
             file_name: None,
-        },
-        often: Often::Percent(percent),
+        };
+        let often = Often::Percent(percent);
+        planned(name, Effect::Refuse(500), Delete, documents, often)
     };
     let run = || {
         let documents = (0..400).map(|index| {
@@ -104,16 +103,12 @@ fn deletes_fail_more_often_above_a_size() {
 fn a_fault_means_the_documents_that_fit_it() {
     let mut documents = three_documents();
     documents[1].0.file_name = "letter.txt".to_owned();
-    let planned = PlannedFault {
-        name: "planned".to_owned(),
-        fault: StoreFault::Locked,
-        operation: READ,
-        documents: Documents {
-            file_name: Some("letter.txt".to_owned()),
-            ..Documents::default()
-        },
-        often: Often::On(vec![2]),
+    let pattern = DocumentPattern {
+        file_name: Some("letter.txt".to_owned()),
+        ..DocumentPattern::default()
     };
+    let locked = Effect::Spoil(Spoil::Locked);
+    let planned = planned("planned", locked, Read, pattern, Often::On(vec![2]));
     let mut bench = Bench::with(documents, vec![planned]);
     assert_eq!((bench.read(0).status(), bench.read(1).status()), (200, 200));
     let locked = bench.read(1);
@@ -124,7 +119,11 @@ fn a_fault_means_the_documents_that_fit_it() {
 
 #[test]
 fn a_document_deleted_between_list_and_fetch_is_gone_and_restorable() {
-    let mut bench = Bench::with_fault(StoreFault::DeletedMeanwhile, READ, Often::First(1));
+    let mut bench = Bench::with_fault(
+        Effect::Spoil(Spoil::DeletedMeanwhile),
+        Read,
+        Often::First(1),
+    );
     assert_eq!(bench.list().json()["total"], 3);
     let gone = bench.read(0);
     assert!(fired(&gone));
@@ -138,7 +137,7 @@ fn a_document_deleted_between_list_and_fetch_is_gone_and_restorable() {
 
 #[test]
 fn a_wrong_type_differs_between_list_and_content() {
-    let mut bench = Bench::with_fault(StoreFault::WrongType, READ, Often::Always);
+    let mut bench = Bench::with_fault(Effect::Spoil(Spoil::WrongType), Read, Often::Always);
     let listed = bench.list().json();
     let listed = &listed["entry"][0]["resource"]["content"][0]["attachment"]["contentType"];
     let answer = bench.read(0);
@@ -152,7 +151,7 @@ fn a_wrong_type_differs_between_list_and_content() {
         Some("text/plain")
     );
 
-    let mut bench = Bench::with_fault(StoreFault::WrongType, Operation::List, Often::First(1));
+    let mut bench = Bench::with_fault(Effect::Spoil(Spoil::WrongType), List, Often::First(1));
     let list = bench.list();
     assert!(fired(&list));
     let list = list.json();
@@ -165,7 +164,7 @@ fn a_wrong_type_differs_between_list_and_content() {
 
 #[test]
 fn zero_bytes_come_in_every_form() {
-    let mut bench = Bench::with_fault(StoreFault::ZeroBytes, READ, Often::Always);
+    let mut bench = Bench::with_fault(Effect::Spoil(Spoil::ZeroBytes), Read, Often::Always);
     assert_eq!(
         bench.read(0).binary(),
         ("image/tiff".to_owned(), Vec::new())
@@ -177,7 +176,7 @@ fn zero_bytes_come_in_every_form() {
 
 #[test]
 fn a_bad_binary_cannot_be_read() {
-    let mut bench = Bench::with_fault(StoreFault::BadBinary, READ, Often::Always);
+    let mut bench = Bench::with_fault(Effect::Spoil(Spoil::BadBinary), Read, Often::Always);
     for answer in [bench.read(0), bench.range(0, 0..10)] {
         assert!(fired(&answer));
         assert_eq!(answer.status(), 200);
@@ -186,8 +185,8 @@ fn a_bad_binary_cannot_be_read() {
 }
 
 #[test]
-fn a_wrong_size_stands_in_the_list_only() {
-    let mut bench = Bench::with_fault(StoreFault::WrongSize, Operation::List, Often::First(1));
+fn a_wrong_size_differs_between_list_and_content() {
+    let mut bench = Bench::with_fault(Effect::Spoil(Spoil::WrongSize), List, Often::First(1));
     let list = bench.list();
     assert!(fired(&list));
     let list = list.json();
@@ -195,11 +194,19 @@ fn a_wrong_size_stands_in_the_list_only() {
         |nth: usize| list["entry"][nth]["resource"]["content"][0]["attachment"]["size"].clone();
     assert_eq!((size(0), size(1)), (json!(220_001), json!(1_000)));
     assert_eq!(bench.read(0).binary().1.len(), 200_000);
+
+    let wrong = Effect::Spoil(Spoil::WrongSize);
+    let mut bench = Bench::with_fault(wrong, Read, Often::Always);
+    assert_eq!(bench.read(0).binary().1.len(), 180_000);
+    assert_eq!(
+        bench.range(0, 0..200_000).header("Content-Range"),
+        Some("bytes 0-179999/180000")
+    );
 }
 
 #[test]
 fn a_token_that_expires_midway_is_good_for_nothing_and_a_new_one_reads_on() {
-    let mut bench = Bench::with_fault(StoreFault::TokenExpired, READ, Often::First(1));
+    let mut bench = Bench::with_fault(Effect::Spoil(Spoil::TokenExpired), Read, Often::First(1));
     assert_eq!(bench.range(0, 0..1_000).status(), 206);
     let expired = bench.range(0, 1_000..2_000);
     assert!(fired(&expired));
@@ -220,7 +227,7 @@ fn a_token_that_expires_midway_is_good_for_nothing_and_a_new_one_reads_on() {
 
 #[test]
 fn a_reset_does_nothing_and_a_lost_answer_did_it() {
-    let mut bench = Bench::with_fault(StoreFault::Reset, ARCHIVE, Often::Always);
+    let mut bench = Bench::with_fault(Effect::Reset, Archive, Often::Always);
     let answer = bench.act(ActingRole::System, 0, DocumentOperation::Archive);
     assert!(fired(&answer));
     assert_eq!(
@@ -229,7 +236,7 @@ fn a_reset_does_nothing_and_a_lost_answer_did_it() {
     );
     assert!(bench.store.audit().is_empty());
 
-    let mut bench = Bench::with_fault(StoreFault::LoseAnswer, ARCHIVE, Often::Always);
+    let mut bench = Bench::with_fault(Effect::LoseAnswer, Archive, Often::Always);
     let answer = bench.act(ActingRole::System, 0, DocumentOperation::Archive);
     assert!(fired(&answer));
     assert_eq!(
@@ -242,16 +249,16 @@ fn a_reset_does_nothing_and_a_lost_answer_did_it() {
 #[test]
 fn connections_misbehave_as_planned() {
     for (fault, conduct) in [
-        (StoreFault::Silence, Conduct::Silent),
-        (StoreFault::Truncate(50), Conduct::Truncate { percent: 50 }),
+        (Effect::Drop, Conduct::Silent),
+        (Effect::Truncate(50), Conduct::Truncate { percent: 50 }),
         (
-            StoreFault::Slow(1_000),
+            Effect::Slow(1_000),
             Conduct::Slow {
                 bytes_per_second: 1_000,
             },
         ),
     ] {
-        let mut bench = Bench::with_fault(fault, READ, Often::Always);
+        let mut bench = Bench::with_fault(fault, Read, Often::Always);
         let answer = bench.range(0, 0..10);
         assert!(fired(&answer));
         assert_eq!(answer.conduct, conduct);
@@ -262,7 +269,7 @@ fn connections_misbehave_as_planned() {
 #[test]
 fn a_late_answer_is_given_when_its_time_comes() {
     let delay = Duration::from_secs(7);
-    let mut bench = Bench::with_fault(StoreFault::Delay(delay), Operation::List, Often::Always);
+    let mut bench = Bench::with_fault(Effect::Delay(delay), List, Often::Always);
     let request = bench.asker.list(NOW, "t", "patient-1");
     bench.store.handle(
         NOW,

@@ -4,6 +4,7 @@ mod managing;
 mod reading;
 
 use base64_simd::STANDARD;
+use gp2gp_model::fault::{DocumentPattern, Effect, Often, StoreOperation, Target, When};
 use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::store::DocumentState;
 use serde_json::Value;
@@ -28,21 +29,18 @@ impl Bench {
         Self::with(three_documents(), Vec::new())
     }
 
-    fn with_fault(fault: StoreFault, operation: Operation, often: Often) -> Self {
-        let planned = PlannedFault {
-            name: "planned".to_owned(),
-            fault,
+    fn with_fault(effect: Effect, operation: StoreOperation, often: Often) -> Self {
+        let planned = planned(
+            "planned",
+            effect,
             operation,
-            documents: Documents::default(),
+            DocumentPattern::default(),
             often,
-        };
+        );
         Self::with(three_documents(), vec![planned])
     }
 
-    fn with(
-        documents: Vec<(DocumentSpec, Option<MissingReason>)>,
-        faults: Vec<PlannedFault>,
-    ) -> Self {
+    fn with(documents: Vec<(DocumentSpec, Option<MissingReason>)>, faults: Vec<Fault>) -> Self {
         Self::of(config(documents, faults))
     }
 
@@ -172,7 +170,7 @@ impl Answer {
 
 fn config(
     documents: Vec<(DocumentSpec, Option<MissingReason>)>,
-    faults: Vec<PlannedFault>,
+    faults: Vec<Fault>,
 ) -> StoreConfig {
     let practice: OdsCode = "B83002".parse().unwrap();
     StoreConfig {
@@ -193,6 +191,30 @@ fn config(
             documents,
         }],
         faults,
+        started: NOW,
+    }
+}
+
+fn planned(
+    name: &str,
+    effect: Effect,
+    operation: StoreOperation,
+    documents: DocumentPattern,
+    often: Often,
+) -> Fault {
+    let on = Target::Store {
+        operation,
+        documents,
+    };
+    assert_eq!(effect.fits(&on), Ok(()));
+    Fault {
+        name: name.to_owned(),
+        effect,
+        on,
+        when: When {
+            often,
+            ..When::default()
+        },
     }
 }
 
