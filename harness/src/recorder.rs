@@ -63,6 +63,7 @@ impl Recorder {
         at: Time,
         exchange: u64,
         result: &Result<HttpResponse, TransportError>,
+        never_arrived: bool,
     ) -> io::Result<()> {
         let what = match result {
             Ok(response) => What::Answer {
@@ -75,6 +76,7 @@ impl Recorder {
             Err(error) => What::NoAnswer {
                 exchange,
                 why: error.to_string(),
+                never_arrived,
             },
         };
         self.push(at, what);

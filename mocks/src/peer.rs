@@ -151,6 +151,15 @@ pub enum Conduct {
 }
 
 impl Conduct {
+    /// Whether a post arrives whole before its poster gives up.
+    pub fn brings_whole(self, bytes: usize) -> bool {
+        match self {
+            Self::Truncate { .. } => false,
+            Self::Slow { .. } => self.transmission(bytes) < PATIENCE,
+            Self::Clean | Self::Reset | Self::Silent => true,
+        }
+    }
+
     /// How long a body takes beyond the time of its link.
     pub fn transmission(self, bytes: usize) -> Duration {
         match self {

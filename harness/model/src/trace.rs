@@ -213,6 +213,10 @@ pub enum What {
         exchange: u64,
         /// Refused, reset, timed out.
         why: String,
+        /// It never arrived whole: nobody listened, or the connection broke before its end.
+        /// Otherwise nobody can know.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        never_arrived: bool,
     },
     /// The harness, playing the people, did something to a system.
     Acted {

@@ -87,6 +87,8 @@ pub enum Ending {
         at: Time,
         /// Why.
         why: String,
+        /// It never arrived whole.
+        never_arrived: bool,
     },
     /// The trace does not say.
     Open,
@@ -220,7 +222,11 @@ impl View {
                         };
                     }
                 }
-                What::NoAnswer { exchange, why } => {
+                What::NoAnswer {
+                    exchange,
+                    why,
+                    never_arrived,
+                } => {
                     if let Some(post) = exchanges
                         .get(exchange)
                         .and_then(|at| view.posts.get_mut(*at))
@@ -228,6 +234,7 @@ impl View {
                         post.ending = Ending::NoAnswer {
                             at: event.at,
                             why: why.clone(),
+                            never_arrived: *never_arrived,
                         };
                     }
                 }
@@ -325,12 +332,27 @@ impl View {
         })
     }
 
-    /// Every post of Spine to a system, repeated deliveries included.
+    /// Every post of Spine to a system that may have arrived, repeated deliveries included.
     pub fn delivered_to(&self, role: Role) -> impl Iterator<Item = &Post> {
         let to = Endpoint::from(role);
         self.posts
             .iter()
             .filter(move |post| post.from == Endpoint::Spine && post.to == to)
+            .filter(|post| !post.never_arrived())
+    }
+
+    /// Whether a system took a delivery: it said so, or it said so of a later delivery of the same
+    /// message, and nobody knows what became of its first answer.
+    pub fn was_taken(&self, delivery: &Post) -> bool {
+        let is_again = |post: &&Post| {
+            post.from == delivery.from
+                && post.seq > delivery.seq
+                && post.message_id() == delivery.message_id()
+        };
+        delivery.was_accepted()
+            || (matches!(delivery.ending, Ending::NoAnswer { .. })
+                && delivery.message_id().is_some()
+                && self.posts.iter().filter(is_again).any(Post::was_accepted))
     }
 
     /// Documents as the requesting system got them.
@@ -412,6 +434,17 @@ impl Post {
     pub fn is_of(&self, conversation: &ConversationId) -> bool {
         self.seen()
             .is_some_and(|seen| seen.header.conversation_id == *conversation)
+    }
+
+    /// Nobody listened, or the connection broke before its end.
+    pub const fn never_arrived(&self) -> bool {
+        matches!(
+            self.ending,
+            Ending::NoAnswer {
+                never_arrived: true,
+                ..
+            }
+        )
     }
 
     /// Taken over by the next handler: 202 from Spine, or 200 with an acknowledgment from a system.

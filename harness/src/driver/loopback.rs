@@ -243,7 +243,7 @@ impl Loopback {
             }
             Carry::Up(endpoint) => {
                 if let Some(door) = self.servers.get_mut(&endpoint) {
-                    let server = serve_at(door.addr, endpoint, self.arrive.clone()).await;
+                    let server = reopen(door.addr, endpoint, &self.arrive).await;
                     door.server = Some(server.map_err(opening)?);
                 }
             }
@@ -279,6 +279,25 @@ enum Arrival {
     Request(Incoming),
     Result(Ended),
     Nothing,
+}
+
+/// A port that was closed a moment ago is free once its last task has ended.
+async fn reopen(
+    addr: SocketAddr,
+    endpoint: Endpoint,
+    arrive: &mpsc::Sender<Incoming>,
+) -> io::Result<Server> {
+    const TRIES: u32 = 200;
+    const PAUSE: Duration = Duration::from_millis(5);
+    for _ in 0..TRIES {
+        match serve_at(addr, endpoint, arrive.clone()).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            opened => return opened,
+        }
+    }
+    serve_at(addr, endpoint, arrive.clone()).await
 }
 
 /// One, unless somebody waits for what is slow or never comes.

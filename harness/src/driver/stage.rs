@@ -31,11 +31,18 @@ pub(super) const ENDPOINTS: [Endpoint; 4] = [
 pub(super) struct Stage {
     cast: Cast,
     recorder: Recorder,
-    /// Posts under way: who waits for the answer, under which number of its own. `None`: whoever
-    /// waited went down meanwhile.
-    under_way: BTreeMap<u64, Option<(Endpoint, PostId)>>,
+    under_way: BTreeMap<u64, UnderWay>,
     exchanges: u64,
     conditions: Conditions,
+}
+
+/// A post under way.
+struct UnderWay {
+    /// Who waits for the answer, under which number of its own. `None`: whoever waited went down
+    /// meanwhile.
+    poster: Option<(Endpoint, PostId)>,
+    /// The connection lets it arrive whole.
+    is_whole: bool,
 }
 
 /// Wakes for one and the same moment before a peer counts as stuck: many peers may have many
@@ -160,13 +167,14 @@ impl Stage {
         exchange: u64,
         result: Result<HttpResponse, TransportError>,
     ) -> Result<Vec<Carry>, DriverError> {
-        self.recorder
-            .result(now, exchange, &result)
-            .map_err(keeping_a_body)?;
-        let poster = self
+        let UnderWay { poster, is_whole } = self
             .under_way
             .remove(&exchange)
             .ok_or_else(|| DriverError::Defect(format!("exchange {exchange} ended twice")))?;
+        let never_arrived = !is_whole || matches!(result, Err(TransportError::Refused));
+        self.recorder
+            .result(now, exchange, &result, never_arrived)
+            .map_err(keeping_a_body)?;
         let Some((from, post)) = poster else {
             return Ok(Vec::new());
         };
@@ -253,8 +261,8 @@ impl Stage {
             return Vec::new();
         }
         self.recorder.lifecycle(now, system, Lifecycle::Crashed);
-        for poster in self.under_way.values_mut() {
-            poster.take_if(|(from, _)| *from == system);
+        for post in self.under_way.values_mut() {
+            post.poster.take_if(|(from, _)| *from == system);
         }
         vec![Carry::Down(system)]
     }
@@ -319,7 +327,11 @@ impl Stage {
                 self.recorder
                     .post(now, exchange, from, to, &request)
                     .map_err(keeping_a_body)?;
-                self.under_way.insert(exchange, Some((from, id)));
+                let under_way = UnderWay {
+                    poster: Some((from, id)),
+                    is_whole: conduct.brings_whole(request.body.len()),
+                };
+                self.under_way.insert(exchange, under_way);
                 vec![Carry::Post {
                     exchange,
                     from,

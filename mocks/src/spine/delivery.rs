@@ -30,6 +30,8 @@ pub(super) struct Delivery {
     pub(super) copies: Copies,
     /// A planned fault of this name befalls the next attempt.
     pub(super) stumble: Option<(String, Stumble)>,
+    /// Where it stands in the order in which messages came; given by the outbox.
+    pub(super) number: Option<u64>,
     pub(super) persistence: Persistence,
     /// Who has to be told if it cannot be delivered; nobody for what Spine says itself.
     pub(super) sent_with: Option<Box<Header>>,
@@ -95,6 +97,7 @@ pub(super) struct Outbox {
     crashes: VecDeque<(Endpoint, Duration)>,
     posts: u64,
     rests: u64,
+    came: u64,
 }
 
 /// A message that a planned fault keeps back.
@@ -122,13 +125,15 @@ struct UnderWay {
 
 impl Outbox {
     /// Queues a delivery behind all others to the same recipient.
-    pub(super) fn enqueue(&mut self, delivery: Delivery) {
+    pub(super) fn enqueue(&mut self, mut delivery: Delivery) {
+        self.number(&mut delivery);
         let lane = self.lanes.entry(delivery.to.clone()).or_default();
         lane.waiting.push_back(delivery);
     }
 
     /// Keeps a delivery back, as a planned fault wants it.
     pub(super) fn keep(&mut self, now: Time, mut delivery: Delivery, keeping: Keeping) {
+        self.number(&mut delivery);
         if let Keeping::For(by) = keeping {
             delivery.persistence.extend(by);
             return self.rest(now + by, delivery);
@@ -289,6 +294,11 @@ impl Outbox {
         }
     }
 
+    fn number(&mut self, delivery: &mut Delivery) {
+        self.came += 1;
+        delivery.number.get_or_insert(self.came);
+    }
+
     fn rest(&mut self, until: Time, delivery: Delivery) {
         self.rests += 1;
         self.resting.insert((until, self.rests), delivery);
@@ -316,7 +326,11 @@ impl Kept {
     /// Another message was delivered.
     fn see(&mut self, other: &Delivery) {
         match &mut self.keeping {
-            Keeping::Behind(left) if other.to == self.delivery.to => *left = left.saturating_sub(1),
+            Keeping::Behind(left)
+                if other.to == self.delivery.to && other.number > self.delivery.number =>
+            {
+                *left = left.saturating_sub(1);
+            }
             Keeping::Until(pattern) => {
                 let bytes = other.request.body.len() as u64;
                 let is_it =

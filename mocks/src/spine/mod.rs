@@ -299,6 +299,7 @@ impl Spine {
             about: self.role_of(arrival).map(|role| (role, arrival.kind)),
             copies: Copies::One,
             stumble: None,
+            number: None,
             persistence: Persistence::new(now, contract, header.time_to_live),
             sent_with: Some(Box::new(header.clone())),
         };
@@ -331,6 +332,7 @@ impl Spine {
             about: None,
             copies: Copies::One,
             stumble: None,
+            number: None,
             persistence: Persistence::new(now, contract, None),
             sent_with: None,
         });

@@ -144,7 +144,7 @@ fn redeliveries(view: &View) -> Vec<(&Post, &Post)> {
         let key = (&seen.header.conversation_id, &seen.header.message_id);
         match taken.get(&key) {
             Some(first) => repeats.push((*first, post)),
-            None if post.was_accepted() => {
+            None if view.was_taken(post) => {
                 taken.insert(key, post);
             }
             None => {}

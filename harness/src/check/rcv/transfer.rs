@@ -98,7 +98,7 @@ pub(super) fn arrivals(view: &View) -> Vec<&Post> {
     }
     let mut known = BTreeSet::new();
     view.delivered_to(Role::Requesting)
-        .filter(|post| post.was_accepted())
+        .filter(|post| view.was_taken(post))
         .filter(|post| {
             post.seen().is_some_and(|seen| {
                 let header = &seen.header;

@@ -364,7 +364,10 @@ fn end<'v>(view: &View, transfer: &Transfer<'v>) -> End<'v> {
         .cores
         .iter()
         .find(|core| accepted_at(view, core).is_some());
-    match (verdicts(transfer).next(), transfer.refusals().next(), core) {
+    // What comes after the silence has ended the transfer changes nothing (S124).
+    let in_time = |post: &Post| core.is_none_or(|core| post.at.since(core.at) < PATIENCE);
+    let verdict = verdicts(transfer).find(|(post, _)| in_time(post));
+    match (verdict, transfer.refusals().next(), core) {
         (Some((_, ack)), _, _) if is_success(ack) => End::Success,
         (Some((_, ack)), _, _) => End::Failure(ack.code()),
         (None, Some((_, ack)), _) => End::Refused(ack.code()),

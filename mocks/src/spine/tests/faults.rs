@@ -155,6 +155,16 @@ fn a_message_is_overtaken_by_as_many_as_planned() {
 }
 
 #[test]
+fn a_message_that_went_before_does_not_overtake() {
+    let mut bench = on_delivery(Effect::Reorder(1), MessageKind::EhrRequest, 2);
+    bench.accept(&ehr_request(1));
+    let before = bench.next_post();
+    bench.accept(&ehr_request(2));
+    bench.acknowledge(&before);
+    assert!(bench.posts.is_empty());
+}
+
+#[test]
 fn a_message_that_nothing_overtakes_goes_on_in_the_end() {
     let mut bench = on_delivery(Effect::Reorder(2), MessageKind::EhrRequest, 1);
     let started = bench.now;
