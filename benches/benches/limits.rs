@@ -53,6 +53,7 @@ fn memory() -> Result<bool, Box<dyn Error>> {
     let options = Options {
         catalogue: &catalogue,
         sut: Sut::Reference,
+        not_claimed: &[],
         transport: Transport::Http,
         profile: Profile::Strict,
         scope: Scope::Selection,

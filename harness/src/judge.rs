@@ -61,18 +61,7 @@ impl Question<'_> {
         role: Role,
         assessment: Assessment,
     ) -> Option<Finding> {
-        let mut finding = Finding {
-            requirement: requirement.id.clone(),
-            scenario: self.scenario(),
-            role,
-            level: requirement.level,
-            profile: self.profile,
-            verdict: Verdict::Pass,
-            occasions: 0,
-            violations: Vec::new(),
-            breaches: 0,
-            note: None,
-        };
+        let mut finding = blank(requirement, role, self.scenario(), self.profile);
         match assessment {
             Assessment::Held { occasions, note } => {
                 finding.occasions = occasions;
@@ -116,6 +105,51 @@ impl Question<'_> {
             Required::All => None,
         }
     }
+}
+
+/// A finding of which nothing is known yet.
+fn blank(
+    requirement: &Requirement,
+    role: Role,
+    scenario: Option<ScenarioId>,
+    profile: Profile,
+) -> Finding {
+    Finding {
+        requirement: requirement.id.clone(),
+        scenario,
+        role,
+        level: requirement.level,
+        profile,
+        verdict: Verdict::Pass,
+        occasions: 0,
+        violations: Vec::new(),
+        breaches: 0,
+        note: None,
+    }
+}
+
+/// Findings of a scenario that does not apply to the system: what it names is out of the score,
+/// unless another scenario exercises it.
+pub fn not_applicable(
+    plan: &Plan,
+    catalogue: &[Requirement],
+    profile: Profile,
+    why: &str,
+) -> Vec<Finding> {
+    let named = catalogue
+        .iter()
+        .filter(|requirement| plan.requirements.contains(&requirement.id));
+    named
+        .filter_map(|requirement| {
+            let role = role_of(requirement).filter(|role| plan.judges.contains(role))?;
+            let scenario = Some(plan.scenario.clone());
+            Some(Finding {
+                verdict: Verdict::NotApplicable,
+                note: Some(why.to_owned()),
+                ..blank(requirement, role, scenario, profile)
+            })
+        })
+        .collect()
 }
 
 /// Requirements of the catalogue that a check covers.

@@ -7,6 +7,7 @@ pub mod bodies;
 pub mod check;
 pub mod cli;
 pub mod driver;
+pub mod expect;
 pub mod facts;
 pub mod judge;
 pub mod keep;

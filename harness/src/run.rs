@@ -3,21 +3,23 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use gp2gp_model::ScenarioId;
 use gp2gp_model::plan::{Plan, Role};
-use gp2gp_model::report::{RunReport, SYNTHETIC_NOTICE, ScenarioReport};
+use gp2gp_model::report::{
+    ExpectationReport, FaultReport, RunReport, SYNTHETIC_NOTICE, ScenarioReport,
+};
 use gp2gp_model::requirement::Requirement;
-use gp2gp_model::trace::{Bodies, TimeMode, Trace};
+use gp2gp_model::trace::{Bodies, Trace};
 use gp2gp_model::verdict::{Finding, Profile, Verdict};
+use gp2gp_model::{Capability, ScenarioId};
 
 use crate::bodies::BodyStore;
 use crate::check::View;
 use crate::check::documents::Document;
 use crate::driver::{self, DriverError, SUITE, Sut, Transport};
-use crate::judge::{Question, Required};
+use crate::judge::{self, Question, Required};
 pub use crate::parallel::usual_jobs;
 use crate::score::{self, Scope};
-use crate::{facts, keep, parallel, story};
+use crate::{expect, facts, keep, parallel, story};
 
 /// What to run and how.
 pub struct Options<'a> {
@@ -27,6 +29,8 @@ pub struct Options<'a> {
     pub sut: Sut,
     /// What carries the messages.
     pub transport: Transport,
+    /// What it does not claim to be able to do.
+    pub not_claimed: &'a [Capability],
     /// Against what.
     pub profile: Profile,
     /// Whether the plans are the whole suite.
@@ -50,6 +54,9 @@ pub fn run(plans: &[Plan], options: &Options<'_>, progress: &(dyn Fn(&Plan) + Sy
 }
 
 fn run_one(plan: &Plan, options: &Options<'_>) -> ScenarioReport {
+    if let Some(why) = does_not_apply(plan, options) {
+        return not_applicable(plan, why, options);
+    }
     match trace(plan, options) {
         Ok((trace, bodies)) => judged(plan, &trace, &bodies, options),
         Err(error) => could_not_judge(plan, &error, options),
@@ -87,10 +94,15 @@ fn judged(
     }
     .ask(&view);
     let missing_facts = facts::missing(plan, &view);
-    ScenarioReport {
-        faults: facts::fired(&plan.faults, &view),
-        ..scenario_report(&view, named(plan, options), findings, missing_facts)
-    }
+    let expectations = expect::judge(&plan.expects, &view, missing_facts.is_empty());
+    let faults = facts::fired(&plan.faults, &view);
+    let judged = Judged {
+        findings,
+        missing_facts,
+        expectations,
+        faults,
+    };
+    scenario_report(&view, named(plan, options), judged)
 }
 
 /// How a judged trace is called in reports.
@@ -103,24 +115,40 @@ pub struct Named {
     pub reproduce: String,
 }
 
+/// What a trace was judged to be.
+pub struct Judged {
+    /// Findings of every check, in the order of the catalogue.
+    pub findings: Vec<Finding>,
+    /// Facts that should have been found and were not.
+    pub missing_facts: Vec<String>,
+    /// How it should have ended, and how it did.
+    pub expectations: Vec<ExpectationReport>,
+    /// Planned faults, and how often each acted.
+    pub faults: Vec<FaultReport>,
+}
+
 /// What came of a trace, of a run or of a recording.
-pub fn scenario_report(
-    view: &View,
-    named: Named,
-    findings: Vec<Finding>,
-    missing_facts: Vec<String>,
-) -> ScenarioReport {
+pub fn scenario_report(view: &View, named: Named, judged: Judged) -> ScenarioReport {
+    let verdict = verdict(&judged);
+    let Judged {
+        findings,
+        missing_facts,
+        expectations,
+        faults,
+    } = judged;
     let lasted = view.ended_at.since(view.header.started);
     ScenarioReport {
         id: named.id,
         title: named.title,
-        verdict: verdict(&findings, &missing_facts),
+        verdict,
         missing_facts,
+        expectations,
+        not_applicable: None,
         error: None,
         findings,
         story: story::tell(view),
         documents: view.documents.iter().map(Document::report).collect(),
-        faults: Vec::new(),
+        faults,
         lasted_ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
         messages: view.posts.len(),
         bytes: view.posts.iter().map(|post| post.body.bytes).sum(),
@@ -129,13 +157,18 @@ pub fn scenario_report(
 }
 
 /// Breaches weigh most; then that the point was not exercised; then doubts and warnings.
-fn verdict(findings: &[Finding], missing_facts: &[String]) -> Verdict {
-    let has = |verdict| findings.iter().any(|finding| finding.verdict == verdict);
+fn verdict(judged: &Judged) -> Verdict {
+    let has = |verdict| {
+        let findings = judged.findings.iter().map(|finding| finding.verdict);
+        let expectations = judged.expectations.iter().map(|it| it.verdict);
+        findings.chain(expectations).any(|other| other == verdict)
+    };
     let order = [Verdict::HarnessError, Verdict::Fail];
     if let Some(worst) = order.into_iter().find(|verdict| has(*verdict)) {
         return worst;
     }
-    if !missing_facts.is_empty() || has(Verdict::CouldNotRun) || findings.is_empty() {
+    let is_gap = !judged.missing_facts.is_empty() || judged.findings.is_empty();
+    if is_gap || has(Verdict::CouldNotRun) {
         return Verdict::CouldNotRun;
     }
     [Verdict::Unknown, Verdict::Warn]
@@ -144,14 +177,57 @@ fn verdict(findings: &[Finding], missing_facts: &[String]) -> Verdict {
         .unwrap_or(Verdict::Pass)
 }
 
+/// Why a scenario proves nothing about this system, run in this way.
+fn does_not_apply(plan: &Plan, options: &Options<'_>) -> Option<String> {
+    let mode = options.transport.time_mode();
+    if !plan.time_modes.contains(&mode) {
+        let modes: Vec<String> = plan.time_modes.iter().map(ToString::to_string).collect();
+        let modes = modes.join(" or ");
+        return Some(format!("makes sense in {modes} time, this is {mode} time"));
+    }
+    let mut needs = plan.needs.iter();
+    let unclaimed = needs.find(|need| options.not_claimed.contains(need))?;
+    Some(format!(
+        "needs {unclaimed}, which the system does not claim"
+    ))
+}
+
+/// A capability that is not claimed takes the requirements of the scenario out of the score. The
+/// wrong way of time does not: what it leaves unexercised stays a gap.
+fn not_applicable(plan: &Plan, why: String, options: &Options<'_>) -> ScenarioReport {
+    let is_by_claim = plan.time_modes.contains(&options.transport.time_mode());
+    let findings = if is_by_claim {
+        judge::not_applicable(plan, options.catalogue, options.profile, &why)
+    } else {
+        Vec::new()
+    };
+    ScenarioReport {
+        verdict: Verdict::NotApplicable,
+        not_applicable: Some(why),
+        findings,
+        ..without_trace(plan, options)
+    }
+}
+
 fn could_not_judge(plan: &Plan, error: &DriverError, options: &Options<'_>) -> ScenarioReport {
+    ScenarioReport {
+        verdict: Verdict::HarnessError,
+        error: Some(error.to_string()),
+        ..without_trace(plan, options)
+    }
+}
+
+/// The report of a scenario that left nothing to judge.
+fn without_trace(plan: &Plan, options: &Options<'_>) -> ScenarioReport {
     let named = named(plan, options);
     ScenarioReport {
         id: named.id,
         title: named.title,
-        verdict: Verdict::HarnessError,
+        verdict: Verdict::CouldNotRun,
         missing_facts: Vec::new(),
-        error: Some(error.to_string()),
+        expectations: Vec::new(),
+        not_applicable: None,
+        error: None,
         findings: Vec::new(),
         story: Vec::new(),
         documents: Vec::new(),
@@ -180,10 +256,8 @@ fn report(scenarios: Vec<ScenarioReport>, options: &Options<'_>) -> RunReport {
         sut: options.sut.name(),
         roles: roles.to_vec(),
         profile: options.profile,
-        time_mode: match options.transport {
-            Transport::Virtual => TimeMode::Virtual,
-            Transport::Http => TimeMode::Compressed,
-        },
+        not_claimed: options.not_claimed.to_vec(),
+        time_mode: options.transport.time_mode(),
         score: score::score(options.catalogue, &roles, &requirements, &scenarios),
         exit: score::exit(&scenarios, &requirements),
         requirements,
@@ -196,6 +270,9 @@ fn reproduce(plan: &Plan, options: &Options<'_>) -> String {
     let mut line = format!("gp2gp run {}", plan.asked_as);
     if options.sut != Sut::Reference {
         line.push_str(&format!(" --sut {}", options.sut.name()));
+    }
+    for capability in options.not_claimed {
+        line.push_str(&format!(" --without {capability}"));
     }
     if options.transport == Transport::Http {
         line.push_str(" --transport http");

@@ -100,7 +100,7 @@ pub fn score(
     let has = |verdict| outcomes.iter().any(|outcome| outcome.verdict == verdict);
     let grade = if !unsafe_because.is_empty() {
         Grade::Unsafe
-    } else if has(Verdict::Fail) {
+    } else if has(Verdict::Fail) || scenarios.iter().any(ended_wrongly) {
         Grade::DoesNotConform
     } else if must.applicable == 0 || must.passed < must.applicable || has_gap(scenarios) {
         Grade::Incomplete
@@ -119,6 +119,12 @@ pub fn score(
             .filter(|requirement| !checked.contains(requirement.id.as_str()))
             .count(),
     }
+}
+
+/// A scenario that good systems bring to another end, whichever requirement was broken.
+fn ended_wrongly(scenario: &ScenarioReport) -> bool {
+    let mut expectations = scenario.expectations.iter();
+    expectations.any(|expectation| expectation.verdict == Verdict::Fail)
 }
 
 /// A scenario that did not come to its point, or to no judgement at all.
@@ -144,7 +150,10 @@ pub fn exit(scenarios: &[ScenarioReport], outcomes: &[RequirementOutcome]) -> Ex
     if scenario_is(Verdict::Fail) || requirement_is(Verdict::Fail) {
         all.push(FAILURES);
     }
-    let nothing_judged = outcomes.is_empty() || scenarios.is_empty();
+    let nothing_judged = outcomes.is_empty()
+        || scenarios
+            .iter()
+            .all(|scenario| scenario.verdict == Verdict::NotApplicable);
     let undecided = [Verdict::CouldNotRun, Verdict::Unknown]
         .into_iter()
         .any(|verdict| scenario_is(verdict) || requirement_is(verdict));

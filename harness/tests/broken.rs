@@ -45,6 +45,7 @@ fn run_broken(defect: Defect, profile: Profile) -> RunReport {
     let options = Options {
         catalogue: &catalogue,
         sut: Sut::Broken(defect),
+        not_claimed: &[],
         transport: Transport::Virtual,
         profile,
         scope: Scope::Selection,

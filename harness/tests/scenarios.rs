@@ -21,6 +21,7 @@ fn report(transport: Transport, profile: Profile) -> RunReport {
     let options = Options {
         catalogue: &catalogue,
         sut: Sut::Reference,
+        not_claimed: &[],
         transport,
         profile,
         scope: Scope::Suite,

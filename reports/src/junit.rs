@@ -21,6 +21,9 @@ fn suite(scenario: &ScenarioReport, catalogue: &[Requirement]) -> TestSuite {
     let name = scenario.id.as_ref().map_or("recording", |id| id.as_str());
     let mut suite = TestSuite::new(name);
     suite.add_test_case(exercised(scenario));
+    if !scenario.expectations.is_empty() {
+        suite.add_test_case(ended(scenario));
+    }
     for finding in &scenario.findings {
         suite.add_test_case(case(finding, scenario, catalogue));
     }
@@ -29,6 +32,11 @@ fn suite(scenario: &ScenarioReport, catalogue: &[Requirement]) -> TestSuite {
 
 /// Whether the scenario did what it is about.
 fn exercised(scenario: &ScenarioReport) -> TestCase {
+    if let Some(why) = &scenario.not_applicable {
+        let mut skipped = TestCaseStatus::skipped();
+        skipped.set_message(format!("{}: {why}", scenario.verdict));
+        return TestCase::new("exercised", skipped);
+    }
     let status = match (&scenario.error, scenario.missing_facts.as_slice()) {
         (Some(error), _) => non_success(NonSuccessKind::Error, error, &scenario.reproduce),
         (None, []) => TestCaseStatus::success(),
@@ -39,6 +47,30 @@ fn exercised(scenario: &ScenarioReport) -> TestCase {
         ),
     };
     TestCase::new("exercised", status)
+}
+
+/// Whether it ended as between good systems.
+fn ended(scenario: &ScenarioReport) -> TestCase {
+    let wrong = |verdict| {
+        let expectations = scenario.expectations.iter();
+        let lines: Vec<String> = expectations
+            .filter(|it| it.verdict == verdict)
+            .map(|it| format!("expected {}; seen {}", it.expected, it.seen))
+            .collect();
+        (!lines.is_empty())
+            .then(|| format!("{}\nreproduce: {}", lines.join("\n"), scenario.reproduce))
+    };
+    let message = "the run did not end as between good systems";
+    let status = match (wrong(Verdict::Fail), wrong(Verdict::CouldNotRun)) {
+        (Some(lines), _) => non_success(NonSuccessKind::Failure, message, &lines),
+        (None, Some(lines)) => non_success(
+            NonSuccessKind::Error,
+            "nobody says how the run ended",
+            &lines,
+        ),
+        (None, None) => TestCaseStatus::success(),
+    };
+    TestCase::new("ended as expected", status)
 }
 
 fn case(finding: &Finding, scenario: &ScenarioReport, catalogue: &[Requirement]) -> TestCase {

@@ -90,8 +90,13 @@ fn head(report: &RunReport) -> String {
         TimeMode::Recorded => "recorded times",
     };
     let roles: Vec<_> = report.roles.iter().map(|role| role.name()).collect();
+    let not_claimed: Vec<_> = report.not_claimed.iter().map(|it| it.name()).collect();
+    let without = match not_claimed.as_slice() {
+        [] => String::new(),
+        names => format!(", without {}", names.join(" and ")),
+    };
     format!(
-        "{}  system under test: {} ({}), {} profile, {time}\n{}\n\n",
+        "{}  system under test: {} ({}){without}, {} profile, {time}\n{}\n\n",
         paint(BOLD, &report.suite),
         report.sut,
         roles.join(" and "),
@@ -106,6 +111,14 @@ fn id(scenario: &ScenarioReport) -> &str {
 
 fn line(scenario: &ScenarioReport, width: usize) -> String {
     let id = id(scenario);
+    if let Some(why) = &scenario.not_applicable {
+        let verdict = format!("{:>13}", scenario.verdict.name());
+        return format!(
+            "{}  {id:<width$} {}\n",
+            paint(of(scenario.verdict), verdict),
+            paint(DIM, why)
+        );
+    }
     let checks = scenario
         .findings
         .iter()
@@ -157,12 +170,44 @@ fn troubles(scenario: &ScenarioReport, catalogue: &[Requirement]) -> String {
         text.push_str(&field("reproduce", &scenario.reproduce));
         text.push('\n');
     }
+    text.push_str(&wrong_ends(scenario));
     for finding in scenario
         .findings
         .iter()
         .filter(|finding| shown(finding, scenario))
     {
         text.push_str(&trouble(finding, scenario, catalogue));
+    }
+    text
+}
+
+/// What the scenario itself expects of good systems and did not find, or could not look for.
+fn wrong_ends(scenario: &ScenarioReport) -> String {
+    let id = id(scenario);
+    let mut text = String::new();
+    let came_to_its_point = scenario.missing_facts.is_empty();
+    for (verdict, what) in [
+        (Verdict::Fail, "the run did not end as between good systems"),
+        (Verdict::CouldNotRun, "nobody says how the run ended"),
+    ] {
+        let expectations = scenario.expectations.iter();
+        let found: Vec<_> = expectations
+            .filter(|it| it.verdict == verdict && came_to_its_point)
+            .collect();
+        if found.is_empty() {
+            continue;
+        }
+        let _ = writeln!(
+            text,
+            "{} in {id}: {what}",
+            paint(of(verdict), verdict.name())
+        );
+        for expectation in found {
+            text.push_str(&field("expected", &expectation.expected));
+            text.push_str(&field("seen", &expectation.seen));
+        }
+        text.push_str(&field("reproduce", &scenario.reproduce));
+        text.push('\n');
     }
     text
 }
@@ -338,9 +383,18 @@ fn score(report: &RunReport) -> String {
         .iter()
         .filter(|scenario| scenario.verdict == Verdict::Pass)
         .count();
+    let inapplicable = report
+        .scenarios
+        .iter()
+        .filter(|scenario| scenario.verdict == Verdict::NotApplicable)
+        .count();
+    let others = match inapplicable {
+        0 => String::new(),
+        number => format!(", {number} do not apply"),
+    };
     let _ = writeln!(
         text,
-        "       {judged} of {} scenarios passed",
+        "       {judged} of {} scenarios passed{others}",
         report.scenarios.len()
     );
     if !report.left_out.is_empty() {

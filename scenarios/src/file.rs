@@ -1,18 +1,20 @@
 //! What an author may write in a scenario file. Unknown keys are refused; what is left out has
 //! the value that a real system would have.
 
-use std::fmt;
 use std::time::Duration;
 
+use gp2gp_model::expectation::Outcome;
 use gp2gp_model::fault::{Spoil, StoreOperation};
 use gp2gp_model::plan::{
     Decision, DescriptionChoice, MissingReason, PdsUpdate, Role, StrayMessage,
 };
-use gp2gp_model::{Break, Dialect, MessageKind};
+use gp2gp_model::trace::TimeMode;
+use gp2gp_model::{Break, Capability, Dialect, MessageKind};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error};
 use toml::Spanned;
 
+use crate::choice::{OfPatients, OneOrMore};
 use crate::quantity::{Size, Span};
 
 /// A scenario file.
@@ -30,6 +32,9 @@ pub(crate) struct File {
     /// Moves so much that it is no part of the usual suite.
     #[serde(default)]
     pub(crate) heavy: bool,
+    #[serde(default)]
+    pub(crate) needs: Vec<Spanned<Capability>>,
+    pub(crate) time_modes: Option<Spanned<Vec<Mode>>>,
     pub(crate) seed: Option<u64>,
     pub(crate) time_limit: Option<Spanned<Span>>,
     #[serde(default)]
@@ -48,6 +53,27 @@ pub(crate) struct File {
     pub(crate) fault: Vec<Spanned<Fault>>,
     #[serde(default)]
     pub(crate) exercised: Exercised,
+    #[serde(default)]
+    pub(crate) expect: Expect,
+}
+
+/// How time passes.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Mode {
+    Virtual,
+    Compressed,
+    Wall,
+}
+
+impl From<Mode> for TimeMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Virtual => Self::Virtual,
+            Mode::Compressed => Self::Compressed,
+            Mode::Wall => Self::Wall,
+        }
+    }
 }
 
 /// One of the two practices.
@@ -413,6 +439,16 @@ pub(crate) struct Exercised {
     pub(crate) retransmitted_by: Vec<Role>,
 }
 
+/// How it ends if both systems are good ones.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Expect {
+    pub(crate) outcome: Option<Spanned<OfPatients<Outcome>>>,
+    pub(crate) print_state: Option<Spanned<OfPatients<u8>>>,
+    pub(crate) documents_filed: Option<Spanned<OfPatients<u32>>>,
+    pub(crate) messages_at_most: Option<Spanned<u32>>,
+}
+
 /// How many messages of a kind Spine accepted.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -422,38 +458,6 @@ pub(crate) struct Accepted {
     pub(crate) exactly: Option<u32>,
     pub(crate) at_least: Option<u32>,
     pub(crate) at_most: Option<u32>,
-}
-
-/// `"06"` or `["AA", "12"]`.
-#[derive(Debug, Clone)]
-pub(crate) struct OneOrMore(pub(crate) Vec<String>);
-
-impl<'de> Deserialize<'de> for OneOrMore {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OneOrMoreVisitor)
-    }
-}
-
-struct OneOrMoreVisitor;
-
-impl<'de> Visitor<'de> for OneOrMoreVisitor {
-    type Value = OneOrMore;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a code such as \"AA\" or \"06\", or a list of them")
-    }
-
-    fn visit_str<E: Error>(self, code: &str) -> Result<OneOrMore, E> {
-        Ok(OneOrMore(vec![code.to_owned()]))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut codes: A) -> Result<OneOrMore, A::Error> {
-        let mut all = Vec::new();
-        while let Some(code) = codes.next_element()? {
-            all.push(code);
-        }
-        Ok(OneOrMore(all))
-    }
 }
 
 /// A fact that can be named or left out, but not denied.

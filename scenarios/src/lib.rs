@@ -39,12 +39,14 @@
 //! ```
 
 mod catalogue;
+mod choice;
 mod error;
 mod failure_mode;
 mod file;
 mod lint;
 mod lower;
 mod matrix;
+mod needs;
 mod quantity;
 mod source;
 mod suggest;

@@ -6,13 +6,14 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use gp2gp_model::Capability;
 use gp2gp_model::failure_mode::FailureMode;
 use gp2gp_model::requirement::{Obliged, Requirement};
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use toml::Spanned;
 
 use crate::error::{named, shown};
-use crate::{Scenario, failure_modes};
+use crate::{Scenario, failure_modes, needs};
 
 /// Longest title that fits a line of a list, in characters.
 const LONGEST_TITLE: usize = 72;
@@ -44,11 +45,15 @@ pub enum Rule {
     NoFailureMode,
     /// GP012: it cites a failure mode that only systems have to cope with which it does not judge.
     NobodyCopes,
+    /// GP013: it needs a capability and makes no use of it.
+    NeverNeeded,
+    /// GP014: it makes use of a capability and does not say that it needs it.
+    NeedNotSaid,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::NoRequirement,
         Self::NoFact,
         Self::JudgedForNothing,
@@ -61,6 +66,8 @@ impl Rule {
         Self::IdlePatient,
         Self::NoFailureMode,
         Self::NobodyCopes,
+        Self::NeverNeeded,
+        Self::NeedNotSaid,
     ];
 
     /// `GP001` and so on.
@@ -78,6 +85,8 @@ impl Rule {
             Self::IdlePatient => "GP010",
             Self::NoFailureMode => "GP011",
             Self::NobodyCopes => "GP012",
+            Self::NeverNeeded => "GP013",
+            Self::NeedNotSaid => "GP014",
         }
     }
 }
@@ -104,6 +113,12 @@ pub struct Lint {
     help: &'static str,
 }
 
+impl Lint {
+    fn order(&self) -> (usize, Rule, &str) {
+        (self.span.offset(), self.rule, &self.message)
+    }
+}
+
 /// Every rule that the scenarios of a file do not keep, in the order of lines. `checked` are the
 /// requirements that a check covers, where that is known.
 pub fn lint(
@@ -115,9 +130,9 @@ pub fn lint(
         .iter()
         .flat_map(|scenario| lint_one(scenario, catalogue, checked))
         .collect();
-    lints.sort_by_key(|lint| (lint.span.offset(), lint.rule));
+    lints.sort_by(|left, right| left.order().cmp(&right.order()));
     // Cells of a matrix mostly have the same faults, and always at the same places.
-    lints.dedup_by_key(|lint| (lint.span.offset(), lint.rule));
+    lints.dedup_by(|left, right| left.order() == right.order());
     lints
 }
 
@@ -134,6 +149,7 @@ fn lint_one(
     linter.requirements(catalogue, checked);
     linter.roles(catalogue);
     linter.failure_modes();
+    linter.needs();
     linter.facts();
     linter.patients();
     linter.lints
@@ -272,6 +288,34 @@ impl Linter<'_> {
                     written.span(),
                     format!("no system that is judged here has to cope with failure mode {number}"),
                     "leave the number out, or judge a system that has to: `gp2gp list --coverage` names them",
+                );
+            }
+        }
+    }
+
+    fn needs(&mut self) {
+        let file = &self.scenario.file;
+        for need in &file.needs {
+            let capability = *need.get_ref();
+            if needs::shown_by(file, capability).is_none() {
+                self.report(
+                    Rule::NeverNeeded,
+                    need.span(),
+                    format!("nothing in the scenario needs {capability}"),
+                    "leave it out: a system without it would be spared a scenario that it can pass",
+                );
+            }
+        }
+        for capability in Capability::ALL {
+            let is_said = file.needs.iter().any(|need| *need.get_ref() == capability);
+            if let Some(place) = needs::shown_by(file, capability)
+                && !is_said
+            {
+                self.report(
+                    Rule::NeedNotSaid,
+                    place,
+                    format!("this needs {capability}, and `needs` does not say so"),
+                    "add it to `needs`: a system that does not claim it cannot be judged here",
                 );
             }
         }

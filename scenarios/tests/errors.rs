@@ -134,6 +134,19 @@ fn an_unknown_code_is_shown_with_all_codes() {
 }
 
 #[test]
+fn an_unknown_outcome_is_shown_with_the_nearest_one() {
+    insta::assert_snapshot!(error(
+        "[exercised]",
+        "[expect]\noutcome = \"integated\"\n[exercised]"
+    ));
+}
+
+#[test]
+fn an_unknown_capability_is_shown_with_all() {
+    insta::assert_snapshot!(error("[19]", "[19]\nneeds = [\"fax\"]"));
+}
+
+#[test]
 fn text_that_is_no_toml_is_shown_where_it_breaks() {
     insta::assert_snapshot!(error("[requesting]", "[requesting"));
 }
@@ -194,6 +207,14 @@ fn each_rule_can_be_broken() {
         (without("failure_modes = [19]\n"), Rule::NoFailureMode),
         (GOOD.replace("[19]", "[19, 4]"), Rule::NobodyCopes),
         (GOOD.replace("[19]", "[19, 19]"), Rule::NamedTwice),
+        (
+            GOOD.replace("[19]", "[19]\nneeds = ['redactions']"),
+            Rule::NeverNeeded,
+        ),
+        (
+            GOOD.replace("\"60 KB\"", "\"60 KB\"\nredactions = true"),
+            Rule::NeedNotSaid,
+        ),
     ];
     for (text, rule) in &cases {
         assert_eq!(lints(text, None), [*rule], "{text}");
@@ -205,6 +226,33 @@ fn each_rule_can_be_broken() {
     let mut broken: BTreeSet<Rule> = cases.into_iter().map(|(_, rule)| rule).collect();
     broken.insert(Rule::NoCheck);
     assert_eq!(broken, BTreeSet::from(Rule::ALL));
+}
+
+#[test]
+fn a_need_is_shown_by_what_the_scenario_does() {
+    let twice = GOOD.replace(
+        "[19]",
+        "[19]\nneeds = ['large-messaging', 'returning-patients']",
+    );
+    assert_eq!(lints(&twice, None), [Rule::NeverNeeded, Rule::NeverNeeded]);
+    let returning = twice.replace("\"60 KB\"", "\"6 MB\"\nreturning = true");
+    assert_eq!(lints(&returning, None), []);
+    for large in [
+        GOOD.replace("\"60 KB\"", "\"6 MB\""),
+        GOOD.replace(
+            "[exercised]",
+            "[[patient.document]]\ntype = 'a/b'\nsize = '3.8 MB'\n[exercised]",
+        )
+        .replace("\n[[step]]\nat = \"10m\"\nregister = \"alice\"\n", ""),
+        GOOD.replace(
+            "[exercised]",
+            "[exercised]\naccepted = [{ from = 'sending', kind = 'fragment' }]",
+        ),
+    ] {
+        assert_eq!(lints(&large, None), [Rule::NeedNotSaid], "{large}");
+        let refused = large.replace("[requesting]", "[requesting]\nlarge_messaging = false");
+        assert_eq!(lints(&refused, None), [], "{refused}");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use gp2gp_model::plan::{Act, Decision, Fact, Plan, Role};
 use gp2gp_model::requirement::Requirement;
+use gp2gp_model::trace::TimeMode;
 use gp2gp_model::{Dialect, Interaction, MessageKind, ResponseCode};
 use gp2gp_scenarios::{ScenarioError, catalogue, lint, load_str, lower, parse};
 
@@ -338,4 +339,40 @@ fn what_cannot_be_is_refused() {
     for (text, expected) in cases {
         assert_eq!(refused(&text), expected, "{text}");
     }
+}
+
+#[test]
+fn an_expectation_that_cannot_come_true_is_refused() {
+    for (expect, message) in [
+        ("print_state = 6", "there is no print state 6"),
+        ("print_state = { alice = 0 }", "there is no print state 0"),
+        ("documents_filed = 1", "`alice` has only 0 documents"),
+        (
+            "messages_at_most = 0",
+            "a transfer has at least one message",
+        ),
+        ("outcome = { bob = 'failed' }", "unknown patient `bob`"),
+        ("outcome = { alice = 'lost' }", "unknown value `lost`"),
+        (
+            "outcome = true",
+            "found boolean `true`, expected one value for every patient, or a table with the names of patients",
+        ),
+    ] {
+        let text = format!("{HEAD}[[patient]]\nname = 'alice'\n[expect]\n{expect}\n");
+        assert_eq!(refused(&text), message, "{expect}");
+    }
+}
+
+#[test]
+fn a_scenario_without_a_time_is_refused() {
+    let text = format!("{HEAD}time_modes = []\n[[patient]]\nname = 'alice'\n");
+    assert_eq!(refused(&text), "the scenario makes sense at no time");
+}
+
+#[test]
+fn unless_it_is_said_a_scenario_needs_nothing_and_makes_sense_at_any_time() {
+    let plan = plan(&format!("{HEAD}[[patient]]\nname = 'alice'\n"));
+    assert_eq!(plan.needs, []);
+    assert_eq!(plan.time_modes, TimeMode::OF_RUNS);
+    assert_eq!(plan.expects, []);
 }

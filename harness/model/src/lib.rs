@@ -2,10 +2,12 @@
 //!
 //! No IO, no clock, no randomness: every other crate speaks in these types.
 
+pub mod capability;
 pub mod coverage;
 pub mod dialect;
 pub mod digest;
 pub mod directory;
+pub mod expectation;
 pub mod failure_mode;
 pub mod fault;
 pub mod http;
@@ -21,6 +23,7 @@ pub mod time;
 pub mod trace;
 pub mod verdict;
 
+pub use capability::Capability;
 pub use dialect::Dialect;
 pub use digest::Sha256;
 pub use failure_mode::FailureModeId;

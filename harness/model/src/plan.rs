@@ -6,10 +6,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::Directory;
+use crate::expectation::Expectation;
 use crate::fault::Fault;
+use crate::trace::TimeMode;
 use crate::{
-    Dialect, FailureModeId, MessageKind, NhsNumber, OdsCode, RequirementId, ResponseCode,
-    ScenarioId, Sha256, Time,
+    Capability, Dialect, FailureModeId, MessageKind, NhsNumber, OdsCode, RequirementId,
+    ResponseCode, ScenarioId, Sha256, Time,
 };
 
 /// A scenario, ready to run.
@@ -55,8 +57,14 @@ pub struct Plan {
     pub heavy: bool,
     /// Requirements that this scenario must have exercised.
     pub requirements: Vec<RequirementId>,
+    /// What a system must claim for the scenario to apply to it.
+    pub needs: Vec<Capability>,
+    /// The ways of time in which the scenario makes sense.
+    pub time_modes: Vec<TimeMode>,
     /// What must have happened for the run to count as exercised.
     pub exercised_when: Vec<Fact>,
+    /// How it ends if both systems are good ones.
+    pub expects: Vec<Expectation>,
 }
 
 impl Plan {

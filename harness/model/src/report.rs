@@ -6,7 +6,7 @@ use crate::plan::Role;
 use crate::requirement::{Level, Requirement};
 use crate::trace::TimeMode;
 use crate::verdict::{Finding, Profile, Verdict};
-use crate::{RequirementId, ScenarioId, Sha256};
+use crate::{Capability, RequirementId, ScenarioId, Sha256};
 
 /// Printed on everything that people read.
 pub const SYNTHETIC_NOTICE: &str = "synthetic data: no real patient, no real practice";
@@ -22,6 +22,8 @@ pub struct RunReport {
     pub sut: String,
     /// Roles it played.
     pub roles: Vec<Role>,
+    /// What it does not claim to be able to do.
+    pub not_claimed: Vec<Capability>,
     /// Judged against.
     pub profile: Profile,
     /// How time passed.
@@ -46,10 +48,14 @@ pub struct ScenarioReport {
     pub id: Option<ScenarioId>,
     /// One line.
     pub title: String,
-    /// Worst of its findings, or `could_not_run` if it was not exercised.
+    /// Worst of its findings and expectations, or `could_not_run` if it was not exercised.
     pub verdict: Verdict,
     /// Facts that should have been found and were not: not exercised.
     pub missing_facts: Vec<String>,
+    /// How it should have ended, and how it did.
+    pub expectations: Vec<ExpectationReport>,
+    /// Why the scenario does not apply to the system, or to this way of running it.
+    pub not_applicable: Option<String>,
     /// Why the run could not be judged at all.
     pub error: Option<String>,
     /// Findings, in the order of the catalogue.
@@ -79,6 +85,17 @@ pub struct FaultReport {
     pub planned: String,
     /// How often it acted.
     pub fired: usize,
+}
+
+/// Something that a scenario expects of good systems, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpectationReport {
+    /// In words.
+    pub expected: String,
+    /// In words.
+    pub seen: String,
+    /// `pass`, `fail`, or `could_not_run`.
+    pub verdict: Verdict,
 }
 
 /// A document as it arrived.

@@ -75,6 +75,27 @@ pub enum TimeMode {
     Recorded,
 }
 
+impl TimeMode {
+    /// The ways in which a scenario can be run.
+    pub const OF_RUNS: [Self; 3] = [Self::Virtual, Self::Compressed, Self::Wall];
+
+    /// The name in files and reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Virtual => "virtual",
+            Self::Compressed => "compressed",
+            Self::Wall => "wall",
+            Self::Recorded => "recorded",
+        }
+    }
+}
+
+impl fmt::Display for TimeMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {

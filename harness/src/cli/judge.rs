@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use gp2gp_model::plan::{Plan, Role};
-use gp2gp_model::report::{RunReport, SYNTHETIC_NOTICE, ScenarioReport};
+use gp2gp_model::report::{RunReport, SYNTHETIC_NOTICE};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::{Header, TimeMode};
 use miette::IntoDiagnostic as _;
@@ -13,9 +13,9 @@ use super::{ProfileArg, suite};
 use crate::check::View;
 use crate::judge::{Question, Required};
 use crate::recording::{self, Recording};
-use crate::run::{Named, scenario_report};
+use crate::run::{Judged, Named, scenario_report};
 use crate::score::{self, Scope};
-use crate::{driver, facts};
+use crate::{driver, expect, facts};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -59,19 +59,27 @@ fn judge(
             .iter()
             .map(|(file, why)| format!("{} holds no message: {why}", file.display())),
     );
+    let expectations = plan.as_ref().map_or_else(Vec::new, |plan| {
+        expect::judge(&plan.expects, &view, missing_facts.is_empty())
+    });
+    let faults = plan
+        .as_ref()
+        .map_or_else(Vec::new, |plan| facts::fired(&plan.faults, &view));
+    let judged = Judged {
+        findings,
+        missing_facts,
+        expectations,
+        faults,
+    };
     let named = named(header, plan.as_ref(), args);
-    let scenarios = vec![ScenarioReport {
-        faults: plan
-            .as_ref()
-            .map_or_else(Vec::new, |plan| facts::fired(&plan.faults, &view)),
-        ..scenario_report(&view, named, findings, missing_facts)
-    }];
+    let scenarios = vec![scenario_report(&view, named, judged)];
     let requirements = score::outcomes(catalogue, roles, &scenarios, &Scope::Selection);
     Ok(RunReport {
         notice: notice(header.time_mode).to_owned(),
         suite: driver::SUITE.to_owned(),
         sut: header.sut.clone(),
         roles: roles.to_vec(),
+        not_claimed: Vec::new(),
         profile: args.profile.into(),
         time_mode: header.time_mode,
         score: score::score(catalogue, roles, &requirements, &scenarios),

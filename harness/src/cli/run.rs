@@ -3,10 +3,12 @@
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use clap::ValueEnum;
 use gp2gp_mocks::Defect;
+use gp2gp_model::Capability;
 use gp2gp_model::plan::Plan;
 use gp2gp_model::report::RunReport;
 use gp2gp_model::requirement::Requirement;
@@ -28,6 +30,9 @@ pub(super) struct Args {
     /// The system under test: `reference`, or `broken:<name>` (see `gp2gp list --broken`).
     #[arg(long, default_value = "reference", value_parser = parse_sut)]
     sut: Sut,
+    /// A capability that the system does not claim: scenarios that need it do not apply.
+    #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', value_parser = Capability::from_str)]
+    without: Vec<Capability>,
     /// What carries the messages.
     #[arg(long, value_enum, default_value_t = TransportArg::Virtual)]
     transport: TransportArg,
@@ -88,6 +93,7 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
             TransportArg::Virtual => Transport::Virtual,
             TransportArg::Http => Transport::Http,
         },
+        not_claimed: &args.without,
         profile: args.profile.into(),
         scope: if args.scenarios.is_empty() {
             Scope::Suite

@@ -53,6 +53,16 @@ pub enum Transport {
     Http,
 }
 
+impl Transport {
+    /// How time passes under it.
+    pub const fn time_mode(self) -> TimeMode {
+        match self {
+            Self::Virtual => TimeMode::Virtual,
+            Self::Http => TimeMode::Compressed,
+        }
+    }
+}
+
 /// Why a run came to no trace. Never the fault of the system under test as judged.
 #[derive(Debug, thiserror::Error)]
 pub enum DriverError {

@@ -78,6 +78,9 @@ fn plan(dialect: Dialect, patients: Vec<PatientPlan>) -> Plan {
         requirements: Vec::new(),
         heavy: false,
         failure_modes: Vec::new(),
+        needs: Vec::new(),
+        time_modes: Vec::new(),
+        expects: Vec::new(),
         exercised_when: Vec::new(),
     }
 }

@@ -7,8 +7,9 @@ use gp2gp_model::response_code::{REGISTER, Registered};
 use toml::Spanned;
 
 use super::faults::sends;
+use crate::choice::OneOrMore;
 use crate::error::Problem;
-use crate::file::{Accepted, File, OneOrMore};
+use crate::file::{Accepted, File};
 
 pub(super) fn lower(
     file: &File,

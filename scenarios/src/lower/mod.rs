@@ -1,6 +1,7 @@
 //! From a scenario file to a plan. Each part of a plan has a file here; a part refuses what
 //! cannot be, and says at which place of the file.
 
+mod expect;
 mod facts;
 mod faults;
 mod patients;
@@ -11,7 +12,8 @@ use std::time::Duration;
 
 use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::requirement::Requirement;
-use gp2gp_model::{FailureModeId, RequirementId, Time};
+use gp2gp_model::trace::TimeMode;
+use gp2gp_model::{Capability, FailureModeId, RequirementId, Time};
 use toml::Spanned;
 
 use crate::error::{Problem, ScenarioError};
@@ -77,7 +79,10 @@ fn plan(
         failure_modes: failure_modes(file)?,
         heavy: file.heavy,
         requirements: requirements(file, catalogue)?,
+        needs: needs(file),
+        time_modes: time_modes(file)?,
         exercised_when: facts::lower(file, &patients, &steps)?,
+        expects: expect::lower(file, &patients)?,
         patients,
         steps,
         faults,
@@ -106,6 +111,32 @@ fn judges(file: &File) -> Result<Vec<Role>, Problem> {
     judges.sort();
     judges.dedup();
     Ok(judges)
+}
+
+fn needs(file: &File) -> Vec<Capability> {
+    let mut needs: Vec<Capability> = file.needs.iter().map(|need| *need.get_ref()).collect();
+    needs.sort();
+    needs.dedup();
+    needs
+}
+
+fn time_modes(file: &File) -> Result<Vec<TimeMode>, Problem> {
+    let Some(written) = &file.time_modes else {
+        return Ok(TimeMode::OF_RUNS.to_vec());
+    };
+    let modes: Vec<TimeMode> = written
+        .get_ref()
+        .iter()
+        .map(|mode| (*mode).into())
+        .collect();
+    if modes.is_empty() {
+        return Err(
+            Problem::at(written.span(), "the scenario makes sense at no time").help(
+                "name `virtual`, `compressed` or `wall`, or leave `time_modes` out for all of them",
+            ),
+        );
+    }
+    Ok(modes)
 }
 
 fn failure_modes(file: &File) -> Result<Vec<FailureModeId>, Problem> {

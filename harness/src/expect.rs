@@ -1,0 +1,202 @@
+//! Whether a run ended as it ends between good systems.
+
+use gp2gp_model::expectation::{Expectation, Of, Outcome};
+use gp2gp_model::plan::Role;
+use gp2gp_model::report::ExpectationReport;
+use gp2gp_model::response_code::ResponseCode;
+use gp2gp_model::trace::{Endpoint, Observation};
+use gp2gp_model::verdict::Verdict;
+use gp2gp_model::{NhsNumber, Sha256};
+
+use crate::check::view::{Post, Seen, View};
+
+/// What came of each expectation. Of a run that did not come to its point nothing is expected.
+pub fn judge(
+    expectations: &[Expectation],
+    view: &View,
+    came_to_its_point: bool,
+) -> Vec<ExpectationReport> {
+    expectations
+        .iter()
+        .map(|expectation| {
+            let (verdict, seen) = if came_to_its_point {
+                judge_one(expectation, view)
+            } else {
+                let why = "the scenario did not come to its point";
+                (Verdict::CouldNotRun, why.to_owned())
+            };
+            ExpectationReport {
+                expected: expectation.to_string(),
+                seen,
+                verdict,
+            }
+        })
+        .collect()
+}
+
+fn judge_one(expectation: &Expectation, view: &View) -> (Verdict, String) {
+    match expectation {
+        Expectation::Outcome(of) => {
+            let (outcome, why) = outcome(of.patient, view);
+            (pass_if(outcome == of.value), format!("{outcome}: {why}"))
+        }
+        Expectation::PrintState(of) => match print_state(of.patient, view) {
+            Some(state) => (pass_if(state == of.value), format!("print state {state}")),
+            None => unsaid("the sending system says no print state"),
+        },
+        Expectation::DocumentsFiled(of) => documents_filed(of, view),
+        Expectation::MessagesAtMost(most) => {
+            let posted = Role::ALL.map(|role| view.posted_by(role).count());
+            let all: usize = posted.iter().sum();
+            let [requesting, sending] = posted;
+            (
+                pass_if(all <= *most as usize),
+                format!(
+                    "{all}: {requesting} of the requesting system, {sending} of the sending system"
+                ),
+            )
+        }
+    }
+}
+
+const fn pass_if(holds: bool) -> Verdict {
+    if holds { Verdict::Pass } else { Verdict::Fail }
+}
+
+/// What no system says cannot be held against any.
+fn unsaid(why: &str) -> (Verdict, String) {
+    (Verdict::CouldNotRun, why.to_owned())
+}
+
+fn documents_filed(of: &Of<u32>, view: &View) -> (Verdict, String) {
+    if !view
+        .observed
+        .iter()
+        .any(|(by, _)| *by == Endpoint::Requesting)
+    {
+        return unsaid("the requesting system does not say what it has filed");
+    }
+    let filed = match outcome(of.patient, view).0 {
+        Outcome::Integrated | Outcome::Suppressed => stored(of.patient, view),
+        // A record that still waits for people may be stored; nobody has filed it.
+        Outcome::Refused | Outcome::Failed | Outcome::NotRequested => 0,
+    };
+    let verdict = pass_if(filed == of.value as usize);
+    (verdict, format!("{filed} documents"))
+}
+
+/// Documents with the content that the old practice held, and placeholders; not the record itself.
+fn stored(patient: NhsNumber, view: &View) -> usize {
+    let is_held = |content: &Sha256| {
+        let mut held = view.held.iter();
+        held.any(|held| held.patient == patient && held.sha256 == *content)
+    };
+    let observed = view.observed.iter();
+    observed
+        .filter(|(by, _)| *by == Endpoint::Requesting)
+        .filter(|(_, observation)| match observation {
+            Observation::Stored {
+                patient: whose,
+                sha256,
+                placeholder,
+                ..
+            } => *whose == patient && (*placeholder || is_held(sha256)),
+            Observation::Transfer { .. } | Observation::InStore { .. } => false,
+        })
+        .count()
+}
+
+/// The last one that the sending system said.
+fn print_state(patient: NhsNumber, view: &View) -> Option<u8> {
+    let observed = view.observed.iter().rev();
+    observed
+        .filter(|(by, _)| *by == Endpoint::Sending)
+        .find_map(|(_, observation)| match observation {
+            Observation::Transfer {
+                patient: whose,
+                print_state,
+                ..
+            } if *whose == patient => *print_state,
+            Observation::Transfer { .. }
+            | Observation::Stored { .. }
+            | Observation::InStore { .. } => None,
+        })
+}
+
+/// How the transfer of a patient ended by what crossed the wire, and what that was.
+fn outcome(patient: NhsNumber, view: &View) -> (Outcome, String) {
+    let requests: Vec<&Post> = view
+        .sent_by(Role::Requesting)
+        .filter(|post| {
+            post.seen()
+                .and_then(Seen::request)
+                .is_some_and(|it| it.patient == patient)
+        })
+        .collect();
+    if requests.is_empty() {
+        return (Outcome::NotRequested, "no request was posted".to_owned());
+    }
+    let cores: Vec<&Post> = view
+        .sent_by(Role::Sending)
+        .filter(|post| post.seen().is_some_and(|seen| seen.extract().is_some()))
+        .filter(|core| {
+            requests
+                .iter()
+                .any(|request| are_of_one_conversation(request, core))
+        })
+        .collect();
+    let verdicts = codes(Role::Requesting, &cores, view);
+    if verdicts.contains(&None) {
+        return (
+            Outcome::Integrated,
+            "the record was acknowledged with AA".to_owned(),
+        );
+    }
+    let is_success = |code: &&ResponseCode| code.counts_as_success();
+    if let Some(code) = verdicts.iter().flatten().find(is_success) {
+        return (
+            Outcome::Suppressed,
+            format!("the record was acknowledged with {code}"),
+        );
+    }
+    if let Some(code) = verdicts.iter().flatten().next() {
+        return (
+            Outcome::Failed,
+            format!("the record was turned away with {code}"),
+        );
+    }
+    if !cores.is_empty() {
+        return (Outcome::Failed, "nobody acknowledged the record".to_owned());
+    }
+    match codes(Role::Sending, &requests, view)
+        .into_iter()
+        .flatten()
+        .next()
+    {
+        Some(code) => (
+            Outcome::Refused,
+            format!("the request was refused with {code}"),
+        ),
+        None => (Outcome::Failed, "no record was sent".to_owned()),
+    }
+}
+
+fn are_of_one_conversation(left: &Post, right: &Post) -> bool {
+    let conversation = |post: &Post| {
+        let header = &post.seen()?.header;
+        Some(header.conversation_id.clone())
+    };
+    conversation(left).is_some() && conversation(left) == conversation(right)
+}
+
+/// The codes with which a role acknowledged any of these messages; `None` for AA.
+fn codes(by: Role, messages: &[&Post], view: &View) -> Vec<Option<ResponseCode>> {
+    view.sent_by(by)
+        .filter_map(|post| post.seen()?.acknowledgement())
+        .filter(|ack| {
+            let mut seen = messages.iter().filter_map(|post| post.seen());
+            seen.any(|seen| seen.is_named_by(&ack.message_ref))
+        })
+        .map(|ack| ack.code().cloned())
+        .collect()
+}
