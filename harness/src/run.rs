@@ -14,6 +14,7 @@ use gp2gp_model::{Capability, ScenarioId};
 
 use crate::bodies::BodyStore;
 use crate::check::View;
+use crate::check::custody;
 use crate::check::documents::Document;
 use crate::driver::{self, DriverError, SUITE, Sut, Transport};
 use crate::judge::{self, Question, Required};
@@ -148,6 +149,10 @@ pub fn scenario_report(view: &View, named: Named, judged: Judged) -> ScenarioRep
         findings,
         story: story::tell(view),
         documents: view.documents.iter().map(Document::report).collect(),
+        custody: custody::lives(view)
+            .iter()
+            .map(|life| life.report(view))
+            .collect(),
         faults,
         lasted_ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
         messages: view.posts.len(),
@@ -231,6 +236,7 @@ fn without_trace(plan: &Plan, options: &Options<'_>) -> ScenarioReport {
         findings: Vec::new(),
         story: Vec::new(),
         documents: Vec::new(),
+        custody: Vec::new(),
         faults: Vec::new(),
         lasted_ms: 0,
         messages: 0,

@@ -12,6 +12,8 @@ mod support;
 mod conversation;
 #[path = "checks_snd/correlation.rs"]
 mod correlation;
+#[path = "checks_snd/custody.rs"]
+mod custody;
 #[path = "checks_snd/documents.rs"]
 mod documents;
 #[path = "checks_snd/envelope.rs"]
@@ -48,6 +50,7 @@ fn cases() -> Vec<Case> {
         outcome::cases(),
         correlation::cases(),
         resend::cases(),
+        custody::cases(),
     ]
     .into_iter()
     .flatten()

@@ -10,5 +10,5 @@ mod text;
 
 pub use coverage::coverage;
 pub use junit::junit;
-pub use terminal::{recording, run, story};
+pub use terminal::{custody, recording, run, story};
 pub use text::{explain_requirement, wrap};

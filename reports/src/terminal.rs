@@ -68,6 +68,34 @@ pub fn story(scenario: &ScenarioReport) -> String {
     text
 }
 
+/// The life of every document of a scenario whose name holds `wanted`, a line for each step.
+pub fn custody(scenario: &ScenarioReport, wanted: &str) -> String {
+    let mut text = String::new();
+    for life in scenario
+        .custody
+        .iter()
+        .filter(|life| life.file_name.contains(wanted))
+    {
+        let _ = writeln!(
+            text,
+            "{} {} of patient {}, {} bytes",
+            paint(BOLD, "document"),
+            life.file_name,
+            life.patient,
+            life.bytes,
+        );
+        let _ = writeln!(text, "  {}", paint(DIM, format!("sha256 {}", life.sha256)));
+        for step in &life.steps {
+            let event = (step.event).map_or_else(String::new, |event| {
+                paint(DIM, format!("  (event {event})"))
+            });
+            let _ = writeln!(text, "  {}  {}{event}", step.at, step.what);
+        }
+        let _ = writeln!(text, "  at the end: {}\n", paint(BOLD, &life.whereabouts));
+    }
+    text
+}
+
 fn fault(fault: &FaultReport) -> String {
     let FaultReport {
         name,

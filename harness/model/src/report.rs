@@ -6,7 +6,7 @@ use crate::plan::Role;
 use crate::requirement::{Level, Requirement};
 use crate::trace::TimeMode;
 use crate::verdict::{Finding, Profile, Verdict};
-use crate::{Capability, RequirementId, ScenarioId, Sha256};
+use crate::{Capability, NhsNumber, RequirementId, ScenarioId, Sha256, Time};
 
 /// Printed on everything that people read.
 pub const SYNTHETIC_NOTICE: &str = "synthetic data: no real patient, no real practice";
@@ -64,6 +64,8 @@ pub struct ScenarioReport {
     pub story: Vec<String>,
     /// Documents as they arrived, reassembled.
     pub documents: Vec<DocumentReport>,
+    /// The life of every document that the store held, in the order of the plan.
+    pub custody: Vec<CustodyReport>,
     /// What was to go wrong, and how often it did. Empty for a recording.
     pub faults: Vec<FaultReport>,
     /// Virtual time from start to end, in milliseconds.
@@ -74,6 +76,34 @@ pub struct ScenarioReport {
     pub bytes: u64,
     /// The one line that runs this again.
     pub reproduce: String,
+}
+
+/// Where a document was, from the first to the last event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustodyReport {
+    /// Whose.
+    pub patient: NhsNumber,
+    /// Its name in the store.
+    pub file_name: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Digest of its content.
+    pub sha256: Sha256,
+    /// What happened to it, in order.
+    pub steps: Vec<CustodyStep>,
+    /// Where it is at the end, in words.
+    pub whereabouts: String,
+}
+
+/// A step in the life of a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustodyStep {
+    /// When.
+    pub at: Time,
+    /// Event of the trace, if it is one.
+    pub event: Option<u64>,
+    /// What.
+    pub what: String,
 }
 
 /// A planned fault.

@@ -374,7 +374,18 @@ pub enum Observation {
         state: String,
         /// Print state 1 to 5 of a sending system (spec 00), where it says one.
         print_state: Option<u8>,
+        /// Transferred documents that a sending system could not delete and reports as left behind.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        left_in_store: u32,
     },
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes what it may skip by reference"
+)]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Where bodies are.

@@ -3,6 +3,7 @@
 //! A check sees what crossed the wire, what people did and what the record source held. It never
 //! sees the inside of a peer, so a recording of a real system meets the same checks.
 
+pub mod custody;
 pub mod documents;
 pub mod rcv;
 pub mod seen;

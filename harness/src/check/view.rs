@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::plan::{Act, Role};
 use gp2gp_model::trace::{
     Bodies, BodyRef, Endpoint, Event, Header, Lifecycle, Observation, TimeMode, Trace, What,
@@ -35,6 +36,8 @@ pub struct View {
     pub faults: Vec<String>,
     /// What happened to systems as a whole.
     pub lifecycle: Vec<Lived>,
+    /// What the document store was asked.
+    pub store_calls: Vec<StoreCall>,
     /// Documents of every core, put together from what the sending system posted.
     pub documents: Vec<Document>,
     /// The same, put together from what Spine delivered. Empty if Spine altered nothing.
@@ -108,6 +111,52 @@ pub struct Acted {
     pub not_supported: bool,
 }
 
+/// A request to the document store, with its ending.
+pub struct StoreCall {
+    /// Event number, for evidence.
+    pub seq: u64,
+    /// When.
+    pub at: Time,
+    /// Who asks.
+    pub from: Endpoint,
+    /// What for.
+    pub method: Method,
+    /// Of what.
+    pub path: String,
+    /// Headers beside `Content-Type` and those of the connection.
+    pub headers: Headers,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+impl StoreCall {
+    /// The number of the document that it is about.
+    pub fn document(&self) -> Option<&str> {
+        self.below_binary()?.split('/').next()
+    }
+
+    /// `$archive` and the like.
+    pub fn operation(&self) -> Option<&str> {
+        self.below_binary()?.split_once('/').map(|(_, rest)| rest)
+    }
+
+    /// The store did it.
+    pub const fn was_done(&self) -> bool {
+        matches!(
+            self.ending,
+            Ending::Answered {
+                status: 200..=299,
+                ..
+            }
+        )
+    }
+
+    fn below_binary(&self) -> Option<&str> {
+        let (_, below) = self.path.split_once("/Binary/")?;
+        below.split('?').next()
+    }
+}
+
 /// Something that happened to a system as a whole.
 pub struct Lived {
     /// Event number.
@@ -162,6 +211,7 @@ impl View {
             observed: Vec::new(),
             faults: Vec::new(),
             lifecycle: Vec::new(),
+            store_calls: Vec::new(),
             documents: Vec::new(),
             altered_documents: Vec::new(),
             ended_at: trace.header.started,
@@ -169,15 +219,32 @@ impl View {
         };
         let mut decoder = Decoder::new(bodies);
         let mut exchanges: BTreeMap<u64, usize> = BTreeMap::new();
+        let mut asked: BTreeMap<u64, usize> = BTreeMap::new();
         let mut posted = BTreeSet::new();
         for event in &trace.events {
             view.ended_at = view.ended_at.max(event.at);
             match &event.what {
                 // No message of GP2GP.
                 What::Post {
+                    exchange,
+                    from,
                     to: Endpoint::Store,
+                    method,
+                    path,
+                    headers,
                     ..
-                } => {}
+                } => {
+                    asked.insert(*exchange, view.store_calls.len());
+                    view.store_calls.push(StoreCall {
+                        seq: event.seq,
+                        at: event.at,
+                        from: *from,
+                        method: *method,
+                        path: path.clone(),
+                        headers: headers.clone(),
+                        ending: Ending::Open,
+                    });
+                }
                 What::Post {
                     exchange,
                     from,
@@ -208,7 +275,16 @@ impl View {
                     body,
                     ..
                 } => {
-                    if let Some(post) = exchanges
+                    if let Some(call) = asked
+                        .get(exchange)
+                        .and_then(|at| view.store_calls.get_mut(*at))
+                    {
+                        call.ending = Ending::Answered {
+                            at: event.at,
+                            status: *status,
+                            envelope: None,
+                        };
+                    } else if let Some(post) = exchanges
                         .get(exchange)
                         .and_then(|at| view.posts.get_mut(*at))
                     {
@@ -227,15 +303,21 @@ impl View {
                     why,
                     never_arrived,
                 } => {
-                    if let Some(post) = exchanges
+                    let ending = Ending::NoAnswer {
+                        at: event.at,
+                        why: why.clone(),
+                        never_arrived: *never_arrived,
+                    };
+                    if let Some(call) = asked
+                        .get(exchange)
+                        .and_then(|at| view.store_calls.get_mut(*at))
+                    {
+                        call.ending = ending;
+                    } else if let Some(post) = exchanges
                         .get(exchange)
                         .and_then(|at| view.posts.get_mut(*at))
                     {
-                        post.ending = Ending::NoAnswer {
-                            at: event.at,
-                            why: why.clone(),
-                            never_arrived: *never_arrived,
-                        };
+                        post.ending = ending;
                     }
                 }
                 What::Acted {

@@ -55,6 +55,9 @@ pub(super) struct Args {
     /// Scenarios that run at the same time [default: as many as there are processors].
     #[arg(long, value_name = "NUMBER")]
     jobs: Option<NonZeroUsize>,
+    /// Also print the life of every document whose file name holds this; nothing for all.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    custody: Option<String>,
     /// Also print the story of every transfer.
     #[arg(long)]
     story: bool,
@@ -119,6 +122,11 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
         let mut text = String::new();
         if args.story {
             text.push_str(&stories(&report));
+        }
+        if let Some(wanted) = &args.custody {
+            for scenario in &report.scenarios {
+                text.push_str(&gp2gp_reports::custody(scenario, wanted));
+            }
         }
         text.push_str(&gp2gp_reports::run(&report, &catalogue));
         for file in &files {

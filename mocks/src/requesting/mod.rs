@@ -148,6 +148,7 @@ impl Peer for Requesting {
             patient: *patient,
             state: format!("not requested: {why}"),
             print_state: None,
+            left_in_store: 0,
         });
         let transfers = self.transfers.values().flat_map(Transfer::observe);
         unrequested.chain(transfers).collect()

@@ -318,6 +318,7 @@ impl Transfer {
             patient: self.patient,
             state: self.to_string(),
             print_state: None,
+            left_in_store: 0,
         })
         .chain(stored)
         .collect()

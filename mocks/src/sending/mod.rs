@@ -496,11 +496,13 @@ impl Case {
                 patient,
                 state: format!("refused with {code}"),
                 print_state: Some(FULL_PRINT),
+                left_in_store: 0,
             }),
             Self::Open(transfer) => Some(Observation::Transfer {
                 patient: transfer.patient,
                 state: transfer.state(),
                 print_state: Some(transfer.print_state()),
+                left_in_store: 0,
             }),
         }
     }

@@ -5,6 +5,7 @@
 mod attachments;
 mod conversation;
 mod correlation;
+mod custody;
 mod descriptions;
 mod dialects;
 mod envelope;
@@ -97,6 +98,8 @@ pub fn checks() -> Vec<Check> {
         check("SND-73", timing::in_time),
         check("SND-74", resend::sent_again),
         check("SND-75", outcome::one_print_state),
+        check("SND-76", custody::kept_until_acknowledged),
+        check("SND-77", custody::refused_delete_is_no_resend),
         check("SND-78", attachments::gzip_is_worth_it),
         check("SND-79", timing::time_to_live),
         check("SND-80", refusals::wrong_check_digit),

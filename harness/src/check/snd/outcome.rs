@@ -437,6 +437,7 @@ fn print_states(view: &View, whose: NhsNumber) -> Vec<(&str, Option<u8>)> {
                 patient,
                 state,
                 print_state,
+                left_in_store: _,
             } if *patient == whose => Some((state.as_str(), *print_state)),
             Observation::Transfer { .. }
             | Observation::Stored { .. }

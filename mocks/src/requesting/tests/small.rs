@@ -60,6 +60,7 @@ fn without_exactly_one_address_no_request_is_sent_and_the_failure_is_shown() {
             patient: patient(1),
             state: format!("not requested: {expected}"),
             print_state: None,
+            left_in_store: 0,
         };
         assert_eq!(system.observe(), [shown]);
     }

@@ -1,0 +1,336 @@
+//! The custody ledger: where every document of a sending practice was, from the store through the
+//! transfer to the record of the new practice and, where it is cleaned up, out of the store again.
+//!
+//! It is made from the trace alone: what the store was asked and answered, what crossed the wire, and
+//! what the requesting system says that it filed. A document is the same wherever its digest is.
+
+use std::collections::BTreeMap;
+
+use gp2gp_model::http::Method;
+use gp2gp_model::plan::Role;
+use gp2gp_model::report::{CustodyReport, CustodyStep};
+use gp2gp_model::store::DocumentState;
+use gp2gp_model::trace::{Endpoint, Observation};
+use gp2gp_model::{DocumentId, NhsNumber, Sha256, Time};
+
+use super::documents::{Document, Route};
+use super::transfer::{Transfer, transfers};
+use super::view::{Ending, Held, Post, StoreCall, View};
+
+/// The life of one document of the store.
+pub struct Life<'v> {
+    /// The document, as the store held it when the run began.
+    pub held: &'v Held,
+    /// Its number in the store, where a store told it.
+    pub id: Option<&'v DocumentId>,
+    /// What happened to it, in order.
+    pub steps: Vec<Step<'v>>,
+}
+
+/// Something that happened to a document.
+pub struct Step<'v> {
+    /// When.
+    pub at: Time,
+    /// Event of the trace, for evidence.
+    pub event: u64,
+    /// What.
+    pub what: StepKind<'v>,
+}
+
+/// What happened.
+pub enum StepKind<'v> {
+    /// The sending system read it from the store.
+    Read(&'v StoreCall),
+    /// A core that carries or promises it left.
+    Sent {
+        /// The core.
+        core: &'v Post,
+        /// The document as it travelled.
+        document: &'v Document,
+    },
+    /// The final positive acknowledgement of the record that carried it reached the sending system.
+    Acknowledged(&'v Post),
+    /// The record that carried it was turned away.
+    TurnedAway(&'v Post),
+    /// The store made a copy, or refused to.
+    Archive(&'v StoreCall),
+    /// The store deleted it, or refused to.
+    Delete(&'v StoreCall),
+    /// The store brought it back, or refused to.
+    Restore(&'v StoreCall),
+    /// The requesting system says that it has it.
+    Filed,
+}
+
+/// The life of every document that the store held.
+pub fn lives(view: &View) -> Vec<Life<'_>> {
+    let ids = ids(view);
+    let transfers = transfers(view);
+    view.held
+        .iter()
+        .map(|held| {
+            let id = ids.get(&(held.patient, held.file_name.as_str())).copied();
+            let mut steps = Vec::new();
+            steps.extend(id.into_iter().flat_map(|id| in_store(view, id)));
+            for transfer in transfers.iter().filter(|transfer| {
+                transfer
+                    .request()
+                    .is_some_and(|request| request.patient == held.patient)
+            }) {
+                steps.extend(in_transfer(view, transfer, held));
+            }
+            steps.extend(filed(view, held));
+            steps.sort_by_key(|step| step.event);
+            Life { held, id, steps }
+        })
+        .collect()
+}
+
+/// Numbers in the store, by patient and file name.
+fn ids(view: &View) -> BTreeMap<(NhsNumber, &str), &DocumentId> {
+    view.observed
+        .iter()
+        .filter_map(|(_, observation)| match observation {
+            Observation::InStore {
+                patient,
+                document,
+                file_name,
+                ..
+            } => Some(((*patient, file_name.as_str()), document)),
+            Observation::Stored { .. } | Observation::Transfer { .. } => None,
+        })
+        .collect()
+}
+
+/// What the store was asked to do with it. Of its reads the first is enough.
+fn in_store<'v>(view: &'v View, id: &DocumentId) -> Vec<Step<'v>> {
+    let mut was_read = false;
+    view.store_calls
+        .iter()
+        .filter(|call| call.document() == Some(id.as_str()))
+        .filter_map(|call| {
+            let what = match (call.method, call.operation()) {
+                (Method::Get, None) if call.was_done() && !was_read => {
+                    was_read = true;
+                    StepKind::Read(call)
+                }
+                (Method::Delete, None) => StepKind::Delete(call),
+                (Method::Post, Some("$archive")) => StepKind::Archive(call),
+                (Method::Post, Some("$restore")) => StepKind::Restore(call),
+                (_, _) => return None,
+            };
+            Some(Step {
+                at: call.at,
+                event: call.seq,
+                what,
+            })
+        })
+        .collect()
+}
+
+/// How it travelled, and what became of the record that carried it.
+fn in_transfer<'v>(view: &'v View, transfer: &Transfer<'v>, held: &Held) -> Vec<Step<'v>> {
+    let mut steps = Vec::new();
+    for sent in transfer.documents(view) {
+        if sent
+            .document
+            .content
+            .as_ref()
+            .ok()
+            .map(|(sha256, _)| *sha256)
+            != Some(held.sha256)
+        {
+            continue;
+        }
+        let (core, document) = (sent.core, sent.document);
+        steps.push(step(core, StepKind::Sent { core, document }));
+    }
+    if steps.is_empty() {
+        return steps;
+    }
+    for (post, ack) in transfer.outcomes() {
+        let what = if ack.is_negative() {
+            StepKind::TurnedAway(post)
+        } else {
+            StepKind::Acknowledged(post)
+        };
+        steps.push(step(post, what));
+    }
+    steps
+}
+
+const fn step<'v>(post: &Post, what: StepKind<'v>) -> Step<'v> {
+    Step {
+        at: post.at,
+        event: post.seq,
+        what,
+    }
+}
+
+/// Systems say at the end what they hold.
+fn filed<'v>(view: &View, held: &Held) -> Option<Step<'v>> {
+    let is_it = |observation: &Observation| match observation {
+        Observation::Stored {
+            patient, sha256, ..
+        } => *patient == held.patient && *sha256 == held.sha256,
+        Observation::InStore { .. } | Observation::Transfer { .. } => false,
+    };
+    view.observed
+        .iter()
+        .any(|(by, observation)| *by == Endpoint::Requesting && is_it(observation))
+        .then_some(Step {
+            at: view.ended_at,
+            event: u64::MAX,
+            what: StepKind::Filed,
+        })
+}
+
+impl Life<'_> {
+    /// Where it stands in the store at the end, where the store says so.
+    pub fn state(&self, view: &View) -> Option<DocumentState> {
+        view.observed
+            .iter()
+            .find_map(|(_, observation)| match observation {
+                Observation::InStore {
+                    document, state, ..
+                } => (Some(document) == self.id).then_some(*state),
+                Observation::Stored { .. } | Observation::Transfer { .. } => None,
+            })
+    }
+
+    /// When the final positive acknowledgement of a record that carried it came.
+    pub fn acknowledged_at(&self) -> Option<u64> {
+        self.steps
+            .iter()
+            .find(|step| matches!(step.what, StepKind::Acknowledged(_)))
+            .map(|step| step.event)
+    }
+
+    /// Whether it travelled.
+    pub fn was_sent(&self) -> bool {
+        (self.steps.iter()).any(|step| matches!(step.what, StepKind::Sent { .. }))
+    }
+
+    fn was_filed(&self) -> bool {
+        (self.steps.iter()).any(|step| matches!(step.what, StepKind::Filed))
+    }
+
+    /// Nobody holds it: neither the store, nor a copy, nor the new practice.
+    pub fn is_lost(&self, view: &View) -> bool {
+        self.state(view) == Some(DocumentState::Destroyed) && !self.was_filed()
+    }
+
+    /// How often more than the old practice held it the new one has it.
+    pub fn copies_too_many(&self, view: &View) -> usize {
+        let is_it = |patient: NhsNumber, sha256: Sha256| {
+            patient == self.held.patient && sha256 == self.held.sha256
+        };
+        let held = (view.held.iter())
+            .filter(|held| is_it(held.patient, held.sha256))
+            .count();
+        let filed = view
+            .observed
+            .iter()
+            .filter(|(by, observation)| match observation {
+                Observation::Stored {
+                    patient, sha256, ..
+                } => *by == Endpoint::Requesting && is_it(*patient, *sha256),
+                Observation::InStore { .. } | Observation::Transfer { .. } => false,
+            })
+            .count();
+        filed.saturating_sub(held)
+    }
+
+    /// For a report.
+    pub fn report(&self, view: &View) -> CustodyReport {
+        let state = self.state(view);
+        let whereabouts = match (state.map(DocumentState::is_in_record), self.was_filed()) {
+            (Some(true), true) => "with both practices",
+            (Some(true), false) => "with the old practice",
+            (Some(false), true) => "with the new practice",
+            (Some(false), false) if self.is_lost(view) => "LOST",
+            (Some(false), false) => "in the archive of the old practice",
+            (None, true) => "with the new practice, and the store does not say",
+            (None, false) => "nobody says",
+        };
+        CustodyReport {
+            patient: self.held.patient,
+            file_name: self.held.file_name.clone(),
+            bytes: self.held.bytes,
+            sha256: self.held.sha256,
+            steps: self
+                .steps
+                .iter()
+                .map(|step| CustodyStep {
+                    at: step.at,
+                    event: Some(step.event).filter(|event| *event != u64::MAX),
+                    what: step.what.to_string(),
+                })
+                .collect(),
+            whereabouts: whereabouts.to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Display for StepKind<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Read(_) => f.write_str("read from the store by the sending system"),
+            Self::Sent { document, .. } => write!(f, "sent: {}", travelled(document)),
+            Self::Acknowledged(_) => {
+                f.write_str("record acknowledged: AA reached the old practice")
+            }
+            Self::TurnedAway(post) => {
+                let code = post
+                    .seen()
+                    .and_then(|seen| seen.acknowledgement())
+                    .and_then(|ack| ack.code())
+                    .map_or_else(|| "no code".to_owned(), ToString::to_string);
+                write!(f, "record turned away with {code}")
+            }
+            Self::Archive(call) => write!(f, "archive: {}", said(call)),
+            Self::Delete(call) => write!(f, "delete: {}", said(call)),
+            Self::Restore(call) => write!(f, "restore: {}", said(call)),
+            Self::Filed => f.write_str("filed by the requesting system"),
+        }
+    }
+}
+
+fn travelled(document: &Document) -> String {
+    match &document.route {
+        Route::Inline => "inside the extract".to_owned(),
+        Route::OwnCopc => "in a message of its own".to_owned(),
+        Route::Index(chunks) => format!("in {chunks} pieces"),
+        Route::Absent => "promised, and it never came".to_owned(),
+    }
+}
+
+fn said(call: &StoreCall) -> String {
+    match &call.ending {
+        Ending::Answered { status, .. } if call.was_done() => format!("done ({status})"),
+        Ending::Answered { status, .. } => format!("refused with HTTP {status}"),
+        Ending::NoAnswer { why, .. } => format!("no answer: {why}"),
+        Ending::Open => "no answer in the trace".to_owned(),
+    }
+}
+
+/// Calls of the sending system that delete a document, with its life.
+pub fn deletes<'v, 'l>(
+    lives: &'l [Life<'v>],
+) -> impl Iterator<Item = (&'l Life<'v>, &'v StoreCall)> {
+    lives.iter().flat_map(|life| {
+        life.steps.iter().filter_map(move |step| match step.what {
+            StepKind::Delete(call) if call.from == Endpoint::from(Role::Sending) => {
+                Some((life, call))
+            }
+            StepKind::Delete(_)
+            | StepKind::Read(_)
+            | StepKind::Sent { .. }
+            | StepKind::Acknowledged(_)
+            | StepKind::TurnedAway(_)
+            | StepKind::Archive(_)
+            | StepKind::Restore(_)
+            | StepKind::Filed => None,
+        })
+    })
+}

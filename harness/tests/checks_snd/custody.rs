@@ -1,0 +1,148 @@
+//! Cases of documents in the store of the old practice.
+
+use gp2gp_model::http::{Headers, Method};
+use gp2gp_model::trace::{BodyRef, Endpoint, Event, Observation, What};
+use gp2gp_model::{DocumentId, Sha256};
+
+use crate::support::tamper::Taken;
+use crate::support::trace_of;
+use crate::table::{CHUNKED, Case, EXTRACT};
+
+/// One document, and the record that carried it is turned away with 31.
+const TURNED_AWAY: &str = "outage/fragment-lost";
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("SND-76", || trace_of(TURNED_AWAY))
+            .broken("and that acknowledgement never came", || {
+                with_deletes(TURNED_AWAY, Place::AtTheEnd, &[204])
+            })
+            .broken("before that acknowledgement came", || {
+                with_deletes(CHUNKED, Place::BeforeTheExtract, &[204])
+            }),
+        Case::new("SND-76", || with_deletes(CHUNKED, Place::AtTheEnd, &[204]))
+            .broken("it is not in the record of the old practice any more", gone),
+        Case::new("SND-77", || {
+            with_deletes(CHUNKED, Place::AtTheEnd, &[503, 204])
+        })
+        .broken("neither another attempt nor a report", || {
+            with_deletes(CHUNKED, Place::AtTheEnd, &[503])
+        })
+        .broken("another extract at", || {
+            with_deletes(CHUNKED, Place::BeforeTheExtract, &[503, 204])
+        }),
+        Case::new("SND-77", || {
+            reported(with_deletes(CHUNKED, Place::AtTheEnd, &[423]))
+        })
+        .broken("neither another attempt nor a report", || {
+            with_deletes(CHUNKED, Place::AtTheEnd, &[423])
+        }),
+    ]
+}
+
+#[derive(Clone, Copy)]
+enum Place {
+    BeforeTheExtract,
+    AtTheEnd,
+}
+
+/// The sending system deletes the first document of the store, and is answered with these statuses.
+fn with_deletes(scenario: &str, place: Place, statuses: &[u16]) -> Taken {
+    let mut taken = trace_of(scenario);
+    let document = first_in_store(&taken);
+    let at = match place {
+        Place::BeforeTheExtract => taken.index_of(EXTRACT),
+        Place::AtTheEnd => first_observation(&taken),
+    };
+    let time = taken.trace.events[at].at;
+    let body = BodyRef {
+        sha256: Sha256::of(b""),
+        bytes: 0,
+    };
+    let mut calls = Vec::new();
+    for (number, status) in (900_000..).zip(statuses) {
+        calls.push(What::Post {
+            exchange: number,
+            from: Endpoint::Sending,
+            to: Endpoint::Store,
+            method: Method::Delete,
+            path: format!("/Binary/{document}"),
+            headers: Headers::new(),
+            soap_action: None,
+            content_type: String::new(),
+            body,
+        });
+        calls.push(What::Answer {
+            exchange: number,
+            status: *status,
+            content_type: None,
+            headers: Headers::new(),
+            body,
+        });
+    }
+    let calls = calls.into_iter().map(|what| Event {
+        seq: 0,
+        at: time,
+        what,
+    });
+    taken.trace.events.splice(at..at, calls);
+    for (seq, event) in (1..).zip(&mut taken.trace.events) {
+        event.seq = seq;
+    }
+    taken
+}
+
+/// The document of a record that was turned away is gone, and nobody shows who deleted it.
+fn gone() -> Taken {
+    let mut taken = trace_of(TURNED_AWAY);
+    for event in &mut taken.trace.events {
+        if let What::Observed {
+            observation: Observation::InStore { state, .. },
+            ..
+        } = &mut event.what
+        {
+            *state = gp2gp_model::store::DocumentState::Destroyed;
+        }
+    }
+    taken
+}
+
+/// The sending system says that it left a document behind.
+fn reported(mut taken: Taken) -> Taken {
+    for event in &mut taken.trace.events {
+        if let What::Observed {
+            by: Endpoint::Sending,
+            observation: Observation::Transfer { left_in_store, .. },
+        } = &mut event.what
+        {
+            *left_in_store = 1;
+        }
+    }
+    taken
+}
+
+fn first_observation(taken: &Taken) -> usize {
+    let is_one = |event: &Event| matches!(event.what, What::Observed { .. });
+    taken
+        .trace
+        .events
+        .iter()
+        .position(is_one)
+        .expect("there is one")
+}
+
+fn first_in_store(taken: &Taken) -> DocumentId {
+    let in_store = |event: &Event| match &event.what {
+        What::Observed {
+            observation: Observation::InStore { document, .. },
+            ..
+        } => Some(document.clone()),
+        _ => None,
+    };
+    taken
+        .trace
+        .events
+        .iter()
+        .find_map(in_store)
+        .expect("the store says so")
+}
