@@ -11,24 +11,23 @@ use tokio::time::{Sleep, sleep};
 
 use super::BODY_BYTES;
 use crate::peer::Conduct;
+use crate::store;
 
 /// How often a slow body lets a piece go.
 const TICK: Duration = Duration::from_millis(20);
 
-/// A body that leaves as its connection carries it. Its announced length is always the whole.
-#[derive(Debug)]
+/// A body that leaves as its connection carries it, from memory or made while it leaves. Its
+/// announced length is always the whole.
 pub(super) struct Carried {
-    rest: Bytes,
-    announced: u64,
+    piece: Bytes,
+    /// What comes behind the piece.
+    more: Option<Box<store::Content>>,
+    /// Bytes that have not left yet, in this piece and behind it.
+    unsent: u64,
     /// Then the connection breaks, with so much of the body unsent.
-    breaks_with: Option<usize>,
-    pace: Option<Pace>,
-}
-
-/// So much, and then a pause.
-#[derive(Debug)]
-struct Pace {
-    piece_bytes: usize,
+    breaks_with: Option<u64>,
+    /// At most so many leave after each pause.
+    piece_bytes: Option<usize>,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
@@ -38,26 +37,32 @@ struct Pace {
 pub(super) struct BreaksOff;
 
 impl Carried {
-    pub(super) fn new(body: Bytes, conduct: Conduct) -> Self {
-        let announced = body.len() as u64;
-        let (breaks_with, pace) = match conduct {
+    pub(super) fn new(body: impl Into<store::Body>, conduct: Conduct) -> Self {
+        let body = body.into();
+        let bytes = body.len();
+        let (breaks_with, piece_bytes) = match conduct {
             Conduct::Clean | Conduct::Reset | Conduct::Silent => (None, None),
             Conduct::Truncate { percent } => {
-                let kept = body.len() / 100 * usize::from(percent.min(99));
-                (Some(body.len() - kept), None)
+                let kept = bytes / 100 * u64::from(percent.min(99));
+                (Some(bytes - kept), None)
             }
             Conduct::Slow { bytes_per_second } => {
                 let ticks_per_second = 1_000 / TICK.as_millis() as usize;
                 let piece_bytes = (bytes_per_second as usize / ticks_per_second).max(1);
-                let pause = None;
-                (None, Some(Pace { piece_bytes, pause }))
+                (None, Some(piece_bytes))
             }
         };
+        let (piece, more) = match body {
+            store::Body::Whole(bytes) => (bytes, None),
+            store::Body::Content(content) => (Bytes::new(), Some(content)),
+        };
         Self {
-            rest: body,
-            announced,
+            piece,
+            more,
+            unsent: bytes,
             breaks_with,
-            pace,
+            piece_bytes,
+            pause: None,
         }
     }
 }
@@ -71,35 +76,37 @@ impl Body for Carried {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BreaksOff>>> {
         let this = &mut *self;
-        if let Some(unsent) = this.breaks_with {
-            let kept = this.rest.len().saturating_sub(unsent);
-            if kept == 0 {
-                return Poll::Ready(Some(Err(BreaksOff)));
+        let at_most = this.unsent - this.breaks_with.unwrap_or_default().min(this.unsent);
+        if at_most == 0 {
+            if this.breaks_with.is_none() {
+                return Poll::Ready(None);
             }
-            return Poll::Ready(Some(Ok(Frame::data(this.rest.split_to(kept)))));
+            // What was sent must be on its way first: an error drops what is still buffered.
+            let pause = this.pause.get_or_insert_with(|| Box::pin(sleep(TICK)));
+            ready!(pause.as_mut().poll(context));
+            return Poll::Ready(Some(Err(BreaksOff)));
         }
-        if this.rest.is_empty() {
-            return Poll::Ready(None);
+        if this.piece.is_empty() {
+            let next = this.more.as_mut().and_then(|more| more.next());
+            this.piece = next.unwrap_or_default();
         }
-        let piece_bytes = match &mut this.pace {
-            None => this.rest.len(),
-            Some(pace) => {
-                let pause = pace.pause.get_or_insert_with(|| Box::pin(sleep(TICK)));
-                ready!(pause.as_mut().poll(context));
-                pace.pause = None;
-                pace.piece_bytes.min(this.rest.len())
-            }
-        };
-        Poll::Ready(Some(Ok(Frame::data(this.rest.split_to(piece_bytes)))))
+        let mut bytes = (this.piece.len()).min(usize::try_from(at_most).unwrap_or(usize::MAX));
+        if let Some(piece_bytes) = this.piece_bytes {
+            let pause = this.pause.get_or_insert_with(|| Box::pin(sleep(TICK)));
+            ready!(pause.as_mut().poll(context));
+            this.pause = None;
+            bytes = bytes.min(piece_bytes);
+        }
+        this.unsent -= bytes as u64;
+        Poll::Ready((bytes > 0).then(|| Ok(Frame::data(this.piece.split_to(bytes)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.breaks_with.is_none()
+        self.unsent == 0 && self.breaks_with.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let sent = self.announced - self.rest.len() as u64;
-        SizeHint::with_exact(self.announced - sent)
+        SizeHint::with_exact(self.unsent)
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gp2gp_model::http::Method;
+use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::trace::Endpoint;
 use hyper::body::Incoming as IncomingBody;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
@@ -39,8 +39,9 @@ pub async fn serve_at(
 ) -> io::Result<Server> {
     let listener = TcpListener::bind(addr).await?;
     let addr = listener.local_addr()?;
-    let accepting = tokio::spawn(accept(listener, Door { endpoint, incoming })).abort_handle();
-    Ok(Server { addr, accepting })
+    let door = Door { endpoint, incoming };
+    let accepting = accept(listener, move |stream| talk(stream, door.clone()));
+    Ok(Server::new(addr, accepting))
 }
 
 /// A served endpoint. Dropped, it closes its port and every connection.
@@ -51,6 +52,14 @@ pub struct Server {
 }
 
 impl Server {
+    pub(super) fn new(
+        addr: SocketAddr,
+        accepting: impl Future<Output = Infallible> + Send + 'static,
+    ) -> Self {
+        let accepting = tokio::spawn(accepting).abort_handle();
+        Self { addr, accepting }
+    }
+
     /// Where it listens.
     pub const fn addr(&self) -> SocketAddr {
         self.addr
@@ -92,7 +101,7 @@ struct Door {
 
 /// Why a request is not answered: its connection is closed instead.
 #[derive(Debug, thiserror::Error)]
-enum Unanswered {
+pub(super) enum Unanswered {
     #[error("request body broke off")]
     BodyBrokeOff,
     #[error("nobody answers")]
@@ -104,12 +113,18 @@ enum Unanswered {
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// Owns every connection, so that none outlives it.
-async fn accept(listener: TcpListener, door: Door) -> Infallible {
+pub(super) async fn accept<T>(
+    listener: TcpListener,
+    talk: impl Fn(TcpStream) -> T + Send,
+) -> Infallible
+where
+    T: Future<Output = ()> + Send + 'static,
+{
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => { connections.spawn(talk(stream, door.clone())); }
+                Ok((stream, _)) => { connections.spawn(talk(stream)); }
                 // Out of file handles or the like: passes when a connection ends.
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
@@ -134,26 +149,11 @@ async fn take(
     door: &Door,
     cut: &Cut,
 ) -> Result<Response<Carried>, Unanswered> {
-    let (head, body) = request.into_parts();
-    let Ok(method) = head.method.as_str().parse::<Method>() else {
-        return Ok(not_implemented());
+    let request = match read(request).await? {
+        Ok(request) => request,
+        Err(refused) => return Ok(refused),
     };
-    let body = match collect(body).await {
-        Ok(body) => body,
-        Err(BodyError::TooLarge) => return Ok(too_large()),
-        Err(BodyError::Broken) => return Err(Unanswered::BodyBrokeOff),
-    };
-    let request = HttpRequest {
-        method,
-        path: head
-            .uri
-            .path_and_query()
-            .map_or_else(String::new, ToString::to_string),
-        soap_action: headers::text(&head.headers, &SOAP_ACTION),
-        content_type: headers::text(&head.headers, &CONTENT_TYPE).unwrap_or_default(),
-        headers: headers::carried(&head.headers),
-        body,
-    };
+    let method = request.method;
     let (answer, answered) = oneshot::channel();
     let incoming = Incoming {
         endpoint: door.endpoint,
@@ -172,22 +172,62 @@ async fn take(
     Ok(http_response(method, response, conduct))
 }
 
+/// The request as peers take it, or the answer of the edge to what no peer can.
+pub(super) async fn read(
+    request: Request<IncomingBody>,
+) -> Result<Result<HttpRequest, Response<Carried>>, Unanswered> {
+    let (head, body) = request.into_parts();
+    let Ok(method) = head.method.as_str().parse::<Method>() else {
+        return Ok(Err(not_implemented()));
+    };
+    let body = match collect(body).await {
+        Ok(body) => body,
+        Err(BodyError::TooLarge) => return Ok(Err(too_large())),
+        Err(BodyError::Broken) => return Err(Unanswered::BodyBrokeOff),
+    };
+    Ok(Ok(HttpRequest {
+        method,
+        path: head
+            .uri
+            .path_and_query()
+            .map_or_else(String::new, ToString::to_string),
+        soap_action: headers::text(&head.headers, &SOAP_ACTION),
+        content_type: headers::text(&head.headers, &CONTENT_TYPE).unwrap_or_default(),
+        headers: headers::carried(&head.headers),
+        body,
+    }))
+}
+
 /// An answer to HEAD tells the length of the body that it does not have.
 fn http_response(asked: Method, answer: HttpResponse, conduct: Conduct) -> Response<Carried> {
-    let mut response = Response::new(Carried::new(answer.body, conduct));
+    let head = Head {
+        status: answer.status,
+        content_type: answer.content_type,
+        headers: &answer.headers,
+    };
+    respond(asked, head, Carried::new(answer.body, conduct))
+}
+
+/// What stands before a body.
+pub(super) struct Head<'a> {
+    pub(super) status: u16,
+    pub(super) content_type: Option<String>,
+    pub(super) headers: &'a Headers,
+}
+
+pub(super) fn respond(asked: Method, head: Head<'_>, body: Carried) -> Response<Carried> {
+    let mut response = Response::new(body);
     *response.status_mut() =
-        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let content_type = answer
-        .content_type
-        .and_then(|text| HeaderValue::from_str(&text).ok());
+        StatusCode::from_u16(head.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let content_type = (head.content_type).and_then(|text| HeaderValue::from_str(&text).ok());
     if let Some(content_type) = content_type {
         response.headers_mut().insert(CONTENT_TYPE, content_type);
     }
-    if let (Method::Head, Some(length)) = (asked, answer.headers.get(CONTENT_LENGTH.as_str())) {
+    if let (Method::Head, Some(length)) = (asked, head.headers.get(CONTENT_LENGTH.as_str())) {
         let length = headers::value_of(length);
         response.headers_mut().insert(CONTENT_LENGTH, length);
     }
-    headers::write(&answer.headers, response.headers_mut());
+    headers::write(head.headers, response.headers_mut());
     response
 }
 

@@ -179,6 +179,12 @@ impl Store {
         }
     }
 
+    /// The same store at another base address: where it is served.
+    #[must_use]
+    pub fn at(self, base: String) -> Self {
+        Self { base, ..self }
+    }
+
     /// Every document that there is or was, in order.
     pub fn documents(&self) -> &[Document] {
         self.shelf.documents()

@@ -95,6 +95,12 @@ impl Reply {
     }
 }
 
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(bytes)
+    }
+}
+
 impl Body {
     /// Its length in bytes.
     pub const fn len(&self) -> u64 {
