@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use gp2gp_model::http::Method;
 use gp2gp_model::plan::{Act, Decision, PdsUpdate, Role, StrayMessage};
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{EbxmlMessageId, Hl7MessageId, MessageKind};
 use gp2gp_wire::attachment::DescriptionStyle;
 
-use crate::check::view::{AttachmentSeen, Ending, Place, Post, Seen, View};
+use crate::check::view::{AttachmentSeen, Ending, Place, Post, Seen, StoreCall, View};
 
 /// A run of this many chunks and their acknowledgements becomes one line.
 const FOLD: usize = 6;
@@ -37,9 +38,9 @@ pub fn tell(view: &View) -> Vec<String> {
             .filter(|post| post.from == Endpoint::Spine && is_made_by_spine(view, post))
             .map(|post| names.line(view, post)),
     );
+    lines.extend(store_lines(view));
     lines.sort_by_key(|line| line.seq);
     let mut story = fold(&lines);
-    story.extend(tell_faults(view));
     story.extend(
         view.observed
             .iter()
@@ -50,6 +51,54 @@ pub fn tell(view: &View) -> Vec<String> {
     }
     story
 }
+
+/// What a system changes in the document store: a line for all that it does in one go.
+fn store_lines(view: &View) -> Vec<Line> {
+    let mut changes = view
+        .store_calls
+        .iter()
+        .filter_map(|call| Some((call, change(call)?)))
+        .peekable();
+    let mut lines = Vec::new();
+    while let Some((first, does)) = changes.next() {
+        let mut counts = BTreeMap::from([(does, 1_usize)]);
+        let is_of_it =
+            |call: &StoreCall| call.from == first.from && call.at.since(first.at) < IN_ONE_GO;
+        while let Some((_, does)) = changes.next_if(|(call, _)| is_of_it(call)) {
+            *counts.entry(does).or_default() += 1;
+        }
+        let counts: Vec<_> = (counts.into_iter())
+            .map(|(does, count)| format!("{does} {count}"))
+            .collect();
+        lines.push(Line {
+            seq: first.seq,
+            at: first.at.since(view.header.started),
+            who: first.from.to_string(),
+            text: format!("document store: {}", counts.join(", ")),
+            bulk: None,
+        });
+    }
+    lines
+}
+
+/// What a call changes, with how it ended; nothing for one that only reads.
+fn change(call: &StoreCall) -> Option<String> {
+    let verb = match (call.method, call.operation()) {
+        (Method::Delete, None) => "delete",
+        (Method::Post, Some("$archive")) => "archive",
+        (Method::Post, Some("$restore")) => "restore",
+        (_, _) => return None,
+    };
+    Some(match &call.ending {
+        Ending::Answered { .. } if call.was_done() => verb.to_owned(),
+        Ending::Answered { status, .. } => format!("{verb} refused with {status}:"),
+        Ending::NoAnswer { why, .. } => format!("{verb} without an answer ({why}):"),
+        Ending::Open => format!("{verb} without an answer:"),
+    })
+}
+
+/// Calls of one system within this time are told in one line.
+const IN_ONE_GO: Duration = Duration::from_mins(1);
 
 struct Line {
     seq: u64,
@@ -297,25 +346,21 @@ const fn tell_decision(decision: Decision) -> &'static str {
     }
 }
 
-fn tell_faults(view: &View) -> Vec<String> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for name in &view.faults {
-        *counts.entry(name).or_default() += 1;
-    }
-    counts
-        .into_iter()
-        .map(|(name, count)| format!("fault `{name}` acted {count} times"))
-        .collect()
-}
-
 fn tell_state(by: Endpoint, observation: &Observation) -> Option<String> {
     match observation {
         Observation::Transfer {
-            state, print_state, ..
+            state,
+            print_state,
+            left_in_store,
+            patient: _,
         } => {
             let print =
                 print_state.map_or_else(String::new, |print| format!(", print state {print}"));
-            Some(format!("{by} ends: {state}{print}"))
+            let left = match left_in_store {
+                0 => String::new(),
+                left => format!(", {left} documents left behind in the store"),
+            };
+            Some(format!("{by} ends: {state}{print}{left}"))
         }
         Observation::Stored { .. } | Observation::InStore { .. } => None,
     }

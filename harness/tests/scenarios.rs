@@ -161,6 +161,9 @@ fn outcome(scenario: &ScenarioReport) -> String {
     for line in &scenario.story {
         let _ = writeln!(text, "{line}");
     }
+    for fault in &scenario.faults {
+        let _ = writeln!(text, "fault `{}` fired {} times", fault.name, fault.fired);
+    }
     if !scenario.documents.is_empty() {
         let _ = writeln!(text, "\ndocuments as they arrived");
         for document in &scenario.documents {

@@ -98,6 +98,8 @@ impl Cast {
                     enabled: plan.sending.enabled,
                     attachment_threshold: plan.sending.attachment_threshold,
                     message_limit: plan.sending.message_limit,
+                    cleanup: plan.sending.cleanup,
+                    store: STORE.to_owned(),
                     holdings,
                     defects: sending_defects,
                 },

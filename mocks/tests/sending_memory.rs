@@ -11,7 +11,7 @@ use gp2gp_mocks::sending::{Holding, Sending, SendingConfig};
 use gp2gp_mocks::synthetic::{DocumentKind, DocumentSpec, Patient, RecordSpec};
 use gp2gp_model::directory::{Contract, Directory, Practice};
 use gp2gp_model::http::{Headers, Method};
-use gp2gp_model::plan::{DescriptionChoice, DocumentPlan, Habit, PatientPlan};
+use gp2gp_model::plan::{Cleanup, DescriptionChoice, DocumentPlan, Habit, PatientPlan};
 use gp2gp_model::{
     Asid, ConversationId, CpaId, EbxmlMessageId, EhrRequestId, Hl7MessageId, Interaction, OdsCode,
     PartyKey, Time,
@@ -177,6 +177,8 @@ fn config() -> SendingConfig {
         enabled: true,
         attachment_threshold: 4_500_000,
         message_limit: 5_000_000,
+        cleanup: Cleanup::Never,
+        store: "https://store.invalid".to_owned(),
         holdings: vec![holding],
         defects: Vec::new(),
     }

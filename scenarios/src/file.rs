@@ -6,7 +6,7 @@ use std::time::Duration;
 use gp2gp_model::expectation::Outcome;
 use gp2gp_model::fault::{Spoil, StoreOperation};
 use gp2gp_model::plan::{
-    Decision, DescriptionChoice, MissingReason, PdsUpdate, Role, StrayMessage,
+    Cleanup, Decision, DescriptionChoice, MissingReason, PdsUpdate, Role, StrayMessage,
 };
 use gp2gp_model::trace::TimeMode;
 use gp2gp_model::{Break, Capability, Dialect, MessageKind};
@@ -86,6 +86,7 @@ pub(crate) struct Practice {
     pub(crate) entries: u8,
     pub(crate) attachment_threshold: Option<Spanned<Size>>,
     pub(crate) message_limit: Option<Spanned<Size>>,
+    pub(crate) cleanup: Cleanup,
 }
 
 impl Default for Practice {
@@ -97,6 +98,7 @@ impl Default for Practice {
             entries: 1,
             attachment_threshold: None,
             message_limit: None,
+            cleanup: Cleanup::Never,
         }
     }
 }

@@ -91,6 +91,19 @@ pub struct Side {
     pub attachment_threshold: usize,
     /// Largest whole message that it sends, in bytes. Real systems: 5 000 000.
     pub message_limit: usize,
+    /// What it does with the documents in its store after a transfer.
+    pub cleanup: Cleanup,
+}
+
+/// What a sending system does with the documents in its store after a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cleanup {
+    /// It keeps them.
+    #[default]
+    Never,
+    /// It archives and deletes them once their record was acknowledged with AA.
+    AfterFinalAck,
 }
 
 /// The role that a system under test plays.

@@ -58,7 +58,7 @@ pub(super) struct Args {
     /// Also print the life of every document whose file name holds this; nothing for all.
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
     custody: Option<String>,
-    /// Also print the story of every transfer.
+    /// Also print the story of every transfer; a few scenarios that are named tell theirs anyway.
     #[arg(long)]
     story: bool,
 }
@@ -120,7 +120,8 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     let files = write_reports(&report, &catalogue, args)?;
     output.result(&report, || {
         let mut text = String::new();
-        if args.story {
+        let is_small = !args.scenarios.is_empty() && report.scenarios.len() <= TOLD_UNASKED;
+        if args.story || is_small {
             text.push_str(&stories(&report));
         }
         if let Some(wanted) = &args.custody {
@@ -146,6 +147,9 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     })?;
     Ok(report.exit.code)
 }
+
+/// So many stories can be read.
+const TOLD_UNASKED: usize = 8;
 
 const fn is_red(verdict: Verdict) -> bool {
     match verdict {

@@ -8,5 +8,8 @@ pub(super) const fn reason(defect: SendingDefect) -> &'static str {
         SendingDefect::FragmentDropped => "was promised by",
         SendingDefect::WrongNhsNumber => "NHS number 9990000026 in EHR extract",
         SendingDefect::ExtractAfterNack => " after it",
+        SendingDefect::DeletesTooEarly => "before that acknowledgement came",
+        SendingDefect::DeletesOnRefusal => "and that acknowledgement never came",
+        SendingDefect::ResendsAfterRefusedDelete => "another extract at",
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use gp2gp_model::ScenarioId;
 use gp2gp_model::directory::Directory;
 use gp2gp_model::plan::{
-    Act, Decision, DescriptionChoice, DocumentPlan, Habit, MissingReason, PatientPlan, Plan, Side,
+    Act, Cleanup, Decision, DescriptionChoice, DocumentPlan, Habit, MissingReason, PatientPlan,
+    Plan, Side,
 };
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{Dialect, NhsNumber, Sha256, Time};
@@ -53,6 +54,7 @@ fn side(code: &str, dialect: Dialect) -> Side {
         enabled: true,
         attachment_threshold: 40_000,
         message_limit: 60_000,
+        cleanup: Cleanup::Never,
     }
 }
 

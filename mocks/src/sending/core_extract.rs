@@ -182,6 +182,14 @@ impl Core {
             .any(|attached| attached.way != Way::Inline || attached.parcel.needs_large_messaging())
     }
 
+    /// Documents of the store that travel, by their number there.
+    pub(super) fn documents(&self) -> Vec<DocumentId> {
+        (self.attachments.iter())
+            .filter(|attached| attached.parcel.is_document())
+            .map(|attached| attached.parcel.label.id.clone())
+            .collect()
+    }
+
     /// Documents of this practice travel as placeholders.
     pub(super) fn has_placeholders(&self) -> bool {
         (self.attachments.iter()).any(|attached| attached.parcel.is_placeholder())

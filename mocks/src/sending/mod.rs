@@ -5,6 +5,7 @@
 //! what is due, `fragments` makes what was promised.
 
 mod broken;
+mod cleanup;
 mod core_extract;
 mod fragments;
 mod layout;
@@ -21,7 +22,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use gp2gp_model::directory::Directory;
-use gp2gp_model::plan::{Act, DocumentPlan, PatientPlan};
+use gp2gp_model::plan::{Act, Cleanup, DocumentPlan, PatientPlan};
 use gp2gp_model::trace::Observation;
 use gp2gp_model::{
     ConversationId, EbxmlMessageId, Hl7MessageId, Interaction, NhsNumber, ResponseCode, Time,
@@ -30,6 +31,7 @@ use gp2gp_sim::{Ids, Streams};
 use gp2gp_wire::hl7::{EhrRequest, Payload};
 use gp2gp_wire::message::Received;
 
+use self::cleanup::{Cleaned, Cleaner};
 use self::core_extract::{Core, Order};
 use self::letters::{Correspondent, Office};
 use self::transfer::Transfer;
@@ -39,6 +41,7 @@ use crate::peer::{
     AnswerId, Condition, Conduct, Deadline, HttpRequest, Input, Notice, Output, Peer,
 };
 use crate::spool::Spool;
+use crate::store::Requester;
 use crate::synthetic::{DocumentSpec, RecordSpec};
 
 /// What a sending system is and holds.
@@ -54,6 +57,10 @@ pub struct SendingConfig {
     pub attachment_threshold: usize,
     /// Largest whole message that it sends, in bytes.
     pub message_limit: usize,
+    /// What it does with documents after a transfer.
+    pub cleanup: Cleanup,
+    /// Base address of its document store.
+    pub store: String,
     /// The patients it knows.
     pub holdings: Vec<Holding>,
     /// How it is broken on purpose.
@@ -82,6 +89,8 @@ pub struct Sending {
     spool: Spool,
     inbox: Inbox,
     outbox: Outbox<Tag>,
+    cleanup: Cleanup,
+    cleaner: Cleaner,
     cases: BTreeMap<ConversationId, Case>,
     /// Conversations that may have something to send when the outbox has room, first come first.
     waiting: VecDeque<ConversationId>,
@@ -132,6 +141,13 @@ impl Sending {
             streams,
             spool: Spool::new(),
             inbox: Inbox::new(&config.identity, ids),
+            cleanup: config.cleanup,
+            cleaner: Cleaner::new(Requester {
+                asid: config.identity.practice.asid.clone(),
+                practice: config.identity.practice.ods.clone(),
+                store: config.identity.practice.asid.clone(),
+                base: config.store,
+            }),
             outbox: Outbox::new(config.identity.dialect, config.directory.clone()),
             office: Office {
                 identity: config.identity,
@@ -150,12 +166,21 @@ impl Peer for Sending {
         match input {
             Input::Request { id, request } => self.take_delivery(now, id, &request),
             Input::Response { post, response } => {
-                self.outbox.handle_response(now, post, &response);
+                match self.cleaner.settle(now, post, Some(&response)) {
+                    Some(cleaned) => self.cleaned(now, cleaned),
+                    None => self.outbox.handle_response(now, post, &response),
+                }
             }
-            Input::Failed { post, error } => self.outbox.handle_failure(now, post, error),
+            Input::Failed { post, error } => match self.cleaner.settle(now, post, None) {
+                Some(cleaned) => self.cleaned(now, cleaned),
+                None => self.outbox.handle_failure(now, post, error),
+            },
             Input::Act(act) => self.act(now, act),
             Input::Condition(condition) => match condition {
-                Condition::Restarted => self.outbox.restart(now),
+                Condition::Restarted => {
+                    self.outbox.restart(now);
+                    self.cleaner.restart(now);
+                }
                 Condition::DiskFull => self.inbox.set_disk_full(true),
                 Condition::DiskFree => self.inbox.set_disk_full(false),
             },
@@ -166,6 +191,7 @@ impl Peer for Sending {
 
     fn handle_timeout(&mut self, now: Time) {
         self.outbox.handle_timeout(now);
+        self.cleaner.handle_timeout(now);
         self.settle_outcomes(now);
         let due: Vec<_> = (self.deadlines.iter())
             .take_while(|(at, _)| *at <= now)
@@ -186,6 +212,7 @@ impl Peer for Sending {
         outbox
             .into_iter()
             .chain(patience)
+            .chain(self.cleaner.poll_timeout())
             .min_by_key(|deadline| deadline.at)
     }
 
@@ -193,10 +220,15 @@ impl Peer for Sending {
         self.outputs
             .pop_front()
             .or_else(|| self.outbox.poll_output())
+            .or_else(|| self.cleaner.poll_output())
     }
 
     fn observe(&self) -> Vec<Observation> {
-        self.cases.values().filter_map(Case::observation).collect()
+        (self.cases.iter())
+            .filter_map(|(conversation, case)| {
+                case.observation(self.cleaner.left_behind(conversation))
+            })
+            .collect()
     }
 }
 
@@ -470,6 +502,13 @@ impl Sending {
             let answer = self.office.answer(now, to, id, request_ref, code);
             self.outbox.send(now, &answer, Tag::Loose);
         }
+        let too_early = self.defects.contains(&SendingDefect::DeletesTooEarly);
+        let on_refusal = self.defects.contains(&SendingDefect::DeletesOnRefusal);
+        if self.cleanup == Cleanup::AfterFinalAck
+            && ((too_early && transfer.take_core_left()) || transfer.take_filed(on_refusal))
+        {
+            (self.cleaner).begin(now, conversation, transfer.core.documents());
+        }
         if transfer.has_message() {
             self.waiting.push_back(conversation.clone());
         }
@@ -481,6 +520,18 @@ impl Sending {
         Some(changed)
     }
 
+    /// A store that refuses is no reason to send anything again (SND-77).
+    fn cleaned(&mut self, now: Time, cleaned: Cleaned) {
+        match cleaned {
+            Cleaned::Refused(conversation)
+                if self.has(SendingDefect::ResendsAfterRefusedDelete) =>
+            {
+                self.change(now, &conversation, |transfer, _| transfer.repeat_core(now));
+            }
+            Cleaned::Refused(_) | Cleaned::GoingOn => {}
+        }
+    }
+
     /// Ids of one conversation: what one transfer draws never shifts what another draws.
     fn ids_of(&self, conversation: &ConversationId) -> Ids {
         let name = conversation.as_str().to_ascii_uppercase();
@@ -489,7 +540,7 @@ impl Sending {
 }
 
 impl Case {
-    fn observation(&self) -> Option<Observation> {
+    fn observation(&self, left_in_store: u32) -> Option<Observation> {
         const FULL_PRINT: u8 = 4;
         match self {
             Self::Refused(patient, code) => patient.map(|patient| Observation::Transfer {
@@ -502,7 +553,7 @@ impl Case {
                 patient: transfer.patient,
                 state: transfer.state(),
                 print_state: Some(transfer.print_state()),
-                left_in_store: 0,
+                left_in_store,
             }),
         }
     }

@@ -129,6 +129,10 @@ impl Parcel {
         self.plan.compressed || !self.label.has_spine_media_type() || self.is_skeleton()
     }
 
+    pub(super) const fn is_document(&self) -> bool {
+        matches!(self.content, Content::Document(_))
+    }
+
     pub(super) const fn is_placeholder(&self) -> bool {
         matches!(self.content, Content::Placeholder(_))
     }

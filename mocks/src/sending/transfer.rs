@@ -39,6 +39,8 @@ pub(super) struct Transfer {
     fragment_in_flight: Option<EbxmlMessageId>,
     deadline: Option<Time>,
     end: Option<End>,
+    /// The store was cleaned up after it, or never will be.
+    cleaned: bool,
 }
 
 /// How a transfer ended.
@@ -80,6 +82,7 @@ impl Transfer {
             fragment_in_flight: None,
             deadline: None,
             end: None,
+            cleaned: false,
         }
     }
 
@@ -172,6 +175,26 @@ impl Transfer {
                 End::Rejected(ack.code().cloned())
             });
         }
+    }
+
+    /// Whether the record was filed by the new practice, once: only AA says that its documents are
+    /// part of a record that people use. `or_refused` takes a refusal for it.
+    pub(super) fn take_filed(&mut self, or_refused: bool) -> bool {
+        let is_filed = match &self.end {
+            Some(End::Integrated) => true,
+            Some(End::Rejected(_)) => or_refused,
+            Some(End::Suppressed | End::Stopped(_) | End::Silence) | None => false,
+        };
+        let is_due = is_filed && !self.cleaned;
+        self.cleaned |= is_filed;
+        is_due
+    }
+
+    /// Whether the core is with Spine, once.
+    pub(super) const fn take_core_left(&mut self) -> bool {
+        let is_due = self.core_accepted && !self.cleaned;
+        self.cleaned |= self.core_accepted;
+        is_due
     }
 
     /// This system cannot go on.

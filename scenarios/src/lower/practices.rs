@@ -198,6 +198,7 @@ fn side(practice: &Practice, written: &file::Practice) -> Result<Side, Problem> 
         enabled: written.enabled,
         attachment_threshold: in_memory(threshold),
         message_limit: in_memory(message_limit),
+        cleanup: written.cleanup,
     })
 }
 

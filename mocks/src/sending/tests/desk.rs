@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use gp2gp_model::directory::Directory;
-use gp2gp_model::plan::{DescriptionChoice, DocumentPlan, Habit, PatientPlan};
+use gp2gp_model::plan::{Cleanup, DescriptionChoice, DocumentPlan, Habit, PatientPlan};
 use gp2gp_model::trace::Observation;
 use gp2gp_model::{
     DocumentId, EbxmlMessageId, EhrRequestId, Hl7MessageId, Interaction, MessageKind, NhsNumber,
@@ -115,6 +115,8 @@ pub(super) fn config(holding: Holding) -> SendingConfig {
         enabled: true,
         attachment_threshold: 4_500_000,
         message_limit: 5_000_000,
+        cleanup: Cleanup::Never,
+        store: "https://store.invalid".to_owned(),
         holdings: vec![holding],
         defects: Vec::new(),
     }
