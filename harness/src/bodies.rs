@@ -1,6 +1,7 @@
-//! Bodies of a trace, by digest: small ones in memory, large ones in a folder, or in a temporary
-//! file where nothing is kept.
+//! Bodies of a trace, by digest: in memory as long as they are few, then in a folder, or in a
+//! temporary file where nothing is kept.
 
+use std::borrow::Cow;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
@@ -13,11 +14,19 @@ use gp2gp_model::Sha256;
 use gp2gp_model::trace::{Bodies, BodyRef};
 use serde::{Deserialize, Serialize};
 
-/// Bodies above this size leave memory at once, so that it does not grow with a transfer.
+/// Bodies above this size have a file of their own where they are kept.
 const LARGE_BYTES: usize = 64 * 1024;
 
-/// All small bodies together; what comes later counts as large.
-const ALL_SMALL_BYTES: usize = 16 * 1024 * 1024;
+/// What stays in memory: the first bodies of a run. Sender and receiver hold the same bytes, and
+/// the judge finds them at hand. A document of 25 MB goes in.
+const MEMORY_BYTES: usize = 48_000_000;
+
+/// Bodies up to this size stay in memory a little longer than larger ones: a file for each of a
+/// thousand acknowledgements costs more than the run.
+const SMALL_BYTES: usize = 16 * 1024;
+
+/// What the small ones may take beyond [`MEMORY_BYTES`].
+const MORE_SMALL_BYTES: usize = 16_000_000;
 
 /// File of the small bodies in the folder, one JSON object a line.
 const SMALL_BODIES: &str = "small.jsonl";
@@ -25,15 +34,15 @@ const SMALL_BODIES: &str = "small.jsonl";
 /// A store of bodies.
 #[derive(Debug)]
 pub struct BodyStore {
-    small: BTreeMap<Sha256, Bytes>,
-    small_bytes: usize,
-    large: Large,
+    memory: BTreeMap<Sha256, Bytes>,
+    memory_bytes: usize,
+    outside: Outside,
     recent: Recent,
 }
 
-/// Where large bodies are.
+/// Where bodies are that do not stay in memory.
 #[derive(Debug)]
-enum Large {
+enum Outside {
     Temporary(Spool, BTreeMap<Sha256, Spooled>),
     Folder(PathBuf, BTreeSet<Sha256>),
 }
@@ -41,13 +50,13 @@ enum Large {
 impl BodyStore {
     /// A store that ends with the run.
     pub fn temporary() -> Self {
-        Self::with(Large::Temporary(Spool::new(), BTreeMap::new()))
+        Self::with(Outside::Temporary(Spool::new(), BTreeMap::new()))
     }
 
     /// Large bodies in `folder`, which is made if it is not there.
     pub fn in_folder(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        Ok(Self::with(Large::Folder(
+        Ok(Self::with(Outside::Folder(
             folder.to_owned(),
             BTreeSet::new(),
         )))
@@ -55,7 +64,7 @@ impl BodyStore {
 
     /// The bodies of a kept run.
     pub fn of_folder(folder: &Path) -> io::Result<Self> {
-        let mut store = Self::with(Large::Folder(folder.to_owned(), BTreeSet::new()));
+        let mut store = Self::with(Outside::Folder(folder.to_owned(), BTreeSet::new()));
         let text = match fs::read_to_string(folder.join(SMALL_BODIES)) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
@@ -63,84 +72,74 @@ impl BodyStore {
         };
         for line in text.lines() {
             let SmallBody { sha256, text } = serde_json::from_str(line)?;
-            store.small.insert(sha256, Bytes::from(text));
+            store.memory.insert(sha256, Bytes::from(text.into_owned()));
         }
         Ok(store)
     }
 
-    fn with(large: Large) -> Self {
+    fn with(outside: Outside) -> Self {
         Self {
-            small: BTreeMap::new(),
-            small_bytes: 0,
-            large,
+            memory: BTreeMap::new(),
+            memory_bytes: 0,
+            outside,
             recent: Recent::default(),
         }
     }
 
     /// Keeps a body and names it.
     pub fn put(&mut self, body: &Bytes) -> io::Result<BodyRef> {
-        let fits = self.small_bytes + body.len() <= ALL_SMALL_BYTES;
-        let sha256 = if body.len() <= LARGE_BYTES && fits {
-            self.put_small(body)
-        } else {
-            self.put_large(body)?
-        };
         Ok(BodyRef {
-            sha256,
+            sha256: self.keep(body)?,
             bytes: body.len() as u64,
         })
     }
 
-    fn put_small(&mut self, body: &Bytes) -> Sha256 {
-        let sha256 = Sha256::of(body);
-        if let Entry::Vacant(place) = self.small.entry(sha256) {
-            place.insert(body.clone());
-            self.small_bytes += body.len();
-        }
-        sha256
-    }
-
-    fn put_large(&mut self, body: &Bytes) -> io::Result<Sha256> {
-        if let Some(sha256) = self.recent.digest(body) {
+    fn keep(&mut self, body: &Bytes) -> io::Result<Sha256> {
+        let is_large = body.len() > LARGE_BYTES;
+        if let Some(sha256) = self.recent.digest(body).filter(|_| is_large) {
             return Ok(sha256);
         }
         let sha256 = Sha256::of(body);
-        if self.small.contains_key(&sha256) {
+        if is_large {
+            self.recent.remember(body.clone(), sha256);
+        }
+        if self.memory.contains_key(&sha256) {
             return Ok(sha256);
         }
-        match &mut self.large {
-            Large::Temporary(spool, bodies) => {
-                if let Entry::Vacant(place) = bodies.entry(sha256) {
-                    place.insert(spool.keep(body)?);
-                }
-            }
-            Large::Folder(folder, written) => {
-                if !written.contains(&sha256) {
-                    fs::write(folder.join(sha256.to_string()), body)?;
-                    written.insert(sha256);
-                }
-            }
+        if self.has_room_for(body.len()) {
+            self.memory_bytes += body.len();
+            self.memory.insert(sha256, body.clone());
+        } else {
+            self.outside.keep(sha256, body)?;
         }
-        self.recent.remember(body.clone(), sha256);
         Ok(sha256)
     }
 
+    const fn has_room_for(&self, bytes: usize) -> bool {
+        let limit = if bytes <= SMALL_BYTES {
+            MEMORY_BYTES + MORE_SMALL_BYTES
+        } else {
+            MEMORY_BYTES
+        };
+        self.memory_bytes + bytes <= limit
+    }
+
     /// Writes what is not in `folder` yet, so that it holds every body: small texts as lines of
-    /// one file, because a file for each of a thousand acknowledgements costs more than the run.
+    /// one file.
     pub fn save(&self, folder: &Path) -> io::Result<()> {
         fs::create_dir_all(folder)?;
         let mut lines = Vec::new();
-        for (sha256, body) in &self.small {
-            match String::from_utf8(body.to_vec()) {
-                Ok(text) => {
-                    let sha256 = *sha256;
+        for (sha256, body) in &self.memory {
+            match std::str::from_utf8(body) {
+                Ok(text) if body.len() <= LARGE_BYTES => {
+                    let (sha256, text) = (*sha256, text.into());
                     serde_json::to_writer(&mut lines, &SmallBody { sha256, text })?;
                     lines.push(b'\n');
                 }
-                Err(_) => fs::write(folder.join(sha256.to_string()), body)?,
+                Ok(_) | Err(_) => fs::write(folder.join(sha256.to_string()), body)?,
             }
         }
-        if let Large::Temporary(_, bodies) = &self.large {
+        if let Outside::Temporary(_, bodies) = &self.outside {
             for (sha256, body) in bodies {
                 let mut file = fs::File::create(folder.join(sha256.to_string()))?;
                 io::copy(&mut body.open(), &mut file)?;
@@ -150,21 +149,40 @@ impl BodyStore {
     }
 }
 
+impl Outside {
+    fn keep(&mut self, sha256: Sha256, body: &Bytes) -> io::Result<()> {
+        match self {
+            Self::Temporary(spool, bodies) => {
+                if let Entry::Vacant(place) = bodies.entry(sha256) {
+                    place.insert(spool.keep(body)?);
+                }
+            }
+            Self::Folder(folder, written) => {
+                if !written.contains(&sha256) {
+                    fs::write(folder.join(sha256.to_string()), body)?;
+                    written.insert(sha256);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A line of [`SMALL_BODIES`].
 #[derive(Serialize, Deserialize)]
-struct SmallBody {
+struct SmallBody<'a> {
     sha256: Sha256,
-    text: String,
+    text: Cow<'a, str>,
 }
 
 impl Bodies for BodyStore {
     fn body(&self, sha256: &Sha256) -> Option<Bytes> {
-        if let Some(body) = self.small.get(sha256) {
+        if let Some(body) = self.memory.get(sha256) {
             return Some(body.clone());
         }
-        match &self.large {
-            Large::Temporary(_, bodies) => bodies.get(sha256)?.read().ok(),
-            Large::Folder(folder, _) => {
+        match &self.outside {
+            Outside::Temporary(_, bodies) => bodies.get(sha256)?.read().ok(),
+            Outside::Folder(folder, _) => {
                 let body = fs::read(folder.join(sha256.to_string()));
                 body.ok().map(Bytes::from)
             }
@@ -270,17 +288,24 @@ mod tests {
     }
 
     #[test]
-    fn small_bodies_that_are_many_leave_memory_too() {
+    fn bodies_that_are_many_leave_memory_the_small_ones_last() {
         let mut store = BodyStore::temporary();
-        let bodies: Vec<_> = (0..=255_u8)
-            .flat_map(|seed| [body(LARGE_BYTES - 1, seed), body(LARGE_BYTES - 2, seed)])
+        let large: Vec<_> = (0..30).map(|seed| body(2_000_000, seed)).collect();
+        let small: Vec<_> = (0..=255_u8)
+            .flat_map(|seed| (0..6).map(move |less| body(SMALL_BYTES - less, seed)))
             .collect();
-        for body in &bodies {
+        for body in large.iter().chain(&small) {
             store.put(body).unwrap();
         }
-        assert_eq!(store.small.len(), ALL_SMALL_BYTES / LARGE_BYTES);
-        assert!(store.small_bytes <= ALL_SMALL_BYTES);
-        for body in &bodies {
+        let kept = |bodies: &[Bytes]| {
+            let digests = bodies.iter().map(|body| Sha256::of(body));
+            digests
+                .filter(|sha256| store.memory.contains_key(sha256))
+                .count()
+        };
+        assert_eq!(kept(&large), MEMORY_BYTES / 2_000_000);
+        assert_eq!(kept(&small), MORE_SMALL_BYTES / (SMALL_BYTES - 2));
+        for body in large.iter().chain(&small) {
             assert!(store.body(&Sha256::of(body)).as_ref() == Some(body));
         }
     }
@@ -289,12 +314,11 @@ mod tests {
     fn a_body_is_written_once() {
         let folder = tempfile::tempdir().unwrap();
         let mut store = BodyStore::in_folder(folder.path()).unwrap();
-        let same = body(100_000, 1);
-        store.put(&same).unwrap();
-        for seed in 2..4 {
-            store.put(&body(9_000_000, seed)).unwrap();
+        for seed in [1, 2, 3, 4, 5, 6, 6, 1, 6] {
+            store.put(&body(15_000_000, seed)).unwrap();
         }
-        store.put(&same).unwrap();
         assert_eq!(files(folder.path()), 3);
+        store.save(folder.path()).unwrap();
+        assert_eq!(files(folder.path()), 7);
     }
 }

@@ -3,6 +3,7 @@
 //! The walk is one function, [`run::run`]: plan, [`driver`], trace, [`check`] and [`judge`],
 //! [`score`], report. [`recording`] enters it with a trace that somebody else made.
 
+pub mod bench;
 pub mod bodies;
 pub mod check;
 pub mod cli;

@@ -80,7 +80,8 @@ pub fn trace(plan: &Plan, options: &Options<'_>) -> Result<(Trace, BodyStore), D
     Ok((trace, bodies))
 }
 
-fn judged(
+/// Judges the trace of a plan.
+pub(crate) fn judged(
     plan: &Plan,
     trace: &Trace,
     bodies: &dyn Bodies,

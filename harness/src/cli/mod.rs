@@ -1,5 +1,6 @@
 //! The command line: results on stdout, progress and complaints on stderr, exit status as documented.
 
+mod bench;
 mod check;
 mod explain;
 mod judge;
@@ -9,9 +10,11 @@ mod run;
 mod suite;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use gp2gp_model::verdict::Profile;
+use indicatif::ProgressBar;
 
 use crate::score::USAGE;
 use output::Output;
@@ -45,6 +48,10 @@ enum Command {
     Judge(judge::Args),
     /// Lint scenario files.
     Check(check::Args),
+    /// Measure time and memory of the harness itself against its limits.
+    ///
+    /// Exit status: 0 limits kept, 1 a limit missed.
+    Bench(bench::Args),
 }
 
 /// How results are written.
@@ -74,6 +81,13 @@ impl From<ProfileArg> for Profile {
     }
 }
 
+/// Says on a terminal what is being done: indicatif hides it elsewhere.
+fn spinner() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let args = CommandLine::parse();
@@ -85,6 +99,7 @@ pub fn main() -> ExitCode {
         Some(Command::Explain(args)) => explain::main(&args, &output),
         Some(Command::Judge(args)) => judge::main(&args, &output),
         Some(Command::Check(args)) => check::main(&args, &output),
+        Some(Command::Bench(args)) => bench::main(&args, &output),
     };
     match result {
         Ok(code) => ExitCode::from(code),
