@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use serde::de::{
     Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor,
 };
-use toml::Spanned;
+
+use crate::spanned::Spanned;
 
 /// `"06"` or `["AA", "12"]`.
 #[derive(Debug, Clone)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use gp2gp_model::IdError;
 use miette::{Diagnostic, NamedSource, SourceSpan};
-use toml::Spanned;
 
+use crate::spanned::Spanned;
 use crate::{Source, suggest};
 
 /// A scenario file cannot be used. As a [`miette::Diagnostic`] it shows the line.

@@ -10,21 +10,26 @@ use gp2gp_model::plan::{
 };
 use gp2gp_model::trace::TimeMode;
 use gp2gp_model::{Break, Capability, Dialect, MessageKind};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
-use toml::Spanned;
 
 use crate::choice::{OfPatients, OneOrMore};
 use crate::quantity::{Size, Span};
+use crate::spanned::Spanned;
 
 /// A scenario file.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct File {
+    /// One line for lists, at most 72 characters.
     pub(crate) title: Spanned<String>,
+    /// What happens in the practice, and what good systems do.
     #[serde(default)]
     pub(crate) story: String,
+    /// Whose conduct is judged.
     pub(crate) judges: Spanned<Vec<Role>>,
+    /// What the run must have put to the test: ids of the catalogue such as `SND-31`.
     #[serde(default)]
     pub(crate) requirements: Vec<Spanned<String>>,
     /// Numbers of `failure-modes.toml`. An empty list says that there is none to cite.
@@ -32,37 +37,53 @@ pub(crate) struct File {
     /// Moves so much that it is no part of the usual suite.
     #[serde(default)]
     pub(crate) heavy: bool,
+    /// What a system must claim for the scenario to apply to it.
     #[serde(default)]
     pub(crate) needs: Vec<Spanned<Capability>>,
+    /// The ways of time in which the scenario makes sense; usually all.
     pub(crate) time_modes: Option<Spanned<Vec<Mode>>>,
+    /// Seed of every random stream; usually made from the id.
     pub(crate) seed: Option<u64>,
+    /// A run that has not fallen silent by then is cut off; usually 30 days.
     pub(crate) time_limit: Option<Spanned<Span>>,
+    /// The new practice, which asks for the record.
     #[serde(default)]
     pub(crate) requesting: Practice,
+    /// The old practice, which sends the record.
     #[serde(default)]
     pub(crate) sending: Practice,
+    /// What the directory says of how reliably both practices take messages.
     #[serde(default)]
     pub(crate) contract: Contract,
+    /// Any other practice that plays a part.
     #[serde(default)]
     pub(crate) practice: Vec<Spanned<OtherPractice>>,
+    /// Who moves, and what the old practice holds.
     #[serde(default)]
     pub(crate) patient: Vec<Patient>,
+    /// What happens, and when. Without steps, everybody registers at the start.
     #[serde(default)]
     pub(crate) step: Vec<Spanned<Step>>,
+    /// What goes wrong on purpose.
     #[serde(default)]
     pub(crate) fault: Vec<Spanned<Fault>>,
+    /// What must have happened for the run to count at all.
     #[serde(default)]
     pub(crate) exercised: Exercised,
+    /// How a run that counts ends between good systems.
     #[serde(default)]
     pub(crate) expect: Expect,
 }
 
 /// How time passes.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Mode {
+    /// In process: days pass in milliseconds.
     Virtual,
+    /// On sockets, idle time skipped.
     Compressed,
+    /// On sockets, as it is.
     Wall,
 }
 
@@ -77,14 +98,20 @@ impl From<Mode> for TimeMode {
 }
 
 /// One of the two practices.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Practice {
+    /// How its system writes.
     pub(crate) dialect: PracticeDialect,
+    /// The directory says that it takes fragments.
     pub(crate) large_messaging: bool,
+    /// GP2GP is switched on.
     pub(crate) enabled: bool,
+    /// Entries that the directory has for it; one is as it should be.
     pub(crate) entries: u8,
+    /// Longest base64 text of one attachment; usually 4.5 MB.
     pub(crate) attachment_threshold: Option<Spanned<Size>>,
+    /// Largest message; usually 5 MB.
     pub(crate) message_limit: Option<Spanned<Size>>,
     pub(crate) cleanup: Cleanup,
 }
@@ -104,23 +131,29 @@ impl Default for Practice {
 }
 
 /// Any other practice.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OtherPractice {
+    /// Its organisation code, such as `Z99903`.
     pub(crate) ods: Spanned<String>,
     /// Entries that the directory has for it.
     #[serde(default = "one_entry")]
     pub(crate) entries: u8,
+    /// A practice that keeps its records in the same database.
     pub(crate) shares_database_with: Option<Spanned<String>>,
 }
 
 /// The dialects that a practice can speak: all but Spine's own.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum PracticeDialect {
+    /// As the national message handler writes.
     NationalMhs,
+    /// As TPP writes.
     Tpp,
+    /// As EMIS writes.
     Emis,
+    /// As Vision writes.
     Vision,
 }
 
@@ -136,11 +169,14 @@ impl From<PracticeDialect> for Dialect {
 }
 
 /// What SDS says of how reliably both practices take messages.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Contract {
+    /// How often a failed post is repeated.
     pub(crate) retries: u8,
+    /// Pause between repeats.
     pub(crate) retry_interval: Span,
+    /// How long a message may take to arrive.
     pub(crate) persist: Persist,
 }
 
@@ -156,12 +192,16 @@ impl Default for Contract {
 
 /// How long a message of each kind may take to arrive. The values for extract and COPC are those
 /// of the samples (spec 30).
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Persist {
+    /// The request.
     pub(crate) request: Span,
+    /// The record.
     pub(crate) extract: Span,
+    /// Continue and fragments.
     pub(crate) copc: Span,
+    /// Acknowledgements.
     pub(crate) acknowledgement: Span,
 }
 
@@ -177,35 +217,49 @@ impl Default for Persist {
 }
 
 /// A patient.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Patient {
+    /// What steps call the patient.
     pub(crate) name: Spanned<String>,
+    /// Size of the structured record; usually 60 KB. 0 is an empty one, which cannot be sent.
     pub(crate) record: Option<Spanned<Size>>,
+    /// The old practice knows the patient.
     #[serde(default = "yes")]
     pub(crate) held: bool,
+    /// Practice of the patient on PDS: `requesting`, `sending`, or the code of a third one.
     pub(crate) current_practice: Option<Spanned<String>>,
+    /// Practice that PDS names before the registration: `none`, `requesting`, `sending`, or a code.
     pub(crate) previous_practice: Option<Spanned<String>>,
+    /// What becomes of the registration on PDS.
     #[serde(default)]
     pub(crate) pds_update: PdsUpdate,
+    /// The new practice holds an old record of the patient.
     #[serde(default)]
     pub(crate) returning: bool,
+    /// The record has entries that the patient must not see.
     #[serde(default)]
     pub(crate) redactions: bool,
+    /// A number that begins with 999; usually one is given.
     pub(crate) nhs_number: Option<Spanned<String>>,
+    /// The number is mistyped.
     #[serde(default)]
     pub(crate) wrong_check_digit: bool,
+    /// What the people of the new practice do with the record.
     #[serde(default)]
     pub(crate) people: People,
+    /// Documents that the old practice holds.
     #[serde(default)]
     pub(crate) document: Vec<Document>,
 }
 
 /// What the people of the requesting practice do with the record.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct People {
+    /// What they decide; usually to file the record.
     pub(crate) decision: Option<Spanned<Habit>>,
+    /// How long they take; usually 2 hours.
     pub(crate) after: Span,
 }
 
@@ -230,13 +284,18 @@ impl People {
 }
 
 /// A decision, or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Habit {
+    /// File it.
     Integrate,
+    /// Keep the own old record, and this one beside it.
     Suppress,
+    /// Wrong patient or wrong record.
     Reject,
+    /// File it, and the system fails to.
     FailToIntegrate,
+    /// Nothing, ever.
     Forget,
 }
 
@@ -253,31 +312,45 @@ impl Habit {
 }
 
 /// A document of a patient, or several alike.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Document {
+    /// Its media type, such as `image/tiff`.
     #[serde(rename = "type")]
     pub(crate) media_type: Spanned<String>,
+    /// Its size.
     pub(crate) size: Spanned<Size>,
+    /// Its name; usually made up.
     pub(crate) file_name: Option<Spanned<String>>,
+    /// How the old practice describes it.
     #[serde(default)]
     pub(crate) description: DescriptionChoice,
+    /// Why the old practice cannot deliver it.
     pub(crate) missing: Option<MissingReason>,
+    /// So many alike.
     pub(crate) count: Option<Spanned<u32>>,
 }
 
 /// Something done at a time: exactly one of the verbs.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Step {
+    /// After the start.
     #[serde(default)]
     pub(crate) at: Span,
+    /// The patient registers at the new practice.
     pub(crate) register: Option<Spanned<String>>,
+    /// The people decide now.
     pub(crate) decide: Option<Decide>,
+    /// The new practice asks again for this patient.
     pub(crate) repeat_request: Option<Spanned<String>>,
+    /// The old practice sends the record of this patient again.
     pub(crate) repeat_extract: Option<Spanned<String>>,
+    /// The patient registers at yet another practice.
     pub(crate) move_on: Option<MoveOn>,
+    /// A message of a conversation that nobody opened reaches the old practice.
     pub(crate) stray: Option<StrayMessage>,
+    /// The old practice sends a record that nobody asked for.
     pub(crate) send_unrequested: Option<Spanned<String>>,
 }
 
@@ -300,67 +373,100 @@ impl Step {
 }
 
 /// The people decide at this very time, instead of after a while.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Decide {
+    /// On whose record.
     pub(crate) patient: Spanned<String>,
+    /// What.
     pub(crate) decision: Spanned<Decision>,
 }
 
 /// The patient registers at yet another practice.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MoveOn {
+    /// Who.
     pub(crate) patient: Spanned<String>,
+    /// Code of the practice.
     pub(crate) to: Spanned<String>,
 }
 
 /// Something that goes wrong: what, where, and when.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fault {
+    /// What reports call it.
     pub(crate) name: Spanned<String>,
+    /// What happens.
     pub(crate) effect: Spanned<Effect>,
+    /// Where.
     pub(crate) on: Spanned<On>,
+    /// When, and how often; usually the first time.
     pub(crate) when: Option<Spanned<When>>,
 }
 
 /// What happens: a word, or a word with its measure.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Effect {
+    /// Nothing arrives.
     Drop,
+    /// It arrives so much later.
     Delay(Span),
+    /// It is delivered twice under one id.
     Duplicate,
+    /// So many later messages overtake it.
     Reorder(u32),
+    /// It is held back until such a message was delivered.
     HoldUntil(On),
+    /// The connection breaks after this percentage of the body.
     Truncate(u8),
+    /// It arrives broken, as if its sender had written it so.
     Corrupt(Break),
+    /// It is refused with this HTTP status.
     Refuse(u16),
+    /// Spine refuses it with a SOAP fault of this code.
     SoapFault(String),
+    /// Spine refuses it with an ebXML error list of this code.
     ErrorList(String),
+    /// The connection is reset before anything was taken.
     Reset,
+    /// It is taken, and the answer gets lost.
     #[serde(rename = "lose-answer")]
     LoseAnswer,
+    /// The body travels at so many bytes in a second.
     Slow(Size),
+    /// The system goes down for so long.
     Crash(Span),
+    /// The system can store nothing.
     #[serde(rename = "full-disk")]
     FullDisk,
+    /// The clock of the system jumps, such as `"-90s"`.
     ClockJump(String),
+    /// A document of the store is not what its list says.
     Spoil(Spoil),
 }
 
 /// Where: messages, a system, or an operation of the document store.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct On {
+    /// Kind of message.
     pub(crate) message: Option<Kind>,
+    /// Who sent it.
     pub(crate) from: Option<Role>,
+    /// On its way to Spine, or from Spine.
     pub(crate) leg: Option<Leg>,
+    /// Smallest size.
     pub(crate) at_least: Option<Size>,
+    /// Largest size.
     pub(crate) at_most: Option<Size>,
+    /// A system as a whole.
     pub(crate) system: Option<System>,
+    /// An operation of the document store.
     pub(crate) store: Option<StoreOperation>,
+    /// Only documents of this name.
     pub(crate) file_name: Option<String>,
 }
 
@@ -371,7 +477,7 @@ impl On {
 }
 
 /// The two ways of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Leg {
     /// From a system to Spine: each attempt is an occasion.
@@ -381,36 +487,52 @@ pub(crate) enum Leg {
 }
 
 /// Whole systems.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum System {
+    /// The system of the new practice.
     Requesting,
+    /// The system of the old practice.
     Sending,
+    /// Spine.
     Spine,
 }
 
 /// When, and how often.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct When {
+    /// After the start.
     pub(crate) from: Option<Span>,
+    /// For how long.
     pub(crate) lasts: Option<Span>,
+    /// The how-manieth, from 1.
     pub(crate) occurrence: Option<u32>,
+    /// Several of these.
     pub(crate) occurrences: Option<Vec<u32>>,
+    /// The first so many.
     pub(crate) first: Option<u32>,
+    /// Every time.
     pub(crate) always: Option<True>,
+    /// So many, at random, of so many: `[2, 5]`.
     pub(crate) some: Option<[u32; 2]>,
+    /// Each time with this probability.
     pub(crate) percent: Option<u8>,
 }
 
 /// Kinds of messages in an author's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
+    /// The new practice asks for the record.
     Request,
+    /// The old practice sends the record.
     Extract,
+    /// The new practice asks for the rest.
     Continue,
+    /// The old practice sends a piece.
     Fragment,
+    /// One system tells the other what became of its message.
     Acknowledgement,
 }
 
@@ -427,38 +549,56 @@ impl From<Kind> for MessageKind {
 }
 
 /// What must be found in the trace.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Exercised {
+    /// Messages that Spine accepted.
     pub(crate) accepted: Vec<Spanned<Accepted>>,
+    /// Codes with which the request was refused.
     pub(crate) request_refused: Option<Spanned<OneOrMore>>,
+    /// Codes with which the record was acknowledged, `AA` among them.
     pub(crate) core_acknowledged: Option<Spanned<OneOrMore>>,
+    /// No acknowledgement of the record reached the old practice.
     pub(crate) core_never_acknowledged: Option<Spanned<True>>,
+    /// The record travelled as an attachment, behind a skeleton.
     pub(crate) skeleton_sent: Option<True>,
+    /// A document at least this large went through.
     pub(crate) document_of: Option<Spanned<Size>>,
+    /// Faults that acted.
     pub(crate) fault_fired: Vec<Spanned<String>>,
+    /// What the people decided.
     pub(crate) decided: Vec<Spanned<Decision>>,
+    /// Systems that posted a message a second time.
     pub(crate) retransmitted_by: Vec<Role>,
 }
 
 /// How it ends if both systems are good ones.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Expect {
+    /// How the transfer ended, for every patient or by name.
     pub(crate) outcome: Option<Spanned<OfPatients<Outcome>>>,
+    /// What the old practice is told to print, 1 to 5, for every patient or by name.
     pub(crate) print_state: Option<Spanned<OfPatients<u8>>>,
+    /// How many documents were filed, placeholders included, for every patient or by name.
     pub(crate) documents_filed: Option<Spanned<OfPatients<u32>>>,
+    /// How many messages both systems posted at most, repetitions included.
     pub(crate) messages_at_most: Option<Spanned<u32>>,
 }
 
 /// How many messages of a kind Spine accepted.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Accepted {
+    /// From whom.
     pub(crate) from: Role,
+    /// Of which kind.
     pub(crate) kind: Kind,
+    /// So many, no more and no less.
     pub(crate) exactly: Option<u32>,
+    /// So many or more; usually 1.
     pub(crate) at_least: Option<u32>,
+    /// So many or fewer.
     pub(crate) at_most: Option<u32>,
 }
 

@@ -48,7 +48,9 @@ mod lower;
 mod matrix;
 mod needs;
 mod quantity;
+mod schema;
 mod source;
+mod spanned;
 mod suggest;
 
 pub use catalogue::{CatalogueError, catalogue};
@@ -56,4 +58,5 @@ pub use error::ScenarioError;
 pub use failure_mode::failure_modes;
 pub use lint::{Lint, Rule, lint};
 pub use lower::lower;
+pub use schema::schema;
 pub use source::{LoadError, Scenario, Source, builtin, load_file, load_str, parse};

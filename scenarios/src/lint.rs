@@ -10,9 +10,9 @@ use gp2gp_model::Capability;
 use gp2gp_model::failure_mode::FailureMode;
 use gp2gp_model::requirement::{Obliged, Requirement};
 use miette::{Diagnostic, NamedSource, SourceSpan};
-use toml::Spanned;
 
 use crate::error::{named, shown};
+use crate::spanned::Spanned;
 use crate::{Scenario, failure_modes, needs};
 
 /// Longest title that fits a line of a list, in characters.

@@ -6,6 +6,7 @@ use gp2gp_model::Capability;
 
 use crate::file::{Document, File, Kind, Patient};
 use crate::quantity::Size;
+use crate::spanned::Spanned;
 
 /// Attachments that one message may hold beside the record (spec 20).
 const MOST_ATTACHMENTS: u64 = 98;
@@ -43,7 +44,7 @@ fn large_messaging(file: &File) -> Option<Range<usize>> {
         matches!(accepted.kind, Kind::Fragment | Kind::Continue) && least > 0
     });
     fragments
-        .map(toml::Spanned::span)
+        .map(Spanned::span)
         .or_else(|| patient(file, |patient| is_too_large(patient, file)))
 }
 

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Role;
@@ -73,7 +74,9 @@ pub enum Effect {
 pub const OVERTAKEN_AT_MOST: Duration = Duration::from_secs(3_600);
 
 /// How a document of the store fails the one who fetches it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Spoil {
     /// Somebody has it open: it can be listed and not read.
@@ -159,7 +162,9 @@ impl MessagePattern {
 }
 
 /// Operations of the document store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum StoreOperation {
     /// Finding documents of a patient.

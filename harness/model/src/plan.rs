@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::Directory;
@@ -107,7 +108,9 @@ pub enum Cleanup {
 }
 
 /// The role that a system under test plays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// New practice: asks for the record.
@@ -194,7 +197,7 @@ pub struct DocumentPlan {
 }
 
 /// How an inline attachment is described.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DescriptionChoice {
     /// The grammar of spec 20.
@@ -211,7 +214,7 @@ pub enum DescriptionChoice {
 }
 
 /// Why a document cannot be delivered (placeholder reasons of spec 20).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MissingReason {
     /// 01.
@@ -291,7 +294,7 @@ pub enum Act {
 }
 
 /// A message that belongs to nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StrayMessage {
     /// A Continue.
@@ -301,7 +304,7 @@ pub enum StrayMessage {
 }
 
 /// What becomes of the update of a patient's practice on PDS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PdsUpdate {
     /// PDS names the requesting practice from now on.
@@ -312,7 +315,7 @@ pub enum PdsUpdate {
 }
 
 /// What the people of the requesting practice decide (spec 30, "After a user decision").
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
     /// File the record: AA.

@@ -7,6 +7,7 @@ mod judge;
 mod list;
 mod output;
 mod run;
+mod schema;
 mod suite;
 
 use std::process::ExitCode;
@@ -52,6 +53,8 @@ enum Command {
     ///
     /// Exit status: 0 limits kept, 1 a limit missed.
     Bench(bench::Args),
+    /// Print the JSON schema of scenario files, for editors.
+    Schema,
 }
 
 /// How results are written.
@@ -100,6 +103,7 @@ pub fn main() -> ExitCode {
         Some(Command::Judge(args)) => judge::main(&args, &output),
         Some(Command::Check(args)) => check::main(&args, &output),
         Some(Command::Bench(args)) => bench::main(&args, &output),
+        Some(Command::Schema) => schema::main(&output),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -2,11 +2,11 @@
 
 use gp2gp_model::expectation::{Expectation, Of};
 use gp2gp_model::plan::PatientPlan;
-use toml::Spanned;
 
 use crate::choice::OfPatients;
 use crate::error::Problem;
 use crate::file::File;
+use crate::spanned::Spanned;
 
 pub(super) fn lower(file: &File, patients: &[PatientPlan]) -> Result<Vec<Expectation>, Problem> {
     let written = &file.expect;

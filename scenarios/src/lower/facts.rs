@@ -4,12 +4,12 @@
 use gp2gp_model::ResponseCode;
 use gp2gp_model::plan::{Act, Decision, Fact, PatientPlan, Role, Step};
 use gp2gp_model::response_code::{REGISTER, Registered};
-use toml::Spanned;
 
 use super::faults::sends;
 use crate::choice::OneOrMore;
 use crate::error::Problem;
 use crate::file::{Accepted, File};
+use crate::spanned::Spanned;
 
 pub(super) fn lower(
     file: &File,

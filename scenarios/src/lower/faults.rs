@@ -7,10 +7,10 @@ use gp2gp_model::fault::{
 };
 use gp2gp_model::plan::Role;
 use gp2gp_model::trace::Endpoint;
-use toml::Spanned;
 
 use crate::error::Problem;
 use crate::file::{self, File, Kind, Leg, System};
+use crate::spanned::Spanned;
 
 pub(super) fn lower(file: &File) -> Result<Vec<Fault>, Problem> {
     let mut faults: Vec<Fault> = Vec::new();

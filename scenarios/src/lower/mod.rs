@@ -14,11 +14,11 @@ use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::TimeMode;
 use gp2gp_model::{Capability, FailureModeId, RequirementId, Time};
-use toml::Spanned;
 
 use crate::error::{Problem, ScenarioError};
 use crate::file::File;
 use crate::quantity::Span;
+use crate::spanned::Spanned;
 use crate::{Scenario, suggest};
 use practices::Practices;
 

@@ -2,12 +2,12 @@
 
 use gp2gp_model::NhsNumber;
 use gp2gp_model::plan::{Decision, DocumentPlan, Habit, PatientPlan};
-use toml::Spanned;
 
 use super::Practices;
 use crate::error::Problem;
 use crate::file::{Document, File, Patient};
 use crate::quantity::Size;
+use crate::spanned::Spanned;
 
 /// A record of an adult with a few years of entries.
 const USUAL_RECORD: Size = Size(60_000);

@@ -3,11 +3,11 @@
 use gp2gp_model::directory::{Contract, Directory, Practice};
 use gp2gp_model::plan::Side;
 use gp2gp_model::{Asid, CpaId, IdError, Interaction, OdsCode, PartyKey};
-use toml::Spanned;
 
 use crate::error::Problem;
 use crate::file::{self, File, OtherPractice};
 use crate::quantity::{Size, Span};
+use crate::spanned::Spanned;
 use crate::suggest;
 
 /// Limits of real systems (spec 20).

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use gp2gp_model::plan::{Act, PatientPlan, Step, StrayMessage};
-use toml::Spanned;
 
 use super::Practices;
 use super::patients::suppressible;
 use crate::error::Problem;
 use crate::file::{self, File, Patient};
+use crate::spanned::Spanned;
 
 /// Where nothing else is said, every patient registers when the run begins.
 pub(super) fn lower(
