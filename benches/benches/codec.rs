@@ -22,6 +22,7 @@ fn record(bytes: u64) -> Bytes {
         practice: OdsCode::parse("B99999").expect("a code"),
         target_bytes: bytes,
         documents: Vec::new(),
+        linked: None,
         redactions: false,
         seed: 1,
         recorded_at: Time::from_micros(1_767_603_600_000_000),

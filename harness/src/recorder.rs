@@ -3,9 +3,10 @@
 use std::io;
 
 use gp2gp_mocks::peer::{HttpRequest, HttpResponse, TransportError};
-use gp2gp_model::Time;
+use gp2gp_mocks::synthetic::RecordTruth;
 use gp2gp_model::plan::Act;
 use gp2gp_model::trace::{BodyRef, Endpoint, Event, Header, Lifecycle, Observation, Trace, What};
+use gp2gp_model::{NhsNumber, Time};
 
 use crate::bodies::BodyStore;
 
@@ -114,6 +115,26 @@ impl Recorder {
     /// What is true before the first event.
     pub fn truth(&mut self, at: Time, what: What) {
         self.push(at, what);
+    }
+
+    /// What is true of a record before the first event.
+    pub fn record(&mut self, at: Time, patient: NhsNumber, truth: &RecordTruth) -> io::Result<()> {
+        let mut lines = Vec::new();
+        for narrative in &truth.narratives {
+            serde_json::to_writer(&mut lines, narrative)?;
+            lines.push(b'\n');
+        }
+        let narratives = self.bodies.put(&lines.into())?;
+        let marks = u32::try_from(truth.marks).unwrap_or(u32::MAX);
+        self.push(
+            at,
+            What::Record {
+                patient,
+                marks,
+                narratives,
+            },
+        );
+        Ok(())
     }
 
     /// A system says something of itself.

@@ -19,7 +19,7 @@ use crate::requesting::{Requesting, RequestingConfig};
 use crate::sending::{Holding, Sending, SendingConfig};
 use crate::spine::{Spine, SpineConfig};
 use crate::store::{Document, Store, StoreConfig, StoredPatient};
-use crate::synthetic::{DocumentKind, DocumentSpec, Patient, RecordSpec};
+use crate::synthetic::{DocumentKind, DocumentSpec, Patient, RecordSpec, RecordTruth};
 
 /// Everybody who plays in a run.
 pub struct Cast {
@@ -35,6 +35,8 @@ pub struct Cast {
     pub people: People,
     /// The truth about every document that the sending practice holds, in the order of the plan.
     pub held: Vec<HeldDocument>,
+    /// The truth about every record that it holds, in the order of the plan.
+    pub records: Vec<(NhsNumber, RecordTruth)>,
 }
 
 /// The truth about a document.
@@ -75,6 +77,7 @@ impl Cast {
         let (requesting_defects, sending_defects) = sort_defects(sut_defects);
         Ok(Self {
             held: store.documents().iter().map(held_document).collect(),
+            records: holdings.iter().filter_map(held_record).collect(),
             people: People::new(&plan.patients),
             spine: spine(plan, &requesting, &sending, streams),
             store,
@@ -199,10 +202,17 @@ fn record(
         practice: plan.sending.ods.clone(),
         target_bytes: patient.record_bytes,
         documents: documents.iter().map(|(_, spec)| spec.clone()).collect(),
+        linked: None,
         redactions: patient.redactions,
         seed: plan.seed.wrapping_add(patient.index.into()),
         recorded_at: plan.starts_at,
     }
+}
+
+/// An empty record is none.
+fn held_record(holding: &Holding) -> Option<(NhsNumber, RecordTruth)> {
+    let is_held = holding.plan.held && holding.plan.record_bytes > 0;
+    is_held.then(|| (holding.plan.nhs_number, holding.record.truth()))
 }
 
 /// Address of the document store in every run: nobody's, and the same in both drivers.

@@ -165,6 +165,7 @@ fn config() -> SendingConfig {
             practice: ods("A81001"),
             target_bytes: 20_000,
             documents: Vec::new(),
+            linked: None,
             redactions: false,
             seed: 1,
             recorded_at: NOW,

@@ -117,6 +117,7 @@ impl Event {
             | What::NoAnswer { exchange, .. } => Some(*exchange),
             What::Acted { .. }
             | What::Patient { .. }
+            | What::Record { .. }
             | What::Held { .. }
             | What::Observed { .. }
             | What::FaultFired { .. }
@@ -129,6 +130,7 @@ impl Event {
     pub const fn body(&self) -> Option<BodyRef> {
         match &self.what {
             What::Post { body, .. } | What::Answer { body, .. } => Some(*body),
+            What::Record { narratives, .. } => Some(*narratives),
             What::NoAnswer { .. }
             | What::Acted { .. }
             | What::Patient { .. }
@@ -276,6 +278,15 @@ pub enum What {
         /// Whether the source can deliver it.
         deliverable: bool,
     },
+    /// What the record source of the sending practice holds: the truth about a structured record.
+    Record {
+        /// Whose record.
+        patient: NhsNumber,
+        /// Acts in it that are marked as not to be shown to the patient.
+        marks: u32,
+        /// Its free texts in order: a [`HeldNarrative`] in JSON on each line.
+        narratives: BodyRef,
+    },
     /// What a system says of itself when asked (level L2).
     Observed {
         /// Which system.
@@ -330,6 +341,17 @@ pub struct BodyRef {
     pub sha256: Sha256,
     /// Its length.
     pub bytes: u64,
+}
+
+/// A free text of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldNarrative {
+    /// Id of its statement, a UUID.
+    pub id: String,
+    /// What it says, with its line breaks.
+    pub text: String,
+    /// It is marked as not to be shown to the patient.
+    pub marked: bool,
 }
 
 /// What a system says of itself.

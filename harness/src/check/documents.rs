@@ -18,6 +18,7 @@ use gp2gp_wire::limits::RESTORED_EXTRACT_BYTES;
 use gp2gp_wire::message::{Inline, Location};
 use gp2gp_wire::mime::TransferEncoding;
 
+use super::texts::{self, Narratives};
 use super::view::{AttachmentSeen, Place, Post, View, open};
 
 /// A placeholder has four lines; of anything that only bears such a name, the beginning is kept.
@@ -81,7 +82,9 @@ pub struct Restored {
     /// Document links inside.
     pub documents: Vec<gp2gp_wire::hl7::DocumentLink>,
     /// `confidentialityCode/@code="NOPAT"` occurs inside.
-    pub has_nopat: bool,
+    pub marks: usize,
+    /// Free texts of the record inside.
+    pub narratives: Narratives,
     /// Bytes of the message.
     pub bytes: u64,
 }
@@ -442,7 +445,8 @@ fn restore(xml: Vec<u8>) -> Result<Restored, String> {
                 root: extract.wrapper.root,
                 extract_id: extract.id,
                 documents: facts.documents,
-                has_nopat: facts.has_nopat,
+                marks: facts.marks,
+                narratives: texts::of_payload(&xml),
                 bytes: xml.len() as u64,
             })
         }

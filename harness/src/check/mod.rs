@@ -8,6 +8,7 @@ pub mod documents;
 pub mod rcv;
 pub mod seen;
 pub mod snd;
+pub mod texts;
 mod transfer;
 pub mod view;
 

@@ -14,6 +14,8 @@ use gp2gp_wire::message::{self, Location};
 use gp2gp_wire::mime::TransferEncoding;
 use gp2gp_wire::{OpenError, Received};
 
+use super::texts::{self, Narratives};
+
 /// Content type of a body that is a whole recorded file, whatever form it has.
 pub const RECORDED_FILE: &str = "application/x-gp2gp-recording";
 
@@ -31,6 +33,8 @@ pub struct Seen {
     pub payload_is_ascii: bool,
     /// Facts of an extract's record.
     pub record: Option<RecordFacts>,
+    /// Free texts of an extract's record, where the trace knows what they should be.
+    pub narratives: Narratives,
     /// Attachments in manifest order.
     pub attachments: Vec<AttachmentSeen>,
     /// Parts that the manifest does not name.
@@ -210,13 +214,16 @@ impl Seen {
 /// Content-Type are another message: the boundary is named there.
 pub(super) struct Decoder<'b> {
     bodies: &'b dyn Bodies,
+    /// Free texts are compared with what the record source held.
+    reads_texts: bool,
     seen: BTreeMap<(String, Sha256), Rc<Result<Seen, OpenError>>>,
 }
 
 impl<'b> Decoder<'b> {
-    pub(super) const fn new(bodies: &'b dyn Bodies) -> Self {
+    pub(super) const fn new(bodies: &'b dyn Bodies, reads_texts: bool) -> Self {
         Self {
             bodies,
+            reads_texts,
             seen: BTreeMap::new(),
         }
     }
@@ -231,7 +238,9 @@ impl<'b> Decoder<'b> {
         if let Some(seen) = self.seen.get(&key) {
             return Rc::clone(seen);
         }
-        let seen = Rc::new(open(self.bodies, content_type, body).map(see));
+        let seen = Rc::new(
+            open(self.bodies, content_type, body).map(|received| see(received, self.reads_texts)),
+        );
         self.seen.insert(key, Rc::clone(&seen));
         seen
     }
@@ -253,9 +262,10 @@ pub(super) fn open(
     }
 }
 
-fn see(received: Received) -> Seen {
+fn see(received: Received, reads_texts: bool) -> Seen {
     let payload = received.payload();
-    let record = matches!(payload, Ok(Payload::EhrExtract(_)))
+    let is_extract = matches!(payload, Ok(Payload::EhrExtract(_)));
+    let record = is_extract
         .then(|| gp2gp_wire::hl7::scan(&received.payload_xml).ok())
         .flatten();
     Seen {
@@ -264,6 +274,10 @@ fn see(received: Received) -> Seen {
         payload_bytes: received.payload_xml.len(),
         payload_is_ascii: received.payload_xml.is_ascii(),
         record,
+        narratives: match is_extract && reads_texts {
+            true => texts::of_payload(&received.payload_xml),
+            false => Narratives::new(),
+        },
         attachments: received
             .attachments
             .into_iter()

@@ -17,6 +17,7 @@ use super::documents::{self, Document};
 use super::seen::Decoder;
 pub(super) use super::seen::open;
 pub use super::seen::{AttachmentSeen, Place, RECORDED_FILE, Seen};
+use super::texts::{self, Narratives};
 
 /// A trace, decoded.
 pub struct View {
@@ -30,6 +31,8 @@ pub struct View {
     pub patients: Vec<Truth>,
     /// What the record source held.
     pub held: Vec<Held>,
+    /// What the record source says of structured records.
+    pub records: Vec<RecordHeld>,
     /// What systems said of themselves at the end.
     pub observed: Vec<(Endpoint, Observation)>,
     /// Names of planned faults, once for each time they acted.
@@ -199,6 +202,16 @@ pub struct Held {
     pub deliverable: bool,
 }
 
+/// What the record source says of a structured record.
+pub struct RecordHeld {
+    /// Whose.
+    pub patient: NhsNumber,
+    /// Entries marked as not to be shown to the patient.
+    pub marks: usize,
+    /// Its free texts.
+    pub narratives: Narratives,
+}
+
 impl View {
     /// Decodes a trace.
     pub fn new(trace: &Trace, bodies: &dyn Bodies) -> Self {
@@ -208,6 +221,7 @@ impl View {
             acts: Vec::new(),
             patients: Vec::new(),
             held: Vec::new(),
+            records: Vec::new(),
             observed: Vec::new(),
             faults: Vec::new(),
             lifecycle: Vec::new(),
@@ -217,7 +231,8 @@ impl View {
             ended_at: trace.header.started,
             quiescent: false,
         };
-        let mut decoder = Decoder::new(bodies);
+        let knows_records = |event: &Event| matches!(event.what, What::Record { .. });
+        let mut decoder = Decoder::new(bodies, trace.events.iter().any(knows_records));
         let mut exchanges: BTreeMap<u64, usize> = BTreeMap::new();
         let mut asked: BTreeMap<u64, usize> = BTreeMap::new();
         let mut posted = BTreeSet::new();
@@ -352,6 +367,18 @@ impl View {
                     sha256: *sha256,
                     bytes: *bytes,
                     deliverable: *deliverable,
+                }),
+                What::Record {
+                    patient,
+                    marks,
+                    narratives,
+                } => view.records.push(RecordHeld {
+                    patient: *patient,
+                    marks: *marks as usize,
+                    narratives: bodies
+                        .body(&narratives.sha256)
+                        .map(|lines| texts::of_truth(&lines))
+                        .unwrap_or_default(),
                 }),
                 What::Observed { by, observation } => {
                     view.observed.push((*by, observation.clone()));

@@ -90,7 +90,7 @@ pub fn run(
     bodies: BodyStore,
 ) -> Result<(Trace, BodyStore), DriverError> {
     let cast = Cast::from_plan(plan, &sut.defects())?;
-    let stage = Stage::new(header(plan, sut, transport), plan, cast, bodies);
+    let stage = Stage::new(header(plan, sut, transport), plan, cast, bodies)?;
     match transport {
         Transport::Virtual => virtual_time::run(plan, stage),
         Transport::Http => loopback::run(plan, stage),

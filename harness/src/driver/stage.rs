@@ -111,7 +111,12 @@ pub(super) enum Carry {
 
 impl Stage {
     /// Peers before the first event; the trace already tells what is true of the patients.
-    pub(super) fn new(header: Header, plan: &Plan, cast: Cast, bodies: BodyStore) -> Self {
+    pub(super) fn new(
+        header: Header,
+        plan: &Plan,
+        mut cast: Cast,
+        bodies: BodyStore,
+    ) -> Result<Self, DriverError> {
         let mut recorder = Recorder::new(header, bodies);
         for truth in plan
             .patients
@@ -121,13 +126,18 @@ impl Stage {
         {
             recorder.truth(plan.starts_at, truth);
         }
-        Self {
+        for (patient, truth) in std::mem::take(&mut cast.records) {
+            recorder
+                .record(plan.starts_at, patient, &truth)
+                .map_err(keeping_a_body)?;
+        }
+        Ok(Self {
             cast,
             recorder,
             under_way: BTreeMap::new(),
             exchanges: 0,
             conditions: Conditions::new(plan),
-        }
+        })
     }
 
     /// People or the harness do something.

@@ -1,11 +1,14 @@
 //! Cases of the extract, of documents and of what is said of them.
 
+use gp2gp::driver::Sut;
+use gp2gp_model::Dialect;
 use gp2gp_model::trace::What;
+use gp2gp_wire::Message;
 use gp2gp_wire::attachment::{Wrap, compress, encode};
 use gp2gp_wire::hl7::AckType;
 
 use crate::support::tamper::Taken;
-use crate::support::trace_of;
+use crate::support::{plan, run, trace_of};
 use crate::table::{
     ANSWER, CHUNKED, Case, EXTRACT, INLINE, SMALL, STRANGE, ack, between, describe, edited,
     extract, fragment, inline, named, text,
@@ -17,15 +20,36 @@ const PACKED: &str = "transfer/compressible-text";
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
-        Case::new("SND-10", || trace_of(INLINE)).broken("RÃ¶ntgen", || trace_of(INLINE).edit_text(EXTRACT, "Röntgen", "RÃ¶ntgen")),
+        Case::new("SND-10", || trace_of(INLINE)).broken("RÃ¶ntgen", || trace_of(INLINE).edit_text(EXTRACT, "Röntgen", "RÃ¶ntgen"))
+            .broken("other characters outside ASCII", || {
+                rewritten(SMALL, |record| record.replace(|c: char| !c.is_ascii(), "?"))
+            }),
         Case::new("SND-22", || trace_of("transfer/redactions")).broken("confidentialityCode in EHR extract", || {
             trace_of(SMALL).edit_text(EXTRACT, "</ehrComposition>", "<confidentialityCode code=\"NOPAT\"/></ehrComposition>")
+        }),
+        Case::new("SND-22", || trace_of("transfer/skeleton-uk07")).broken("NOPAT 9 times in", || {
+            rewritten("transfer/redactions", |record| record.replacen(between(&record, "<confidentialityCode", "/>"), "", 1))
+        }),
+        Case::new("SND-22", redacted_in_full).broken("none on statement", || {
+            redacted_in_full().edit(EXTRACT, Dialect::NationalMhs, |message| {
+                rewrite(message, |record| without_mark_of_a_narrative(&record));
+            })
         }),
         Case::new("SND-23", || trace_of(INLINE))
             .broken("agentRef 0BADC0DE-0000-4000-8000-00000000BAD1 points nowhere", strange_agent)
             .broken("EhrExtract id `12345`", || {
                 edited(SMALL, EXTRACT, |message| extract(message).id = gp2gp_model::EhrExtractId::parse("12345").unwrap())
             }),
+        Case::new("SND-23", || trace_of("transfer/placeholder")).broken("no statement", || {
+            rewritten(SMALL, |record| {
+                let statement = between(&record, "<NarrativeStatement", "/>");
+                record.replace(between(statement, "root=\"", "\"/"), &format!("root=\"{STRANGE}\"/"))
+            })
+        }),
+        Case::new("SND-24", || trace_of(SMALL))
+            .broken("the same words in 1 lines", || rewritten(SMALL, |record| record.replace('\n', " "))),
+        Case::new("SND-24", || trace_of("transfer/skeleton"))
+            .broken("the same words in 3 lines", || rewritten(SMALL, |record| record.replacen('\n', "\n\n", 1))),
         Case::new("SND-27", || trace_of("transfer/skeleton"))
             .broken("`other.tif` is in the manifest and not in the extract", || {
                 edited(INLINE, EXTRACT, |message| describe(message, 0, |description| description.filename = "other.tif".to_owned()))
@@ -117,6 +141,37 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
+/// The extract with its record written anew.
+fn rewritten(scenario: &str, change: impl FnOnce(String) -> String) -> Taken {
+    edited(scenario, EXTRACT, |message| rewrite(message, change))
+}
+
+fn rewrite(message: &mut Message, change: impl FnOnce(String) -> String) {
+    let record = String::from_utf8(extract(message).record.to_vec()).unwrap();
+    extract(message).record = change(record).into();
+}
+
+/// A record so large that free texts are among what the patient must not see.
+fn redacted_in_full() -> Taken {
+    let mut plan = plan("transfer/redactions");
+    plan.patients[0].record_bytes = 300_000;
+    run(&plan, Sut::Reference)
+}
+
+/// The first free text that is not to be shown to the patient has no mark any more.
+fn without_mark_of_a_narrative(record: &str) -> String {
+    let own = |statement| str::split(statement, "</NarrativeStatement>").next();
+    let marked = record
+        .split("<NarrativeStatement")
+        .skip(1)
+        .filter_map(own)
+        .filter_map(|statement| statement.split("<reference").next())
+        .find(|statement| statement.contains("NOPAT"))
+        .expect("one is marked");
+    let bare = marked.replacen(between(marked, "<confidentialityCode", "/>"), "", 1);
+    record.replacen(marked, &bare, 1)
+}
+
 /// An agent reference that points nowhere.
 fn strange_agent() -> Taken {
     let taken = trace_of(SMALL);
@@ -140,7 +195,7 @@ fn chunks_swapped() -> Taken {
     edited(CHUNKED, fragment(2), |message| {
         inline(message, 0).body = second;
     })
-    .edit(fragment(3), gp2gp_model::Dialect::NationalMhs, |message| {
+    .edit(fragment(3), Dialect::NationalMhs, |message| {
         inline(message, 0).body = first;
     })
 }

@@ -45,6 +45,7 @@ impl Sending {
             practice: self.office.identity.practice.ods.clone(),
             target_bytes: 20_000,
             documents: Vec::new(),
+            linked: None,
             redactions: false,
             seed: 0,
             recorded_at: now,

@@ -79,10 +79,12 @@ impl Core {
         office: &Office,
         ids: &mut Ids,
     ) -> Result<Self, Unsendable> {
-        let (documents, contents) = contents(&order, office, ids);
+        let (linked, contents) = contents(&order, office, ids);
         let around = around(&order, office, ids);
+        let held = order.documents.iter().map(|(_, document)| document);
         let record = RecordSpec {
-            documents,
+            documents: held.cloned().collect(),
+            linked: Some(linked),
             ..order.record.clone()
         };
         let record = record.record();

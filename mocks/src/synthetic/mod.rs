@@ -15,6 +15,7 @@ mod patient;
 mod prose;
 mod record;
 mod statement;
+mod truth;
 mod vocabulary;
 mod xml;
 
@@ -24,3 +25,4 @@ mod schema_tests;
 pub use document::{DocumentKind, DocumentReader, DocumentSpec};
 pub use patient::{BirthDate, Patient, PersonName, Sex};
 pub use record::RecordSpec;
+pub use truth::RecordTruth;

@@ -13,6 +13,7 @@ use super::draw::Draw;
 use super::names;
 use super::patient::Patient;
 use super::statement::{Event, Pen, put};
+use super::truth::RecordTruth;
 use super::xml::Escaped;
 
 /// What a record is; its text follows from it.
@@ -28,6 +29,9 @@ pub struct RecordSpec {
     pub target_bytes: u64,
     /// Documents that the record refers to.
     pub documents: Vec<DocumentSpec>,
+    /// What the links name in the place of each document, if not the documents themselves. The
+    /// rest of the record stays as it is, and the record may then miss its size.
+    pub linked: Option<Vec<DocumentSpec>>,
     /// Whether some acts are marked as not to be shown to the patient (`NOPAT`). Such a record
     /// is valid in an extract UK07 only: the schema of UK06 has no place for the mark.
     pub redactions: bool,
@@ -42,10 +46,21 @@ impl RecordSpec {
     /// to stand where `urn:hl7-org:v3` is the default namespace. Declares the prefix `xsi`
     /// itself.
     pub fn record(&self) -> Bytes {
-        let mut folder = Folder::open(self);
+        let pen = Pen::new(Draw::new(self.seed, "record"), self.redactions);
+        self.write(pen).xml.into()
+    }
+
+    /// What is true of this record.
+    pub fn truth(&self) -> RecordTruth {
+        let pen = Pen::new(Draw::new(self.seed, "record"), self.redactions).remembering();
+        self.write(pen).take_truth()
+    }
+
+    fn write(&self, pen: Pen) -> Pen {
+        let mut folder = Folder::open(self, pen);
         let documents = folder.document_compositions();
         folder.add_compositions(documents);
-        folder.close().into()
+        folder.close()
     }
 }
 
@@ -57,12 +72,17 @@ struct Folder<'a> {
     place: String,
     agents: Agents,
     first_day: Time,
+    /// Bytes by which the links written so far are longer than those of the documents held.
+    surplus: isize,
 }
 
 /// The composition that files a document, and when it was filed.
 struct Filed {
     at: Time,
     xml: String,
+    truth: RecordTruth,
+    /// Its length if it links the document that is held.
+    held_bytes: usize,
 }
 
 const FOLDER_END: &str = "</ehrFolder></component>";
@@ -77,8 +97,7 @@ const SPAN_YEARS: u64 = 30;
 
 impl<'a> Folder<'a> {
     /// Writes all that stands before the first composition.
-    fn open(spec: &'a RecordSpec) -> Self {
-        let mut pen = Pen::new(Draw::new(spec.seed, "record"), spec.redactions);
+    fn open(spec: &'a RecordSpec, mut pen: Pen) -> Self {
         pen.xml.reserve(target_len(spec).min(LARGEST_BYTES));
         let place = format!("{} & District Surgery", names::town(&mut pen.draw));
         let first_day = first_day(spec);
@@ -93,32 +112,44 @@ impl<'a> Folder<'a> {
             place,
             agents,
             first_day,
+            surplus: 0,
         }
     }
 
     /// The compositions of the documents, spread evenly over the years of the record.
     fn document_compositions(&self) -> VecDeque<Filed> {
         let draw = Draw::new(self.spec.seed, "record/documents");
-        let mut pen = Pen::new(draw, self.spec.redactions);
+        let mut pen = Pen::new(draw, self.spec.redactions).remembering();
         let of = self.spec.documents.len() as u64 + 1;
+        let linked = self.spec.linked.as_ref().unwrap_or(&self.spec.documents);
         (1..of)
-            .zip(&self.spec.documents)
-            .map(|(nth, document)| {
+            .zip(self.spec.documents.iter().zip(linked))
+            .map(|(nth, (held, linked))| {
                 let at = self.point(nth, of);
                 let event = Event {
                     time: &at.to_hl7(),
                     agent: self.agents.draw(&mut pen.draw),
                 };
-                composition::document(&mut pen, document, &self.place, event);
-                let xml = std::mem::take(&mut pen.xml);
-                Filed { at, xml }
+                let before = pen.mark();
+                composition::document(&mut pen, held, &self.place, event);
+                let held_bytes = pen.xml.len();
+                if linked != held {
+                    pen.go_back(before);
+                    composition::document(&mut pen, linked, &self.place, event);
+                }
+                Filed {
+                    at,
+                    xml: std::mem::take(&mut pen.xml),
+                    truth: pen.take_truth(),
+                    held_bytes,
+                }
             })
             .collect()
     }
 
     /// Writes compositions as long as they fit, the documents among them by their time.
     fn add_compositions(&mut self, mut documents: VecDeque<Filed>) {
-        let mut waiting: usize = documents.iter().map(|filed| filed.xml.len()).sum();
+        let mut waiting: usize = documents.iter().map(|filed| filed.held_bytes).sum();
         let mut kinds = [
             Kind::Consultation,
             Kind::Medication,
@@ -127,10 +158,10 @@ impl<'a> Folder<'a> {
         ]
         .into_iter();
         loop {
-            let now = self.point(self.pen.xml.len() as u64, self.spec.target_bytes);
+            let now = self.point(self.written() as u64, self.spec.target_bytes);
             while let Some(filed) = documents.pop_front_if(|filed| filed.at <= now) {
-                waiting -= filed.xml.len();
-                self.pen.xml.push_str(&filed.xml);
+                waiting -= filed.held_bytes;
+                self.add_document(filed);
             }
             let kind = kinds.next().unwrap_or_else(|| self.draw_kind());
             let full = target_len(self.spec).saturating_sub(waiting + CLOSING_BYTES);
@@ -141,8 +172,20 @@ impl<'a> Folder<'a> {
             }
         }
         for filed in documents {
-            self.pen.xml.push_str(&filed.xml);
+            self.add_document(filed);
         }
+    }
+
+    fn add_document(&mut self, filed: Filed) {
+        self.pen.xml.push_str(&filed.xml);
+        self.pen.remember(filed.truth);
+        self.surplus += filed.xml.len() as isize - filed.held_bytes as isize;
+    }
+
+    /// Length of what is written, as if it linked the documents that are held: what else a record
+    /// says must not depend on what stands in for a document.
+    const fn written(&self) -> usize {
+        self.pen.xml.len().saturating_add_signed(-self.surplus)
     }
 
     /// Writes a composition, or nothing and gives false if the text would grow beyond `full`.
@@ -153,7 +196,7 @@ impl<'a> Folder<'a> {
             agent: self.agents.draw(&mut self.pen.draw),
         };
         composition::write(kind, &mut self.pen, &mut self.memory, &self.place, event);
-        let fits = self.pen.xml.len() <= full;
+        let fits = self.written() <= full;
         if !fits {
             self.pen.go_back(before.0);
             self.memory = before.1;
@@ -162,7 +205,7 @@ impl<'a> Folder<'a> {
     }
 
     /// Fills the record up with free text and ends it.
-    fn close(mut self) -> String {
+    fn close(mut self) -> Pen {
         let time = self.spec.recorded_at.to_hl7();
         let event = Event {
             time: &time,
@@ -170,12 +213,12 @@ impl<'a> Folder<'a> {
         };
         let before = self.pen.mark();
         composition::closing_note(&mut self.pen, 0, &self.place, event);
-        let without_text = self.pen.xml.len() + FOLDER_END.len();
+        let without_text = self.written() + FOLDER_END.len();
         self.pen.go_back(before);
         let text = target_len(self.spec).saturating_sub(without_text).max(1);
         composition::closing_note(&mut self.pen, text, &self.place, event);
         self.pen.xml.push_str(FOLDER_END);
-        self.pen.xml
+        self.pen
     }
 
     fn draw_kind(&mut self) -> Kind {

@@ -90,6 +90,47 @@ fn filling_up_takes_little_of_a_record() {
 }
 
 #[test]
+fn what_stands_in_for_a_document_changes_nothing_but_its_link() {
+    let held = spec(60_000, 9);
+    let stand_in = |document: &DocumentSpec| document.clone().with_file_name("gone.txt");
+    let sent = RecordSpec {
+        linked: Some(held.documents.iter().map(stand_in).collect()),
+        ..held.clone()
+    };
+    assert_eq!(sent.truth(), held.truth());
+    let mut names = held.documents.iter().map(|held| held.file_name.as_str());
+    let expected = names.try_fold(text(&held), |text, name| {
+        text.contains(name)
+            .then(|| text.replacen(name, "gone.txt", 1))
+    });
+    assert_eq!(Some(text(&sent)), expected);
+}
+
+#[test]
+fn the_truth_of_a_record_is_what_stands_in_it() {
+    let spec = RecordSpec {
+        redactions: true,
+        ..spec(300_000, 12)
+    };
+    let (record, truth) = (text(&spec), spec.truth());
+    assert_eq!(truth.marks, record.matches("\"NOPAT\"").count());
+    assert_eq!(
+        truth.narratives.len(),
+        record.matches("<NarrativeStatement ").count()
+    );
+    for narrative in &truth.narratives {
+        let at = record.find(&format!("<id root=\"{}\"/>", narrative.id));
+        let statement = record[at.unwrap()..].split("</NarrativeStatement>").next();
+        let statement = statement.unwrap().replace("&#10;", "\n");
+        let escaped = super::xml::Escaped(&narrative.text).to_string();
+        assert!(statement.contains(&format!("<text>{escaped}</text>")));
+    }
+    assert!(truth.narratives.iter().any(|held| held.text.contains('\n')));
+    assert!(truth.narratives.iter().any(|held| held.marked));
+    assert!(truth.narratives.iter().any(|held| !held.text.is_ascii()));
+}
+
+#[test]
 fn a_record_too_small_for_its_documents_still_holds_them_all() {
     let record = text(&spec(5_000, 40));
     assert_eq!(record.matches("<referredToExternalDocument").count(), 40);
@@ -227,6 +268,7 @@ fn spec(target_bytes: u64, documents: u32) -> RecordSpec {
         practice: OdsCode::parse("B86041").unwrap(),
         target_bytes,
         documents: (0..documents).map(document).collect(),
+        linked: None,
         redactions: false,
         seed: 1,
         recorded_at: "2026-01-05T09:00:00Z".parse::<Time>().unwrap(),

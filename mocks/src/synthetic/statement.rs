@@ -1,10 +1,13 @@
 //! The statements of a record as XML: each element in the order of its schema type
 //! (`RCMR_MT030101UK04` for UK06, `UK05` for UK07).
 
+use gp2gp_model::trace::HeldNarrative;
+
 use super::code::{Code, Compound, NOPAT, PRESCRIPTION, Quantity, Tenths, day};
 use super::document::DocumentSpec;
 use super::draw::{Draw, Uuid};
 use super::prose;
+use super::truth::RecordTruth;
 use super::vocabulary::{Concept, Drug, Measurement, SNOMED, SYSTEM_DRUG};
 use super::xml::{Escaped, PercentEncoded};
 
@@ -15,6 +18,8 @@ pub(super) struct Pen {
     redactions: bool,
     /// Acts written so far that could be redacted.
     acts: u32,
+    /// What is true of all this, if somebody wants to know.
+    truth: Option<RecordTruth>,
 }
 
 /// Appends formatted text. Writing to a `String` cannot fail.
@@ -29,6 +34,8 @@ pub(super) use put;
 pub(super) struct Mark {
     len: usize,
     acts: u32,
+    narratives: usize,
+    marks: usize,
     draw: Draw,
 }
 
@@ -69,13 +76,38 @@ impl Pen {
             draw,
             redactions,
             acts: 0,
+            truth: None,
+        }
+    }
+
+    /// The same pen, which remembers what it writes.
+    pub(super) fn remembering(self) -> Self {
+        Self {
+            truth: Some(RecordTruth::default()),
+            ..self
+        }
+    }
+
+    /// What was remembered since the last time.
+    pub(super) fn take_truth(&mut self) -> RecordTruth {
+        self.truth.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Remembers what another pen wrote.
+    pub(super) fn remember(&mut self, written: RecordTruth) {
+        if let Some(truth) = &mut self.truth {
+            truth.narratives.extend(written.narratives);
+            truth.marks += written.marks;
         }
     }
 
     pub(super) fn mark(&self) -> Mark {
+        let truth = self.truth.as_ref();
         Mark {
             len: self.xml.len(),
             acts: self.acts,
+            narratives: truth.map_or(0, |truth| truth.narratives.len()),
+            marks: truth.map_or(0, |truth| truth.marks),
             draw: self.draw.clone(),
         }
     }
@@ -84,16 +116,24 @@ impl Pen {
     pub(super) fn go_back(&mut self, mark: Mark) {
         self.xml.truncate(mark.len);
         self.acts = mark.acts;
+        if let Some(truth) = &mut self.truth {
+            truth.narratives.truncate(mark.narratives);
+            truth.marks = mark.marks;
+        }
         self.draw = mark.draw;
     }
 
     /// The place for a `confidentialityCode`: in records with redactions, the first act and
     /// every eleventh after it are kept from the patient (SND-22). Only UK07 has this place.
-    pub(super) fn confidentiality(&mut self) {
-        if self.redactions && self.acts.is_multiple_of(11) {
+    /// Gives whether this one is.
+    pub(super) fn confidentiality(&mut self) -> bool {
+        let is_marked = self.redactions && self.acts.is_multiple_of(11);
+        if is_marked {
             self.xml.push_str(NOPAT);
+            self.truth.iter_mut().for_each(|truth| truth.marks += 1);
         }
         self.acts += 1;
+        is_marked
     }
 
     /// A compound statement around what `components` writes.
@@ -189,8 +229,8 @@ impl Pen {
         for _ in 0..paragraphs {
             prose::paragraph(&mut self.draw, &mut text);
         }
-        let text = Escaped(text.trim_end());
-        self.open_narrative(event, |pen| put!(pen, "{text}"));
+        let text = text.trim_end();
+        self.open_narrative(event, text, |pen| put!(pen, "{}", Escaped(text)));
         self.participant(event);
         put!(self, "</NarrativeStatement>");
     }
@@ -204,7 +244,7 @@ impl Pen {
         let mut text = text.replace(['&', '<', '>'], "+");
         text.truncate(text.floor_char_boundary(len));
         text.extend(std::iter::repeat_n('.', len - text.len()));
-        self.open_narrative(event, |pen| pen.xml.push_str(&text));
+        self.open_narrative(event, &text, |pen| pen.xml.push_str(&text));
         put!(self, "</NarrativeStatement>");
     }
 
@@ -215,9 +255,10 @@ impl Pen {
         let title = self
             .draw
             .pick(&["Clinic letter", "Scanned report", "Image & notes"]);
-        let title = Escaped(title);
         let day = day(event.time);
-        self.open_narrative(event, |pen| {
+        let text = format!("Description: {title}\nfiled {day}");
+        let title = Escaped(title);
+        self.open_narrative(event, &text, |pen| {
             put!(pen, "Description: {title}&#10;filed {day}");
         });
         put!(
@@ -390,19 +431,27 @@ impl Pen {
         put!(self, "</MedicationStatement>");
     }
 
-    fn open_narrative(&mut self, event: Event<'_>, text: impl FnOnce(&mut Self)) {
+    /// Writes a narrative up to where its participants stand: `xml` writes `text`.
+    fn open_narrative(&mut self, event: Event<'_>, text: &str, xml: impl FnOnce(&mut Self)) {
         let id = self.draw.uuid();
         put!(
             self,
             r#"<NarrativeStatement classCode="OBS" moodCode="EVN"><id root="{id}"/><text>"#
         );
-        text(self);
+        xml(self);
         put!(
             self,
             r#"</text><statusCode code="COMPLETE"/><availabilityTime value="{}"/>"#,
             event.time
         );
-        self.confidentiality();
+        let marked = self.confidentiality();
+        if let Some(truth) = &mut self.truth {
+            truth.narratives.push(HeldNarrative {
+                id: id.to_string(),
+                text: text.to_owned(),
+                marked,
+            });
+        }
     }
 
     fn result(&mut self, measurement: &Measurement) {

@@ -13,8 +13,9 @@ use super::super::view::{Held, Place, View};
 use super::super::{Tally, violation};
 use super::NO_ATTACHMENT;
 use super::conversation::show;
+use super::record::expect_characters_in_texts;
 
-/// SND-10, as far as file names show it.
+/// SND-10, in file names and in free texts.
 pub(super) fn characters_survive(view: &View, _: Profile) -> Assessment {
     let mut tally = Tally::default();
     for sent in sent_documents(view) {
@@ -34,7 +35,8 @@ pub(super) fn characters_survive(view: &View, _: Profile) -> Assessment {
             });
         }
     }
-    tally.assess("no document with a file name outside ASCII was sent")
+    expect_characters_in_texts(view, &mut tally);
+    tally.assess("no file name and no free text outside ASCII that the trace knows was sent")
 }
 
 /// SND-34.

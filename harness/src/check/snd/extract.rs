@@ -10,6 +10,7 @@ use gp2gp_wire::hl7::{DocumentLink, EhrExtract, EhrRequest, ExtractVersion};
 use super::super::transfer::{Sent, Transfer, name, transfers};
 use super::super::view::{Place, Post, Seen, View};
 use super::super::{Tally, violation};
+use super::record::{expect_ids, expect_marks};
 use super::{NO_CORE, NO_REQUEST};
 
 /// SND-20.
@@ -91,9 +92,9 @@ pub(super) fn redactions(view: &View, _: Profile) -> Assessment {
             let is_marked_inside = documents
                 .iter()
                 .filter(|sent| sent.core.seq == post.seq)
-                .any(|sent| matches!(&sent.document.skeleton, Some(Ok(restored)) if restored.has_nopat));
-            let is_marked = record.has_nopat || is_marked_inside;
-            // Which entries the source marked is not in the trace: a UK07 without marks says nothing.
+                .any(|sent| matches!(&sent.document.skeleton, Some(Ok(restored)) if restored.marks > 0));
+            let is_marked = record.marks > 0 || is_marked_inside;
+            // Without the truth of the source, a UK07 without marks says nothing.
             let (says_something, kept) = match extract.version {
                 ExtractVersion::Uk06 => (true, !is_marked && !record.has_confidentiality),
                 ExtractVersion::Uk07 => (is_marked, true),
@@ -109,6 +110,7 @@ pub(super) fn redactions(view: &View, _: Profile) -> Assessment {
             }
         }
     }
+    expect_marks(view, &mut tally);
     tally.assess("no UK06 extract and no UK07 extract with the code NOPAT is in the trace")
 }
 
@@ -148,6 +150,7 @@ pub(super) fn ids_and_agents(view: &View, _: Profile) -> Assessment {
             )
         });
     }
+    expect_ids(view, &mut tally);
     tally.assess(NO_CORE)
 }
 

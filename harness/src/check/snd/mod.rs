@@ -13,6 +13,7 @@ mod extract;
 mod hostile;
 mod outcome;
 mod promises;
+mod record;
 mod refusals;
 mod resend;
 mod timing;
@@ -51,6 +52,7 @@ pub fn checks() -> Vec<Check> {
         check("SND-21", conversation::asids_exchanged),
         check("SND-22", extract::redactions),
         check("SND-23", extract::ids_and_agents),
+        check("SND-24", record::line_breaks_survive),
         check("SND-25", envelope::readable),
         check("SND-26", refusals::empty_record),
         check("SND-27", extract::links_match_manifest),

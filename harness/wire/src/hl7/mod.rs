@@ -20,7 +20,9 @@ use extract::{Step, Steps};
 
 pub use acknowledgement::{AckDetail, AckReason, AckType, Acknowledgement};
 pub use copc::{CONTINUE_SUBJECT, Continue, Fragment, Gp2gpFragment};
-pub use extract::{DocumentLink, EhrExtract, ExtractVersion, RecordFacts, scan};
+pub use extract::{
+    DocumentLink, EhrExtract, ExtractVersion, Narrative, RecordFacts, narratives, scan,
+};
 pub use request::EhrRequest;
 pub use wrapper::Wrapper;
 pub use xml::XmlError;

@@ -73,6 +73,7 @@ pub(super) fn holding() -> Holding {
             practice: ods(OWN),
             target_bytes: record_bytes,
             documents: Vec::new(),
+            linked: None,
             redactions: false,
             seed: 7,
             recorded_at: START,

@@ -14,6 +14,7 @@ fn record(bytes: u64) -> RecordSpec {
             DocumentSpec::generate(1, 0, DocumentKind::Tiff, 5_000)
                 .with_file_name("Clinic & letter £.tif"),
         ],
+        linked: None,
         redactions: false,
         seed: 5,
         recorded_at: "2026-03-01T09:00:00Z".parse().unwrap(),

@@ -184,6 +184,7 @@ fn config(
                 practice,
                 target_bytes: 60_000,
                 documents: documents.iter().map(|(spec, _)| spec.clone()).collect(),
+                linked: None,
                 redactions: false,
                 seed: 5,
                 recorded_at: NOW,

@@ -20,8 +20,8 @@ pub struct RecordFacts {
     /// `agentRef/id/@root` values that no `Agent/id/@root` of the folder declares, once each
     /// and folder, in the order of their first occurrence.
     pub unresolved_agents: Vec<String>,
-    /// `confidentialityCode/@code="NOPAT"` occurs.
-    pub has_nopat: bool,
+    /// How often `confidentialityCode/@code="NOPAT"` occurs.
+    pub marks: usize,
     /// `confidentialityCode` occurs at all.
     pub has_confidentiality: bool,
 }
@@ -102,7 +102,10 @@ impl Scan {
             [.., Name::EhrComposition] => self.facts.compositions += 1,
             [.., Name::ConfidentialityCode] => {
                 self.facts.has_confidentiality = true;
-                self.facts.has_nopat |= element.attribute("code").is_some_and(|c| c == "NOPAT");
+                let is_mark = element
+                    .attribute("code")
+                    .is_some_and(|code| code == "NOPAT");
+                self.facts.marks += usize::from(is_mark);
             }
             [.., Name::Agent, Name::Id] => {
                 self.agents
@@ -201,13 +204,13 @@ mod tests {
             scan(b"<h:ehrFolder >\n<h:confidentialityCode code = 'NOPAT' /></h:ehrFolder >")
                 .unwrap();
         assert_eq!(facts.folders, 1);
-        assert!(facts.has_confidentiality && facts.has_nopat);
+        assert!(facts.has_confidentiality && facts.marks == 1);
     }
 
     #[test]
     fn confidentiality_is_not_always_nopat() {
         let facts = scan(b"<a><confidentialityCode code='N'/></a>").unwrap();
-        assert!(facts.has_confidentiality && !facts.has_nopat);
+        assert!(facts.has_confidentiality && facts.marks == 0);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! transfer needs is read, by streaming.
 
 mod facts;
+mod narratives;
 mod steps;
 
 use std::ops::Range;
@@ -18,6 +19,7 @@ use crate::Dialect;
 use steps::Name;
 
 pub use facts::{DocumentLink, RecordFacts, scan};
+pub use narratives::{Narrative, narratives};
 pub(super) use steps::{Step, Steps};
 
 /// Version of an extract.

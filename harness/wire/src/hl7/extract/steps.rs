@@ -60,6 +60,7 @@ pub(crate) enum Name {
     Text,
     Reference,
     ConfidentialityCode,
+    NarrativeStatement,
     Other,
 }
 
@@ -297,6 +298,7 @@ impl Name {
             "text" => Self::Text,
             "reference" => Self::Reference,
             "confidentialityCode" => Self::ConfidentialityCode,
+            "NarrativeStatement" => Self::NarrativeStatement,
             _ => Self::Other,
         }
     }

@@ -98,7 +98,7 @@ fn complete_extracts_are_counted() {
             text.matches("<referredToExternalDocument").count()
         );
         assert_eq!(facts.unresolved_agents, Vec::<String>::new(), "{file}");
-        assert!(!facts.has_confidentiality && !facts.has_nopat);
+        assert!(!facts.has_confidentiality && facts.marks == 0);
 
         let numbered = Bytes::from(text.replace("Test Harness", "9990000018"));
         let Ok(Payload::EhrExtract(extract)) = parse(&numbered) else {
