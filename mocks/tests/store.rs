@@ -167,6 +167,7 @@ fn config(documents: Vec<DocumentSpec>, effect: Option<Effect>) -> StoreConfig {
         practice: "B83002".parse().unwrap(),
         target_bytes: 60_000,
         documents: documents.clone(),
+        linked: None,
         redactions: false,
         seed: 5,
         recorded_at: NOW,

@@ -2,22 +2,21 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use gp2gp::driver::Sut;
 use gp2gp_mocks::SendingDefect;
 use gp2gp_model::plan::Role;
-use gp2gp_model::trace::{BodyRef, Event, What};
+use gp2gp_model::trace::{Event, What};
 use gp2gp_model::{
     Asid, ConversationId, Dialect, EbxmlMessageId, EhrRequestId, Hl7MessageId, MessageKind,
-    NhsNumber, OdsCode, Sha256, Time,
+    NhsNumber, OdsCode, Time,
 };
 use gp2gp_wire::Message;
 
 use crate::support::tamper::{Pick, Taken};
 use crate::support::{plan, run, trace_of};
 use crate::table::{
-    ANSWER, CHUNKED, CONTINUE, Case, EXTRACT, REQUEST, SMALL, STRANGE, ack, between, edited,
-    extract, fragment, posted_again, text,
+    ANSWER, CHUNKED, CONTINUE, Case, EXTRACT, REQUEST, SMALL, STRANGE, ack, edited, extract,
+    fragment, posted_again, repeated,
 };
 
 const BOTH: &str = "transfer/two-patients-at-once";
@@ -134,7 +133,13 @@ pub(crate) fn cases() -> Vec<Case> {
             .broken("posted once, and Spine did not take it", || {
                 once_only("outage/spine-10-minutes")
             })
-            .broken("another header", new_timestamp),
+            .broken("another header", || {
+                repeated(
+                    "outage/spine-10-minutes",
+                    "<eb:Timestamp>",
+                    "2026-01-05T10:00:00Z",
+                )
+            }),
         Case::new("SND-64", || trace_of("outage/spine-10-minutes"))
             .broken("given up after 1 posts", || {
                 once_only("outage/spine-10-minutes")
@@ -222,33 +227,5 @@ fn once_only(scenario: &str) -> Taken {
                 .exchange()
                 .is_none_or(|number| !exchanges.contains(&number))
         });
-    })
-}
-
-/// The repeats of the extract carry another time.
-fn new_timestamp() -> Taken {
-    let taken = trace_of("outage/spine-10-minutes");
-    let whole = text(&taken, EXTRACT);
-    let stamp = between(&whole, "<eb:Timestamp>", "</eb:Timestamp>");
-    let changed =
-        Bytes::from(whole.replace(stamp, "<eb:Timestamp>2026-01-05T10:00:00Z</eb:Timestamp>"));
-    let first = taken.trace.events[taken.index_of(EXTRACT)].clone();
-    let mut taken = taken;
-    let fresh = BodyRef {
-        sha256: Sha256::of(&changed),
-        bytes: changed.len() as u64,
-    };
-    taken.bodies.insert(fresh.sha256, changed);
-    let What::Post { body: old, .. } = first.what else {
-        panic!("no post")
-    };
-    taken.events(|events| {
-        for event in events.iter_mut().filter(|event| event.seq > first.seq) {
-            if let What::Post { body, .. } = &mut event.what
-                && body.sha256 == old.sha256
-            {
-                *body = fresh;
-            }
-        }
     })
 }

@@ -8,8 +8,9 @@ use gp2gp_model::{ConversationId, Dialect, EhrExtractId, MessageKind};
 
 use crate::support::tamper::{Pick, Taken};
 use crate::support::trace_of;
-use crate::table::{Case, STRANGE, edited, extract};
+use crate::table::{Case, STRANGE, edited, extract, repeated};
 
+const CRASHED: &str = "crash/sending-after-the-extract";
 const AGAIN: &str = "duplicate/extract-sent-again";
 const TOO_LATE: &str = "duplicate/extract-after-twelve-weeks";
 const LEFT: &str = "duplicate/extract-for-a-practice-left";
@@ -17,6 +18,14 @@ const SECOND: Pick = Pick(Role::Sending, MessageKind::EhrExtract, 2);
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
+        Case::new("SND-65", || trace_of(CRASHED))
+            .broken(
+                "EHR extract 0BADC0DE-0000-4000-8000-00000000BAD1, another message",
+                || repeated(CRASHED, "<eb:MessageId>", STRANGE),
+            )
+            .broken("after the crash", || {
+                repeated(CRASHED, "<eb:Timestamp>", "2026-01-05T10:00:00Z")
+            }),
         Case::new("SND-74", || trace_of(AGAIN))
             .broken("EhrExtract id 0BADC0DE", || {
                 edited(AGAIN, SECOND, |message| {

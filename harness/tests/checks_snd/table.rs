@@ -1,8 +1,9 @@
 //! The form of a case, and what cases falsify with.
 
+use bytes::Bytes;
 use gp2gp_model::plan::Role;
-use gp2gp_model::trace::{Endpoint, Event, Observation, What};
-use gp2gp_model::{Dialect, MessageKind, ResponseCode};
+use gp2gp_model::trace::{BodyRef, Endpoint, Event, Observation, What};
+use gp2gp_model::{Dialect, MessageKind, ResponseCode, Sha256};
 use gp2gp_wire::Message;
 use gp2gp_wire::attachment::{Description, DescriptionStyle};
 use gp2gp_wire::hl7::{Acknowledgement, EhrExtract, Fragment, Payload};
@@ -160,7 +161,29 @@ pub(crate) fn told(scenario: &str, change: impl Fn(&mut Option<u8>)) -> Taken {
     })
 }
 
-/// Number of the exchange of a post or its ending.
+/// Every repeat of the extract says something else in this element.
+pub(crate) fn repeated(scenario: &str, element: &str, other: &str) -> Taken {
+    let mut taken = trace_of(scenario);
+    let whole = text(&taken, EXTRACT);
+    let value = between(&whole, element, "</");
+    let changed = Bytes::from(whole.replacen(value, &format!("{element}{other}</"), 1));
+    let first = taken.trace.events[taken.index_of(EXTRACT)].clone();
+    let fresh = BodyRef {
+        sha256: Sha256::of(&changed),
+        bytes: changed.len() as u64,
+    };
+    taken.bodies.insert(fresh.sha256, changed);
+    taken.events(|events| {
+        for event in events.iter_mut().filter(|event| event.seq > first.seq) {
+            if let What::Post { body, .. } = &mut event.what
+                && Some(*body) == first.body()
+            {
+                *body = fresh;
+            }
+        }
+    })
+}
+
 /// Posts a message once more at the end of the trace, answered as it was when Spine took it.
 pub(crate) fn posted_again(taken: Taken, pick: Pick) -> Taken {
     let view = taken.view();

@@ -1,4 +1,5 @@
-//! Messages that are hard to match: ids in other letters, a conversation that nobody knows.
+//! Messages that are hard to match: ids in other letters, a Continue ahead of its time, a
+//! conversation that nobody knows.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +7,7 @@ use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_model::{ConversationId, Interaction};
 
-use super::super::transfer::{Transfer, is_after, name, transfers};
+use super::super::transfer::{Transfer, accepted_at, is_after, name, transfers};
 use super::super::view::{Ending, Post, Seen, View};
 use super::super::{Tally, violation};
 use super::outcome::{due_states, list, told};
@@ -81,6 +82,43 @@ fn odd_letters<'v>(transfer: &Transfer<'v>, post: &'v Post) -> Option<(&'v Post,
     ];
     let is_odd = !written.contains(&Some(reference.as_str()));
     is_odd.then(|| (post, format!("messageRef {reference}")))
+}
+
+/// SND-59.
+pub(super) fn early_continue_is_honoured(view: &View, _: Profile) -> Assessment {
+    let mut tally = Tally::default();
+    for transfer in transfers(view) {
+        let Some((core, early)) = early_continue(view, &transfer) else {
+            continue;
+        };
+        let follows = transfer.fragments.first();
+        if follows.is_some() || owes_everything(view, &transfer) {
+            tally.expect(follows.is_some(), || {
+                violation(
+                    early,
+                    format!(
+                        "fragments once Spine has {}, as {} asked before",
+                        name(core),
+                        name(early)
+                    ),
+                    format!("no fragment after {}", name(core)),
+                )
+            });
+        }
+    }
+    tally.assess("no Continue came while the extract was still on its way")
+}
+
+/// The core, and a Continue that was taken over before the sending system knew that Spine has the
+/// core. An answer is recorded when it gets back, so the Continue surely came before that.
+fn early_continue<'v>(view: &'v View, transfer: &Transfer<'v>) -> Option<(&'v Post, &'v Post)> {
+    let core = transfer.cores.first()?;
+    let known = accepted_at(view, core)?;
+    let early = transfer
+        .continues
+        .iter()
+        .find(|post| post.was_accepted() && taken_at(post).is_some_and(|taken| taken < known))?;
+    Some((core, early))
 }
 
 fn taken_at(post: &Post) -> Option<gp2gp_model::Time> {

@@ -228,6 +228,56 @@ pub(super) fn suppressed_is_success(view: &View, _: Profile) -> Assessment {
     })
 }
 
+/// SND-55.
+pub(super) fn early_ack_is_kept(view: &View, _: Profile) -> Assessment {
+    let mut tally = Tally::default();
+    for transfer in transfers(view) {
+        let Some((final_ack, _)) = verdicts(&transfer)
+            .next()
+            .filter(|(_, ack)| is_success(ack))
+        else {
+            continue;
+        };
+        let is_early = match transfer.answers.first() {
+            Some(answer) if view.has_real_times() => {
+                accepted_at(view, answer).is_none_or(|taken| taken > final_ack.at)
+            }
+            Some(answer) => is_after(view, answer, final_ack),
+            None => view.has_real_times(),
+        };
+        if !is_early {
+            continue;
+        }
+        let what = format!("{}, before the request was acknowledged", name(final_ack));
+        let positive = transfer.answers().any(|(_, ack)| !ack.is_negative());
+        if positive || view.quiescent {
+            tally.expect(positive, || {
+                violation(
+                    final_ack,
+                    format!("a positive acknowledgement of the request, after {what}"),
+                    match transfer.answers().next() {
+                        Some((post, _)) => format!("a refusal in {}", name(post)),
+                        None => "none until everything fell silent".to_owned(),
+                    },
+                )
+            });
+        }
+        if let Some((state, Some(print))) = told(view, &transfer) {
+            let due = success_states(view, &transfer);
+            tally.expect(due.contains(&print), || {
+                violation(
+                    final_ack,
+                    format!("a success, print state {}: {what}", list(&due)),
+                    format!("print state {print}, `{state}`"),
+                )
+            });
+        }
+    }
+    tally.assess(
+        "no final acknowledgement came before the sending system had acknowledged the request",
+    )
+}
+
 /// SND-56.
 pub(super) fn first_outcome_counts(view: &View, _: Profile) -> Assessment {
     let mut tally = Tally::default();

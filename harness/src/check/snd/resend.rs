@@ -1,16 +1,121 @@
-//! What is sent again on request: the same record under a new id, to the right practice, in time.
+//! What is sent again: on request, the same record under a new id, to the right practice, in time;
+//! after a crash, the same message under the same id.
 
 use std::time::Duration;
 
+use gp2gp_model::MessageKind;
 use gp2gp_model::plan::{Act, Role};
+use gp2gp_model::trace::{Endpoint, Lifecycle};
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 
 use super::super::transfer::{Transfer, name, transfers};
-use super::super::view::{Acted, Post, Seen, View};
+use super::super::view::{Acted, Ending, Lived, Post, Seen, View};
 use super::super::{Tally, violation};
+use super::conversation::is_resent;
 
 /// An extract may be sent again within this time of the request (S6).
 const REPEATABLE_FOR: Duration = Duration::from_hours(12 * 7 * 24);
+
+/// SND-65.
+pub(super) fn same_id_after_crash(view: &View, _: Profile) -> Assessment {
+    let mut tally = Tally::default();
+    for transfer in transfers(view) {
+        for crash in crashes(view) {
+            let (before, after): (Vec<&Post>, Vec<&Post>) = view
+                .posted_by(Role::Sending)
+                .filter(|post| post.is_of(transfer.conversation))
+                .partition(|post| post.seq < crash.seq);
+            if before.iter().any(|post| was_open_at(post, crash)) {
+                repeats_are_the_same(&before, &after, &mut tally);
+                nothing_is_made_anew(view, &transfer, &before, &after, &mut tally);
+            }
+        }
+    }
+    tally
+        .assess("no crash of the sending system left open whether a message of a transfer was sent")
+}
+
+fn crashes(view: &View) -> impl Iterator<Item = &Lived> {
+    view.lifecycle.iter().filter(|lived| {
+        lived.system == Endpoint::from(Role::Sending) && lived.change == Lifecycle::Crashed
+    })
+}
+
+/// The sending system did not know, when it went down, what had become of a message.
+fn was_open_at(post: &Post, crash: &Lived) -> bool {
+    match post.ending {
+        Ending::Answered { at, .. } | Ending::NoAnswer { at, .. } => at >= crash.at,
+        Ending::Open => true,
+    }
+}
+
+fn repeats_are_the_same(before: &[&Post], after: &[&Post], tally: &mut Tally) {
+    for again in after {
+        let first = before
+            .iter()
+            .find(|first| first.message_id() == again.message_id());
+        if let Some(first) = first {
+            tally.expect(first.body.sha256 == again.body.sha256, || {
+                violation(
+                    again,
+                    format!(
+                        "the bytes of the first {}, sha256 {}",
+                        name(first),
+                        first.body.sha256.short()
+                    ),
+                    format!(
+                        "{} bytes, sha256 {}, in {} after the crash",
+                        again.body.bytes,
+                        again.body.sha256.short(),
+                        name(again)
+                    ),
+                )
+            });
+        }
+    }
+}
+
+fn nothing_is_made_anew(
+    view: &View,
+    transfer: &Transfer<'_>,
+    before: &[&Post],
+    after: &[&Post],
+    tally: &mut Tally,
+) {
+    let promised: Vec<_> = transfer
+        .promises()
+        .iter()
+        .map(|promise| promise.message)
+        .collect();
+    let was_asked_for = transfer
+        .request()
+        .is_some_and(|request| is_resent(view, request.patient));
+    let anew = after
+        .iter()
+        .filter(|post| !post.is_retransmission)
+        .find_map(|post| match post.kind()? {
+            kind @ MessageKind::EhrExtract if !was_asked_for => Some((post, kind)),
+            kind @ MessageKind::Acknowledgement => Some((post, kind)),
+            kind @ MessageKind::Fragment => {
+                let is_promised = post.message_id().is_some_and(|id| promised.contains(&id));
+                (!is_promised).then_some((post, kind))
+            }
+            MessageKind::EhrExtract | MessageKind::EhrRequest | MessageKind::Continue => None,
+        })
+        .and_then(|(post, kind)| {
+            let first = before.iter().find(|first| first.kind() == Some(kind))?;
+            Some((post, first))
+        });
+    let Some(last) = before.last() else { return };
+    let (post, first) = anew.unwrap_or((last, last));
+    tally.expect(anew.is_none(), || {
+        violation(
+            post,
+            format!("{} again after the crash, or nothing", name(first)),
+            format!("{}, another message", name(post)),
+        )
+    });
+}
 
 /// SND-74.
 pub(super) fn sent_again(view: &View, _: Profile) -> Assessment {
