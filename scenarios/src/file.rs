@@ -109,10 +109,13 @@ pub(crate) struct Practice {
     pub(crate) enabled: bool,
     /// Entries that the directory has for it; one is as it should be.
     pub(crate) entries: u8,
+    /// Spine lets no request of this practice through.
+    pub(crate) blocked: bool,
     /// Longest base64 text of one attachment; usually 4.5 MB.
     pub(crate) attachment_threshold: Option<Spanned<Size>>,
     /// Largest message; usually 5 MB.
     pub(crate) message_limit: Option<Spanned<Size>>,
+    /// What it does with the documents in its store after a transfer.
     pub(crate) cleanup: Cleanup,
 }
 
@@ -123,6 +126,7 @@ impl Default for Practice {
             large_messaging: true,
             enabled: true,
             entries: 1,
+            blocked: false,
             attachment_threshold: None,
             message_limit: None,
             cleanup: Cleanup::Never,

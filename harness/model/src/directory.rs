@@ -52,6 +52,9 @@ pub struct Directory {
     /// systems of these practices know it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared_databases: Vec<Vec<OdsCode>>,
+    /// Practices whose requests Spine's safe exchange framework lets not through.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked: Vec<PartyKey>,
 }
 
 impl Directory {

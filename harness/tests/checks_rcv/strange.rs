@@ -162,6 +162,12 @@ pub(crate) fn strange() -> Vec<Case> {
             SECOND,
         ),
         case(
+            "RCV-23",
+            "hostile/last-fragment-cut-short",
+            |t| accept(t, 4),
+            "AA in message",
+        ),
+        case(
             "RCV-52",
             "stranger/another-patient",
             |t| accept(t, 1),
@@ -233,6 +239,23 @@ pub(crate) fn strange() -> Vec<Case> {
             "form/conversation-in-lower-case",
             |t| refuse(t, 2, "30"),
             "refusal with 30",
+        ),
+        case(
+            "RCV-62",
+            "refusal/blocked-by-spine",
+            |t| show_state(t, "requested"),
+            "`requested`",
+        ),
+        case(
+            "RCV-62",
+            "refusal/blocked-by-spine",
+            |t| {
+                t.also(REQUEST, Dialect::NationalMhs, rename).delay(
+                    Pick(Role::Requesting, MessageKind::EhrRequest, 2),
+                    Duration::from_secs(60),
+                )
+            },
+            SECOND,
         ),
         case(
             "RCV-65",

@@ -24,8 +24,19 @@ pub struct Inbox {
     ids: Ids,
     /// Senders' ids may collide between conversations (RCV-37), so both name a message.
     answered: BTreeMap<(ConversationId, EbxmlMessageId), HttpResponse>,
+    /// How it is broken on purpose.
+    carelessness: Carelessness,
     /// What arrives cannot be stored, so it is not taken: Spine will bring it again.
     disk_full: bool,
+}
+
+/// What a broken system does not look at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Carelessness {
+    /// Whether a message was delivered before.
+    pub(crate) repeats: bool,
+    /// Whether a message is past its TimeToLive.
+    pub(crate) time_to_live: bool,
 }
 
 /// What a delivery means to the owner of the inbox.
@@ -49,6 +60,7 @@ impl Inbox {
             party_key: identity.practice.party_key.clone(),
             ids,
             answered: BTreeMap::new(),
+            carelessness: Carelessness::default(),
             disk_full: false,
         }
     }
@@ -56,6 +68,14 @@ impl Inbox {
     /// Whether what arrives can be stored.
     pub const fn set_disk_full(&mut self, disk_full: bool) {
         self.disk_full = disk_full;
+    }
+
+    /// The same, and careless.
+    pub(crate) fn careless(self, carelessness: Carelessness) -> Self {
+        Self {
+            carelessness,
+            ..self
+        }
     }
 
     /// Takes a delivery: the answer to give at once, and what it means.
@@ -92,10 +112,12 @@ impl Inbox {
             return (answer, Inbound::Answered);
         }
         let key = (header.conversation_id.clone(), header.message_id.clone());
-        if let Some(answer) = self.answered.get(&key) {
+        let known = self.answered.get(&key);
+        if let Some(answer) = known.filter(|_| !self.carelessness.repeats) {
             return (answer.clone(), Inbound::Answered);
         }
-        if header.time_to_live.is_some_and(|until| until < now) {
+        let is_over = header.time_to_live.is_some_and(|until| until < now);
+        if is_over && !self.carelessness.time_to_live {
             // SND-79, RCV-65.
             let answer = self.message_error(
                 now,

@@ -21,6 +21,7 @@ use gp2gp_wire::ebxml::{AckRequested, Header};
 use gp2gp_wire::hl7::{Payload, Wrapper};
 use gp2gp_wire::message::Received;
 
+pub(crate) use inbox::Carelessness;
 pub use inbox::{Inbound, Inbox};
 pub use outbox::{GaveUp, IN_FLIGHT, Outbox, Outcome};
 

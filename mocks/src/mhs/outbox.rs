@@ -109,14 +109,30 @@ impl<T> Outbox<T> {
 
     /// Sends a logical message. It is encoded here, once: every repeat is byte-identical.
     pub fn send(&mut self, now: Time, message: &Message, tag: T) {
-        let (repeats_left, repeat_interval) = self.contract_repeats(message);
+        let repeats = self.contract_repeats(message);
+        self.enqueue(now, message, tag, repeats, QUICK_REPEATS);
+    }
+
+    /// Sends a logical message, and never again: what only a broken system does.
+    pub(crate) fn send_once(&mut self, now: Time, message: &Message, tag: T) {
+        self.enqueue(now, message, tag, (0, Duration::ZERO), 0);
+    }
+
+    fn enqueue(
+        &mut self,
+        now: Time,
+        message: &Message,
+        tag: T,
+        (repeats_left, repeat_interval): (u32, Duration),
+        quick_repeats_left: u32,
+    ) {
         self.ready.push_back(Parcel {
             tag,
             message_id: message.header.message_id.clone(),
             encoded: message.encode(self.dialect),
             repeats_left,
             repeat_interval,
-            quick_repeats_left: QUICK_REPEATS,
+            quick_repeats_left,
             posts: 0,
         });
         self.post_ready(now);

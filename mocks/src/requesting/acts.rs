@@ -9,6 +9,7 @@ use gp2gp_model::{
 use super::Requesting;
 use super::assembly::Early;
 use super::transfer::{CoreRef, State, Transfer};
+use crate::defect::RequestingDefect;
 use crate::mhs::Address;
 use crate::peer::{Notice, Output};
 
@@ -73,11 +74,15 @@ impl Requesting {
             return Err("GP2GP is switched off".to_owned());
         }
         // The sending practice would look at PDS and refuse (RCV-02).
-        if pds_update == PdsUpdate::Failed {
+        let is_updated = pds_update == PdsUpdate::Done;
+        if !is_updated && !self.is_broken(RequestingDefect::AsksBeforePds) {
             return Err("the update of pds failed".to_owned());
         }
         let previous = previous.ok_or("pds names no previous practice")?;
         let own = &self.config.identity.practice.ods;
+        if self.is_broken(RequestingDefect::AsksWhoeverItIs) {
+            return self.look_up(previous).cloned();
+        }
         if previous == own {
             return Err(format!("practice {previous} is this practice"));
         }
@@ -106,6 +111,7 @@ impl Requesting {
             asked,
             request_messages: vec![message],
             returning: self.config.returning.contains(&patient),
+            flaws: self.flaws.clone(),
             flags: Vec::new(),
             state: State::Requested {
                 early: Early::new(),
@@ -118,6 +124,7 @@ impl Requesting {
         let found: Vec<&Practice> = self.config.directory.entries(ods).collect();
         match found.as_slice() {
             [practice] => Ok(practice),
+            [first, ..] if self.is_broken(RequestingDefect::TakesAnyAddress) => Ok(first),
             entries => Err(format!("sds has {} entries for {ods}", entries.len())),
         }
     }

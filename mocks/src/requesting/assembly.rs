@@ -8,14 +8,19 @@ use gp2gp_model::{ContentId, EbxmlMessageId, EhrExtractId, NhsNumber, Sha256};
 use gp2gp_wire::attachment::AttachmentError;
 use gp2gp_wire::hl7::{self, DocumentLink, EhrExtract, Hl7Error, Payload};
 
+use super::broken::Flaws;
 use super::document::{Document, Stored};
 use super::part::{self, Part, Place};
+use crate::defect::RequestingDefect;
 use crate::spool::{Spool, SpoolError};
 
 /// File name under which the record itself is shown.
 const RECORD_FILE_NAME: &str = "record.xml";
 /// Type of the record itself.
 const RECORD_MEDIA_TYPE: &str = "text/xml";
+
+/// A limit that some deployed systems had without saying so (spec 20).
+const HIDDEN_LIMIT: usize = 20_000_000;
 
 /// COPCs that came before anything promised them, by message id.
 pub(super) type Early = BTreeMap<EbxmlMessageId, Vec<Part>>;
@@ -30,6 +35,7 @@ pub(super) struct Assembly {
     early: Early,
     promised: u32,
     spool: Spool,
+    flaws: Flaws,
 }
 
 /// Why pieces do not make a record.
@@ -67,18 +73,21 @@ impl Assembly {
         payload_xml: &Bytes,
         parts: Vec<Part>,
         spool: Spool,
+        flaws: &Flaws,
     ) -> Result<Self, AssemblyFault> {
+        let announced = |part| Document::announced(part, flaws);
         let mut assembly = Self {
             record: Record::of(payload_xml)?,
             core: Original {
                 id: extract.id.clone(),
                 patient: extract.patient,
             },
-            documents: parts.iter().map(Document::announced).collect(),
+            documents: parts.iter().map(announced).collect(),
             awaited: BTreeMap::new(),
             early: Early::new(),
             promised: 0,
             spool,
+            flaws: flaws.clone(),
         };
         for (at, part) in parts.into_iter().enumerate() {
             assembly.put(at, None, vec![part.place?]);
@@ -144,7 +153,14 @@ impl Assembly {
             bytes: self.record.bytes,
             placeholder: false,
         };
-        Some(std::iter::once(record).chain(stored).collect())
+        let mut record: Vec<_> = std::iter::once(record).chain(stored).collect();
+        self.flaws.spoil_record(&mut record);
+        Some(record)
+    }
+
+    /// Takes what is here for all that there is: what only a broken system does.
+    pub(super) fn stop_waiting(&mut self) {
+        self.awaited.clear();
     }
 
     /// Puts a message in the place of its promise in one document.
@@ -155,7 +171,10 @@ impl Assembly {
         parts: &[Part],
     ) -> Result<(), AssemblyFault> {
         let pieces = parts.iter().map(|part| part.place.clone());
-        let pieces = pieces.collect::<Result<Vec<_>, _>>()?;
+        let mut pieces = pieces.collect::<Result<Vec<_>, _>>()?;
+        if self.flaws.has(RequestingDefect::ChunksReversed) {
+            pieces.reverse();
+        }
         if let Some(document) = self.documents.get_mut(at) {
             document.adopt_description(parts);
         }
@@ -181,7 +200,12 @@ impl Assembly {
         };
         document.advance()?;
         document.set_aside(&self.spool)?;
-        if let Some(original) = document.take_skeleton_content() {
+        let original = document.take_skeleton_content();
+        let is_kept = self.flaws.has(RequestingDefect::SkeletonFiled);
+        if let Some(original) = original.filter(|_| !is_kept) {
+            if original.len() > HIDDEN_LIMIT && self.flaws.has(RequestingDefect::HiddenLimit) {
+                return Err(AssemblyFault::NotTheOriginal("above the limit"));
+            }
             self.record = self.core.restore(&original)?;
         }
         Ok(())

@@ -16,7 +16,9 @@ use gp2gp_wire::limits::RESTORED_EXTRACT_BYTES;
 use gp2gp_wire::mime::TransferEncoding;
 
 use super::assembly::AssemblyFault;
+use super::broken::Flaws;
 use super::part::{Part, Place, Text};
+use crate::defect::RequestingDefect;
 use crate::spool::{Spool, SpoolError};
 
 /// One document of the manifest.
@@ -28,6 +30,7 @@ pub(super) struct Document {
     chunked: bool,
     pieces: VecDeque<Place>,
     content: Content,
+    flaws: Flaws,
 }
 
 /// A document, or the record itself, as it is kept.
@@ -54,6 +57,8 @@ enum Content {
 struct Decoding {
     decoder: DocumentDecoder,
     sink: Sink,
+    /// The text is taken for the document.
+    keeps_text: bool,
 }
 
 /// Counts and hashes; keeps only what must be read again.
@@ -64,9 +69,15 @@ struct Sink {
 
 impl Document {
     /// A document of the core's manifest, before its first piece.
-    pub(super) fn announced(part: &Part) -> Self {
+    pub(super) fn announced(part: &Part, flaws: &Flaws) -> Self {
         // AR11: the underscore before an eb:id is not part of the id.
-        let id = part.id.as_deref().map(|id| id.trim_start_matches('_'));
+        let id =
+            part.id
+                .as_deref()
+                .map(|id| match flaws.has(RequestingDefect::UnderscoreMatters) {
+                    true => id,
+                    false => id.trim_start_matches('_'),
+                });
         Self {
             id: id.and_then(|id| DocumentId::parse(id).ok()),
             description: part.description.clone(),
@@ -74,6 +85,7 @@ impl Document {
             chunked: false,
             pieces: VecDeque::new(),
             content: Content::Untouched,
+            flaws: flaws.clone(),
         }
     }
 
@@ -117,7 +129,8 @@ impl Document {
             let decoding = match &mut self.content {
                 Content::Decoding(decoding) => decoding,
                 Content::Untouched => {
-                    self.content = Content::Decoding(Box::new(Decoding::of(&self.description)));
+                    self.content =
+                        Content::Decoding(Box::new(Decoding::of(&self.description, &self.flaws)));
                     continue;
                 }
                 Content::Whole { .. } => break,
@@ -164,6 +177,14 @@ impl Document {
             DescriptionStyle::Word | DescriptionStyle::Empty => (None, None),
         };
         let link = find_link(links, self.id.as_ref(), name.as_deref());
+        let is_unknown = !links.iter().any(|link| self.id.as_ref() == Some(&link.id));
+        let is_unfound = is_unknown && self.flaws.has(RequestingDefect::UnderscoreMatters);
+        let is_loose = media_type.is_none() && self.flaws.has(RequestingDefect::GrammarOnly);
+        if is_unfound || is_loose {
+            return None;
+        }
+        let of_part = self.flaws.has(RequestingDefect::TypesOfParts);
+        let of_part = self.part_type.clone().filter(|_| of_part);
         let file_name = match (name, link) {
             (Some(name), Some(link)) if percent_decoded(&name) == link.file_name() => {
                 link.file_name()
@@ -174,7 +195,8 @@ impl Document {
         };
         Some(Stored {
             placeholder: Placeholder::is_file_name(&file_name),
-            media_type: media_type
+            media_type: of_part
+                .or(media_type)
                 .or_else(|| link.and_then(|link| link.media_type.clone()))
                 .or(self.part_type)
                 .unwrap_or_else(|| "application/octet-stream".to_owned()),
@@ -186,7 +208,7 @@ impl Document {
 }
 
 impl Decoding {
-    fn of(description: &DescriptionStyle) -> Self {
+    fn of(description: &DescriptionStyle, flaws: &Flaws) -> Self {
         let (compressed, is_skeleton) = match description {
             DescriptionStyle::Grammar(description) => {
                 (description.compressed, description.is_skeleton())
@@ -195,8 +217,12 @@ impl Decoding {
             | DescriptionStyle::Word
             | DescriptionStyle::Empty => (false, false),
         };
+        let keeps_text = flaws.has(RequestingDefect::KeepsOriginalBase64)
+            && matches!(description, DescriptionStyle::Grammar(said) if said.original_base64);
+        let unpacks = !keeps_text && !flaws.has(RequestingDefect::NeverUnpacks);
         Self {
-            decoder: DocumentDecoder::new(compressed),
+            keeps_text,
+            decoder: DocumentDecoder::new(compressed && unpacks),
             sink: Sink {
                 hasher: Sha256::hasher(),
                 skeleton: is_skeleton.then(Vec::new),
@@ -205,10 +231,15 @@ impl Decoding {
     }
 
     fn push(&mut self, text: &Text) -> Result<(), AssemblyFault> {
-        let Self { decoder, sink } = self;
+        let Self {
+            decoder,
+            sink,
+            keeps_text,
+        } = self;
         let mut write = |bytes: &[u8]| sink.write(bytes);
         let body = text.read()?;
         match text.encoding() {
+            TransferEncoding::Base64 if *keeps_text => decoder.push_identity(&body, &mut write)?,
             TransferEncoding::Base64 => decoder.push(&body, &mut write)?,
             TransferEncoding::Identity => decoder.push_identity(&body, &mut write)?,
         }
@@ -216,7 +247,9 @@ impl Decoding {
     }
 
     fn finish(self) -> Result<Content, AttachmentError> {
-        let Self { decoder, mut sink } = self;
+        let Self {
+            decoder, mut sink, ..
+        } = self;
         decoder.finish(&mut |bytes| sink.write(bytes))?;
         let (sha256, bytes) = sink.hasher.finish();
         Ok(Content::Whole {

@@ -14,13 +14,16 @@ use gp2gp_wire::hl7::{
 };
 use gp2gp_wire::message::Message;
 
+use super::broken::Flaws;
 use super::transfer::CoreRef;
+use crate::defect::RequestingDefect;
 use crate::mhs::{Address, Identity, NoContract, Outbox, next_id};
 
 /// Writes and sends.
 pub(super) struct Letters {
     identity: Identity,
     directory: Directory,
+    flaws: Flaws,
     ids: Ids,
     pub(super) outbox: Outbox<Letter>,
     /// What must not get lost without a consequence, for delivery failures that Spine reports later.
@@ -39,11 +42,12 @@ pub(super) enum Letter {
 }
 
 impl Letters {
-    pub(super) fn new(identity: Identity, directory: Directory, ids: Ids) -> Self {
+    pub(super) fn new(identity: Identity, directory: Directory, flaws: Flaws, ids: Ids) -> Self {
         Self {
             outbox: Outbox::new(identity.dialect, directory.clone()),
             identity,
             directory,
+            flaws,
             ids,
             vital: BTreeMap::new(),
         }
@@ -69,7 +73,7 @@ impl Letters {
         let payload = Payload::EhrRequest(EhrRequest {
             wrapper: self.identity.wrapper(now, &to, interaction, hl7_id.clone()),
             id: id.clone(),
-            patient,
+            patient: self.flaws.patient(patient),
             author: self.identity.practice.ods.clone(),
             destination: from.ods.clone(),
         });
@@ -89,7 +93,7 @@ impl Letters {
         let message_id: EbxmlMessageId = self.next_id();
         let hl7_id = Hl7MessageId::from(&message_id);
         let core_id = Hl7MessageId::from(&core.message_id);
-        let payload = Payload::Continue(Continue {
+        let mut message = Continue {
             wrapper: self
                 .identity
                 .wrapper(now, &core.sender, Interaction::Copc, hl7_id.clone()),
@@ -100,7 +104,10 @@ impl Letters {
             detail_code: "0".to_owned(),
             message_ref: core_id.clone(),
             acknowledged_message: Some(core_id),
-        });
+        };
+        let ids = &mut self.ids;
+        self.flaws.spoil_continue(&mut message, || next_id(ids));
+        let payload = Payload::Continue(message);
         let letter = Letter::Continue(conversation.clone(), core.message_id.clone());
         self.send(now, &core.sender, conversation, message_id, payload, letter)
     }
@@ -119,12 +126,15 @@ impl Letters {
         let wrapper = self
             .identity
             .wrapper(now, to, Interaction::Acknowledgement, hl7_id);
-        let acknowledgement = match code {
+        let mut acknowledgement = match self.flaws.code(code) {
             None => Acknowledgement::positive(wrapper, message_ref),
             Some(code) => {
                 Acknowledgement::negative(wrapper, message_ref, code, self.identity.dialect)
             }
         };
+        let (own, ids) = (&self.identity.practice.asid, &mut self.ids);
+        self.flaws
+            .spoil_acknowledgement(&mut acknowledgement, own, || next_id(ids));
         let payload = Payload::Acknowledgement(acknowledgement);
         let letter = Letter::Acknowledgement;
         self.send(now, to, conversation, message_id, payload, letter)
@@ -174,7 +184,14 @@ impl Letters {
             payload,
             attachments: Vec::new(),
         };
-        self.outbox.send(now, &message, letter);
+        match &letter {
+            Letter::Acknowledgement if self.flaws.has(RequestingDefect::AcksPostedOnce) => {
+                self.outbox.send_once(now, &message, letter);
+            }
+            Letter::Request(_) | Letter::Continue(..) | Letter::Acknowledgement => {
+                self.outbox.send(now, &message, letter);
+            }
+        }
         Ok(())
     }
 }

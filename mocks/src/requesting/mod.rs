@@ -4,6 +4,7 @@
 mod acts;
 mod arrival;
 mod assembly;
+mod broken;
 mod document;
 mod letters;
 mod part;
@@ -23,10 +24,11 @@ use gp2gp_wire::hl7::Payload;
 use gp2gp_wire::message::Received;
 
 use self::arrival::Arrival;
+use self::broken::{Flaws, Memory};
 use self::letters::{Letter, Letters};
 use self::transfer::{Persist, Reply, Transfer};
 use crate::defect::RequestingDefect;
-use crate::mhs::{Address, Identity, Inbound, Inbox};
+use crate::mhs::{Address, Carelessness, Identity, Inbound, Inbox};
 use crate::peer::{Condition, Conduct, Deadline, Input, Notice, Output, Peer};
 use crate::spool::Spool;
 
@@ -48,6 +50,8 @@ pub struct RequestingConfig {
 /// A requesting system.
 pub struct Requesting {
     config: RequestingConfig,
+    flaws: Flaws,
+    memory: Memory,
     inbox: Inbox,
     letters: Letters,
     /// For texts that cannot be decoded yet.
@@ -65,13 +69,21 @@ impl Requesting {
     /// A system that knows no patient so far.
     pub fn new(config: RequestingConfig, streams: Streams) -> Self {
         let ids = |name| Ids::new(streams.stream(name));
+        let flaws = Flaws::new(&config.defects);
+        let inbox = Inbox::new(&config.identity, ids("requesting/acknowledgments"));
         Self {
-            inbox: Inbox::new(&config.identity, ids("requesting/acknowledgments")),
+            inbox: inbox.careless(Carelessness {
+                repeats: flaws.has(RequestingDefect::EveryDeliveryIsNew),
+                time_to_live: flaws.has(RequestingDefect::NothingExpires),
+            }),
             letters: Letters::new(
                 config.identity.clone(),
                 config.directory.clone(),
+                flaws.clone(),
                 ids("requesting/ids"),
             ),
+            flaws,
+            memory: Memory::default(),
             config,
             spool: Spool::new(),
             transfers: BTreeMap::new(),
@@ -107,7 +119,10 @@ impl Peer for Requesting {
             Input::Failed { post, error } => self.letters.outbox.handle_failure(now, post, error),
             Input::Act(act) => self.act(now, act),
             Input::Condition(condition) => match condition {
-                Condition::Restarted => self.letters.outbox.restart(now),
+                Condition::Restarted => {
+                    self.letters.outbox.restart(now);
+                    self.forget_continues(now);
+                }
                 Condition::DiskFull => self.inbox.set_disk_full(true),
                 Condition::DiskFree => self.inbox.set_disk_full(false),
             },
@@ -151,13 +166,23 @@ impl Peer for Requesting {
             left_in_store: 0,
         });
         let transfers = self.transfers.values().flat_map(Transfer::observe);
-        unrequested.chain(transfers).collect()
+        let mut observations: Vec<_> = unrequested.chain(transfers).collect();
+        if self.is_broken(RequestingDefect::PatientsMixed) {
+            broken::mix_patients(&mut observations);
+        }
+        observations
     }
 }
 
 impl Requesting {
     fn take(&mut self, now: Time, received: Received) {
         let arrival = Arrival::read(received, &self.config.directory);
+        if self.is_broken(RequestingDefect::QueueBlocked) {
+            self.memory.is_stuck |= arrival.payload.is_none();
+            if self.memory.is_stuck {
+                return;
+            }
+        }
         match arrival.received.interaction() {
             Some(Interaction::EhrExtractUk06 | Interaction::EhrExtractUk07) => {
                 self.take_core(now, arrival);
@@ -173,6 +198,8 @@ impl Requesting {
             Some(Interaction::Acknowledgement) => {
                 let conversation = arrival.conversation().clone();
                 if let Some(Payload::Acknowledgement(ack)) = &arrival.payload {
+                    self.memory.acknowledged.insert(conversation.clone());
+                    self.revive(now, &conversation);
                     self.step(now, &conversation, |transfer| {
                         transfer.take_acknowledgement(ack)
                     });
@@ -186,6 +213,12 @@ impl Requesting {
     fn take_core(&mut self, now: Time, arrival: Arrival) {
         let conversation = arrival.conversation().clone();
         if let Some(code) = self.refusal_of_core(&conversation) {
+            if self.says_nothing(code) {
+                return;
+            }
+            if code == "12" && self.is_broken(RequestingDefect::CopyEndsFirst) {
+                self.step(now, &conversation, Transfer::give_up);
+            }
             if let Some(to) = &arrival.sender {
                 // A repeated core may share its HL7 id with the first: only its ebXML id names the
                 // second and leaves the first alone (code 12 in spec 30).
@@ -209,7 +242,17 @@ impl Requesting {
         if !self.config.enabled {
             return Some("07");
         }
+        let is_early = !self.memory.acknowledged.contains(conversation);
+        if is_early && self.is_broken(RequestingDefect::AcknowledgementFirst) {
+            return Some("09");
+        }
         match self.transfers.get(conversation) {
+            Some(transfer)
+                if self.is_broken(RequestingDefect::CaseMatters)
+                    && transfer.conversation.as_str() != conversation.as_str() =>
+            {
+                Some("09")
+            }
             Some(transfer) => transfer.refusal_of_core(),
             None => Some("09"),
         }
@@ -270,6 +313,7 @@ impl Requesting {
     fn carry_out(&mut self, now: Time, conversation: &ConversationId, reply: Reply) {
         match reply {
             Reply::CoreTaken(core) => {
+                (self.memory.cores).insert(conversation.clone(), core.clone());
                 if self.is_broken(RequestingDefect::AckBeforeStoring) {
                     self.acknowledge(now, conversation, &core.sender, core.hl7_id, None);
                 }
@@ -290,7 +334,12 @@ impl Requesting {
                 }
             }
             Reply::AcknowledgeFragment { to, fragment, code } => {
-                self.acknowledge(now, conversation, &to, fragment, code);
+                let strays = self.is_broken(RequestingDefect::ConversationOfItsOwn);
+                let own = strays.then(|| self.letters.next_id());
+                let conversation = own.as_ref().unwrap_or(conversation);
+                if !self.is_broken(RequestingDefect::FragmentsUnanswered) {
+                    self.acknowledge(now, conversation, &to, fragment, code);
+                }
             }
             Reply::AcknowledgeCore { core, code } => {
                 let is_swallowed = self.is_broken(RequestingDefect::NoFinalAck)
@@ -327,6 +376,6 @@ impl Requesting {
     }
 
     fn is_broken(&self, defect: RequestingDefect) -> bool {
-        self.config.defects.contains(&defect)
+        self.flaws.has(defect)
     }
 }

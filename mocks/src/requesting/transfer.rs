@@ -11,12 +11,14 @@ use gp2gp_model::{
     ConversationId, EbxmlMessageId, EhrRequestId, Hl7MessageId, Interaction, NhsNumber, OdsCode,
     PartyKey, ResponseCode, Time,
 };
-use gp2gp_wire::hl7::{Acknowledgement, EhrExtract, Payload};
+use gp2gp_wire::hl7::{Acknowledgement, EhrExtract, ExtractVersion, Payload};
 
 use super::arrival::Arrival;
 use super::assembly::{Assembly, Early};
+use super::broken::Flaws;
 use super::document::Stored;
 use super::part;
+use crate::defect::RequestingDefect;
 use crate::mhs::Address;
 use crate::spool::Spool;
 
@@ -34,6 +36,8 @@ pub(super) struct Transfer {
     /// What people should see before they file the record (RCV-53).
     pub(super) flags: Vec<String>,
     pub(super) state: State,
+    /// How the system is broken on purpose.
+    pub(super) flaws: Flaws,
 }
 
 /// Where a transfer stands.
@@ -55,6 +59,8 @@ pub(super) struct Collecting {
     core: CoreRef,
     assembly: Assembly,
     persist: Option<Persist>,
+    /// Messages that count for the timeout, where a broken system counts in its own way.
+    counted: Option<u32>,
 }
 
 /// How a record was filed.
@@ -127,7 +133,7 @@ impl Transfer {
             // A refused request no longer asks for anything.
             State::Failed(Failure::RequestRefused(_)) => Some("09"),
             State::Failed(Failure::RequestLost(_) | Failure::TimedOut | Failure::Rejected(_)) => {
-                None
+                (self.flaws.has(RequestingDefect::ResendIsCopy)).then_some("12")
             }
         }
     }
@@ -141,19 +147,33 @@ impl Transfer {
     ) -> Vec<Reply> {
         let core = CoreRef::of(&arrival, &self.asked);
         let Some(Payload::EhrExtract(extract)) = arrival.payload else {
+            if self.flaws.has(RequestingDefect::SilentOnBrokenCore) {
+                return Vec::new();
+            }
             return vec![self.reject(core, "21")];
         };
-        if extract.patient != self.patient {
+        let is_of_patient = extract.patient == self.patient;
+        if !is_of_patient && !self.flaws.has(RequestingDefect::AnyPatient) {
             // Never filed for the requested patient, so no person is asked either (RCV-52).
             return vec![self.reject(core, self.wrong_patient())];
         }
         let flags = self.doubts_about_source(&core, &extract);
+        let is_disliked = self.flaws.dislikes(&arrival.received);
         let payload_xml = arrival.received.payload_xml;
+        let claims_too_much = extract.version == ExtractVersion::Uk07
+            && self.flaws.has(RequestingDefect::ClaimsNewerForm);
+        if claims_too_much || is_disliked {
+            return vec![self.reject(core, "21")];
+        }
         let parts = part::parts(arrival.received.attachments);
-        let Ok(assembly) = Assembly::begin(&extract, &payload_xml, parts, spool.clone()) else {
+        let (spool, flaws) = (spool.clone(), &self.flaws);
+        let begun = Assembly::begin(&extract, &payload_xml, parts, spool, flaws);
+        let Ok(assembly) = begun else {
             return vec![self.reject(core, "21")];
         };
-        self.flags = flags;
+        if !self.flaws.has(RequestingDefect::AnySource) {
+            self.flags = flags;
+        }
         self.collect(core, assembly, persist)
     }
 
@@ -174,6 +194,10 @@ impl Transfer {
             fragment: arrival.id,
             code: code.map(ResponseCode::from),
         };
+        let flaws = self.flaws.clone();
+        if !is_well_formed && flaws.has(RequestingDefect::BrokenFragmentKept) {
+            return vec![answer(None)];
+        }
         match &mut self.state {
             State::Requested { .. } if !is_well_formed => vec![answer(Some("30"))],
             State::Requested { early } => match part::set_aside(&mut parts, spool) {
@@ -187,14 +211,21 @@ impl Transfer {
                 let code = if is_well_formed {
                     // The answer waits for the attempt to put the document together (RCV-23).
                     match collecting.assembly.take(mid, parts) {
-                        Ok(()) => None,
-                        Err(fault) if fault.is_reassembly() => Some("29"),
+                        Ok(()) if collecting.assembly.held() == 0 => None,
+                        Ok(()) => flaws.has(RequestingDefect::InOrderOnly).then_some("30"),
+                        Err(fault)
+                            if fault.is_reassembly()
+                                && !flaws.has(RequestingDefect::ReassemblyIsGeneral) =>
+                        {
+                            Some("29")
+                        }
                         Err(_) => Some("30"),
                     }
                 } else {
                     Some("30")
                 };
-                let mut replies = vec![answer(code)];
+                let is_unseen = flaws.has(RequestingDefect::FragmentAckedUnseen);
+                let mut replies = vec![answer(code.filter(|_| !is_unseen))];
                 if code.is_some() {
                     let core = collecting.core.clone();
                     replies.push(self.reject(core, "31"));
@@ -208,6 +239,9 @@ impl Transfer {
             State::Ready { .. } | State::Filed { .. } | State::Failed(Failure::Rejected(_)) => {
                 vec![answer(Some("30"))]
             }
+            State::Failed(Failure::TimedOut) if flaws.has(RequestingDefect::LateFragmentKept) => {
+                vec![answer(None)]
+            }
             State::Failed(Failure::TimedOut) => vec![answer(Some("25"))],
             State::Failed(Failure::RequestLost(_) | Failure::RequestRefused(_)) => Vec::new(),
         }
@@ -215,7 +249,9 @@ impl Transfer {
 
     /// Takes an acknowledgement: only a refusal of the open request means anything (RCV-08, RCV-54).
     pub(super) fn take_acknowledgement(&mut self, ack: &Acknowledgement) -> Vec<Reply> {
-        let is_open = matches!(self.state, State::Requested { .. });
+        let is_open = matches!(self.state, State::Requested { .. })
+            && !self.flaws.has(RequestingDefect::DeafToRefusal)
+            && !(ack.reason.is_none() && self.flaws.has(RequestingDefect::DeafToBlock));
         if is_open && ack.is_negative() && self.request_messages.contains(&ack.message_ref) {
             self.state = State::Failed(Failure::RequestRefused(ack.code().cloned()));
         }
@@ -233,6 +269,9 @@ impl Transfer {
     /// The Continue for this core will not arrive, so its promises will not be kept (RCV-19).
     pub(super) fn lose_continue(&mut self, of: &EbxmlMessageId) -> Vec<Reply> {
         match &self.state {
+            State::Collecting(_) if self.flaws.has(RequestingDefect::ContinueLossIgnored) => {
+                Vec::new()
+            }
             State::Collecting(collecting) if collecting.core.message_id == *of => {
                 let core = collecting.core.clone();
                 vec![self.reject(core, "20")]
@@ -245,6 +284,12 @@ impl Transfer {
         }
     }
 
+    /// Forgets the record.
+    pub(super) fn give_up(&mut self) -> Vec<Reply> {
+        self.state = State::Failed(Failure::TimedOut);
+        Vec::new()
+    }
+
     /// Takes what people decided. Nothing happens unless a whole record waits for them: late and
     /// repeated decisions change nothing.
     pub(super) fn decide(&mut self, decision: Decision) -> Vec<Reply> {
@@ -253,17 +298,28 @@ impl Transfer {
         };
         let core = core.clone();
         let record = std::mem::take(record);
-        match decision {
-            Decision::Integrate => vec![self.file(core, record, Filing::Integrated)],
-            Decision::Suppress => vec![self.file(core, record, Filing::Suppressed)],
-            Decision::Reject => vec![self.reject(core, self.wrong_patient())],
-            Decision::FailToIntegrate => vec![self.reject(core, "11")],
-        }
+        let flawed = |defect| self.flaws.has(defect);
+        vec![match decision {
+            Decision::Integrate => self.file(core, record, Filing::Integrated),
+            Decision::Suppress if flawed(RequestingDefect::SuppressedAsFiled) => {
+                self.file(core, record, Filing::Integrated)
+            }
+            Decision::Suppress => self.file(core, record, Filing::Suppressed),
+            Decision::Reject if flawed(RequestingDefect::FiledAsAttachment) => {
+                self.reject(core, "26")
+            }
+            Decision::Reject => self.reject(core, self.wrong_patient()),
+            Decision::FailToIntegrate if flawed(RequestingDefect::FailureHidden) => {
+                self.file(core, record, Filing::Integrated)
+            }
+            Decision::FailToIntegrate => self.reject(core, "11"),
+        }]
     }
 
     /// When promised messages are no longer waited for.
     pub(super) fn deadline(&self) -> Option<Time> {
         match &self.state {
+            State::Collecting(_) if self.flaws.has(RequestingDefect::WaitsForEver) => None,
             State::Collecting(collecting) => collecting.deadline(),
             State::Requested { .. }
             | State::Ready { .. }
@@ -276,6 +332,9 @@ impl Transfer {
     pub(super) fn handle_timeout(&mut self, now: Time) -> Vec<Reply> {
         let overdue = self.deadline().is_some_and(|deadline| deadline <= now);
         match &self.state {
+            State::Collecting(_) if overdue && self.flaws.has(RequestingDefect::FilesWhatCame) => {
+                self.offer_what_came()
+            }
             State::Collecting(collecting) if overdue => {
                 let core = collecting.core.clone();
                 self.state = State::Failed(Failure::TimedOut);
@@ -336,8 +395,14 @@ impl Transfer {
                 Early::new()
             }
         };
+        let counted = match () {
+            () if self.flaws.has(RequestingDefect::FragmentsNotCounted) => Some(0),
+            () if self.flaws.has(RequestingDefect::IndexNotCounted) => Some(assembly.promised()),
+            () => None,
+        };
         let mut replies = vec![Reply::CoreTaken(core.clone())];
-        if assembly.promised() > 0 {
+        let for_nothing = self.flaws.has(RequestingDefect::ContinueForNothing);
+        if assembly.promised() > 0 || for_nothing {
             replies.push(Reply::Continue(core.clone()));
         }
         for (mid, parts) in early {
@@ -347,6 +412,7 @@ impl Transfer {
         }
         self.state = State::Collecting(Box::new(Collecting {
             core,
+            counted,
             assembly,
             persist,
         }));
@@ -382,8 +448,17 @@ impl Transfer {
         }
     }
 
-    const fn wrong_patient(&self) -> &'static str {
-        if self.returning { "17" } else { "28" }
+    fn wrong_patient(&self) -> &'static str {
+        let is_known = self.returning && !self.flaws.has(RequestingDefect::OneRejection);
+        if is_known { "17" } else { "28" }
+    }
+
+    /// An incomplete record, as if it were whole.
+    fn offer_what_came(&mut self) -> Vec<Reply> {
+        if let State::Collecting(collecting) = &mut self.state {
+            collecting.assembly.stop_waiting();
+        }
+        self.finish_if_whole().into_iter().collect()
     }
 
     fn doubts_about_source(&self, core: &CoreRef, extract: &EhrExtract) -> Vec<String> {
@@ -408,7 +483,8 @@ impl Collecting {
     /// Counted from the core's ebXML Timestamp; every index moves it (LM03, LM04, TD24).
     fn deadline(&self) -> Option<Time> {
         let persist = self.persist?;
-        let fragments = persist.copc.saturating_mul(self.assembly.promised());
+        let promised = self.counted.unwrap_or_else(|| self.assembly.promised());
+        let fragments = persist.copc.saturating_mul(promised);
         Some(self.core.timestamp + persist.extract + fragments)
     }
 }

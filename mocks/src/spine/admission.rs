@@ -10,6 +10,7 @@ use gp2gp_wire::message::{self, Attachment, Location, OpenError, Received};
 use gp2gp_wire::mime;
 
 use super::PATH;
+use super::answer::Obstacle;
 use crate::peer::HttpRequest;
 
 /// A readable message.
@@ -87,9 +88,20 @@ pub(super) fn check_new(now: Time, arrival: &Arrival) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// What keeps a message from its recipient, and its wrapper.
+pub(super) fn obstacle(directory: &Directory, arrival: &Arrival) -> Option<(Obstacle, Wrapper)> {
+    let is_request = arrival.kind == Some(MessageKind::EhrRequest);
+    if is_request && directory.blocked.contains(&arrival.header().from) {
+        let payload = arrival.message.payload().ok()?;
+        return Some((Obstacle::UnsafeExchange, payload.wrapper().clone()));
+    }
+    let wrapper = misaddressed(directory, arrival)?;
+    Some((Obstacle::NoSuchAsid, wrapper))
+}
+
 /// The wrapper of a message whose recipient ASID is not one of its To party (SEC-03). A payload
 /// that cannot be read is for its recipient to judge.
-pub(super) fn misaddressed(directory: &Directory, arrival: &Arrival) -> Option<Wrapper> {
+fn misaddressed(directory: &Directory, arrival: &Arrival) -> Option<Wrapper> {
     let is_of_recipient = |asid: &Asid| {
         directory
             .by_asid(asid)

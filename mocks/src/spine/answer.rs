@@ -31,7 +31,24 @@ const ERRORS: &str = "urn:oasis:names:tc:ebxml-msg:service:errors";
 const SYNC_REPLY: &str = "http://schemas.xmlsoap.org/soap/actor/next";
 const UNKNOWN: &str = "unknown";
 
-const INVALID_RECIPIENT: &str = "506";
+/// Why Spine brings a message that it took to nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// No system of the recipient has the ASID that the message names (SND-53, SEC-03).
+    NoSuchAsid,
+    /// The safe exchange framework does not let the two practices exchange records.
+    UnsafeExchange,
+}
+
+impl Obstacle {
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::NoSuchAsid => ("506", INVALID_RECIPIENT_TEXT),
+            Self::UnsafeExchange => ("SEF001", "Blocked by the safe exchange framework"),
+        }
+    }
+}
+
 const INVALID_RECIPIENT_TEXT: &str = "hl7:{interactionId}/hl7:communicationFunctionRcv/hl7:device/hl7:id/@extension is missing, empty, invalid or ACL violation";
 
 /// Spine accepts: the answer with this acknowledgment.
@@ -148,13 +165,13 @@ impl Speaker {
         }
     }
 
-    /// Tells a sender that no system of the recipient has the ASID that its message names
-    /// (SND-53, SEC-03). `cpa_id` is the sender's for acknowledgements.
-    pub(super) fn misaddressed(
+    /// Tells a sender why its message goes nowhere. `cpa_id` is the sender's for acknowledgements.
+    pub(super) fn refusal(
         &mut self,
         now: Time,
         refused: &Header,
         wrapper: &Wrapper,
+        why: Obstacle,
         cpa_id: CpaId,
     ) -> OwnMessage {
         let message_id = self.next_id();
@@ -177,7 +194,7 @@ impl Speaker {
                 }),
                 sync_reply: Some(SYNC_REPLY.to_owned()),
             },
-            payload: Payload::Acknowledgement(invalid_recipient(now, &message_id, wrapper)),
+            payload: Payload::Acknowledgement(nack(now, &message_id, wrapper, why)),
             attachments: Vec::new(),
         };
         let encoded = message.encode(Dialect::Spine);
@@ -226,7 +243,12 @@ impl Speaker {
     }
 }
 
-fn invalid_recipient(now: Time, message_id: &EbxmlMessageId, refused: &Wrapper) -> Acknowledgement {
+fn nack(
+    now: Time,
+    message_id: &EbxmlMessageId,
+    refused: &Wrapper,
+    why: Obstacle,
+) -> Acknowledgement {
     let asid: Asid = ours(ASID);
     let action = Interaction::Acknowledgement.id();
     let wrapper = Wrapper {
@@ -239,10 +261,11 @@ fn invalid_recipient(now: Time, message_id: &EbxmlMessageId, refused: &Wrapper) 
         sender: asid.clone(),
         author: Some(asid),
     };
-    let code = ResponseCode::from(INVALID_RECIPIENT);
+    let (code, text) = why.words();
+    let code = ResponseCode::from(code);
     let mut nack = Acknowledgement::negative(wrapper, refused.id.clone(), code, Dialect::Spine);
     if let Some(detail) = &mut nack.detail {
-        detail.display_name = Some(INVALID_RECIPIENT_TEXT.to_owned());
+        detail.display_name = Some(text.to_owned());
     }
     nack
 }

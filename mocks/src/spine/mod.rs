@@ -216,8 +216,8 @@ impl Spine {
         if let Some((fault, Fate::Lost)) = fate {
             return self.outputs.push_back(Output::FaultFired(fault));
         }
-        match admission::misaddressed(&self.directory, arrival) {
-            Some(wrapper) => {
+        match admission::obstacle(&self.directory, arrival) {
+            Some((why, wrapper)) => {
                 let sender = &arrival.header().from;
                 let cpa_id = self
                     .directory
@@ -225,7 +225,7 @@ impl Spine {
                     .map_or_else(|| arrival.header().cpa_id.clone(), |own| own.cpa_id.clone());
                 let nack = self
                     .speaker
-                    .misaddressed(now, arrival.header(), &wrapper, cpa_id);
+                    .refusal(now, arrival.header(), &wrapper, why, cpa_id);
                 self.notify(now, sender, nack);
             }
             None => self.forward(now, arrival, request, fate),

@@ -26,6 +26,7 @@ pub(super) struct Practices {
     all: Vec<Practice>,
     unlisted: Vec<Practice>,
     shared_databases: Vec<Vec<OdsCode>>,
+    blocked: Vec<PartyKey>,
 }
 
 impl Practices {
@@ -39,7 +40,11 @@ impl Practices {
             all: Vec::new(),
             unlisted: Vec::new(),
             shared_databases: Vec::new(),
+            blocked: Vec::new(),
         };
+        if file.requesting.blocked {
+            practices.blocked.push(requesting.party_key.clone());
+        }
         practices.enter([(requesting, &file.requesting), (sending, &file.sending)])?;
         for other in &file.practice {
             practices.add(other.get_ref())?;
@@ -136,6 +141,7 @@ impl Practices {
             unlisted: self.unlisted.clone(),
             contracts,
             shared_databases: self.shared_databases.clone(),
+            blocked: self.blocked.clone(),
         })
     }
 }

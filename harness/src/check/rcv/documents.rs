@@ -8,12 +8,12 @@ use gp2gp_model::plan::Decision;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use gp2gp_wire::attachment::{Description, DescriptionStyle, Placeholder};
 
-use super::malformed::came_whole;
+use super::malformed::{came_whole, damaged_documents, fault, is_damaged_core};
 use super::ruling::Ruling;
 use super::storage::{Filed, UNOBSERVED, filed, name_of};
-use super::transfer::{id_of, transfers};
+use super::transfer::{Transfer, id_of, transfers};
 use crate::check::documents::{Document, Route};
-use crate::check::view::{Place, Seen};
+use crate::check::view::{Place, Post, Seen};
 use crate::check::{View, violation};
 
 /// A core above this is very large (RCV-61).
@@ -422,8 +422,10 @@ pub(super) fn very_large_records(view: &View, _: Profile) -> Assessment {
         };
         let promises = transfer.promises(core);
         let is_wanted = matches!(transfer.decision(), Some((_, Decision::Integrate)));
-        // What never came whole cannot be judged here, nor what nobody wanted to file.
-        if !is_wanted || !came_whole(view, transfer) {
+        // What never came whole cannot be judged here, nor what nobody wanted to file: unless the
+        // system itself put an end to it.
+        let is_due = is_wanted && came_whole(view, transfer);
+        if !is_due && !is_turned_away(view, transfer, core) {
             continue;
         }
         let original = view.delivered_documents().iter().filter_map(|document| {
@@ -454,6 +456,21 @@ pub(super) fn very_large_records(view: &View, _: Profile) -> Assessment {
         }
     }
     ruling.assess("no record above 20 MB or of 400 fragments came and was decided upon")
+}
+
+/// The core, or a fragment, was refused for what it is, and nothing is wrong with it. The rest was
+/// never sent, and nobody was asked.
+fn is_turned_away(view: &View, transfer: &Transfer<'_>, core: &Post) -> bool {
+    let is_sound = damaged_documents(view, transfer).is_empty() && !is_damaged_core(view, core);
+    let refused = |message: &Post, codes: [&str; 2]| {
+        let acks = transfer.acks_of(message);
+        acks.iter()
+            .any(|ack| ack.code().is_some_and(|code| codes.contains(&code)))
+    };
+    let is_fragment_refused =
+        |fragment: &Post| fault(fragment).is_none() && refused(fragment, ["29", "30"]);
+    let is_core_refused = transfer.decision().is_none() && refused(core, ["11", "21"]);
+    is_sound && (is_core_refused || transfer.fragments().any(is_fragment_refused))
 }
 
 /// RCV-64.

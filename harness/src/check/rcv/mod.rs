@@ -90,6 +90,7 @@ pub fn checks() -> Vec<Check> {
         check("RCV-59", forms::conversation_in_any_case),
         check("RCV-60", documents::multibyte_text),
         check("RCV-61", documents::very_large_records),
+        check("RCV-62", request::block_is_seen),
         check("RCV-63", poison::refused_without_harm),
         check("RCV-64", documents::as_the_source_held_them),
         check("RCV-65", late::expired_is_not_processed),

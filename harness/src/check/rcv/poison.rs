@@ -11,6 +11,7 @@ use gp2gp_wire::mime::MimeError;
 
 use super::malformed::came_whole;
 use super::ruling::Ruling;
+use super::storage::{filed_content_of, is_observed};
 use super::transfer::{Transfer, id_of, transfers};
 use crate::check::view::{Ending, Post};
 use crate::check::{View, violation};
@@ -148,7 +149,19 @@ impl<'v> Poison<'v> {
         match (transfer.answers().is_empty(), transfer.decision()) {
             (false, _) => ruling.kept(),
             (true, Some(_)) => ruling.absent(view, violation(core, expected, "no answer")),
-            (true, None) => ruling.open(format!("nobody decided about core {}", id_of(core))),
+            (true, None)
+                if filed_content_of(view, transfer, core).is_some() || !is_observed(view) =>
+            {
+                ruling.open(format!("nobody decided about core {}", id_of(core)));
+            }
+            (true, None) => ruling.absent(
+                view,
+                violation(
+                    core,
+                    expected,
+                    "no answer, nobody was asked, nothing of it stored",
+                ),
+            ),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The request, its answer, and the conversation that it opens (RCV-04 to 07, RCV-54).
+//! The request, its answer, and the conversation that it opens (RCV-04 to 07, 54, 62).
 
 use std::time::Duration;
 
@@ -16,6 +16,9 @@ use crate::check::{View, violation};
 /// Refusals of a core that have nothing to do with the order of messages: switched off, another
 /// patient, no Continue possible, parts missing.
 const NOT_ABOUT_ORDER: [&str; 6] = ["07", "17", "20", "25", "28", "31"];
+
+/// Code of Spine's safe exchange framework (13 in the register of practices).
+const BLOCKED: &str = "SEF001";
 
 /// What a late acknowledgement causes shows within this time; what comes later has other causes.
 const AT_ONCE: Duration = Duration::from_secs(60);
@@ -217,6 +220,43 @@ pub(super) fn refusal_ends_the_transfer(view: &View, _: Profile) -> Assessment {
         }
     }
     ruling.assess("no request was refused before an extract came")
+}
+
+/// RCV-62.
+pub(super) fn block_is_seen(view: &View, _: Profile) -> Assessment {
+    let mut ruling = Ruling::default();
+    for transfer in transfers(view) {
+        let requests: Vec<_> = transfer.requests().collect();
+        let block = transfer.acks_received().find(|ack| {
+            ack.code() == Some(BLOCKED)
+                && ack.ack.reason.is_none()
+                && requests.iter().any(|request| ack.names(request))
+        });
+        let Some(block) = block else { continue };
+        let after = transfer.said.iter().filter(|_| view.has_real_times());
+        let after = after
+            .filter(|post| post.seq > block.post.seq)
+            .find(|post| goes_on(&transfer, post));
+        if let Some(post) = after {
+            let expected = format!("nothing more after Spine blocked the request ({BLOCKED})");
+            let seen = format!("{} {}", kind_of(post), id_of(post));
+            ruling.unless(Some(violation(post, expected, seen)));
+            continue;
+        }
+        match transfer.shows(BLOCKED) {
+            Some(is_shown) => ruling.expect(is_shown, || {
+                violation(
+                    block.post,
+                    format!("an observed state that names the block, {BLOCKED}"),
+                    format!("`{}`", transfer.states().join("`, `")),
+                )
+            }),
+            None => ruling.open(
+                "Spine blocked the request; whether people see it was not observed (that needs level L2)",
+            ),
+        }
+    }
+    ruling.assess("Spine blocked no request")
 }
 
 /// A message by which a transfer goes on: anything but an acknowledgement, and but a request

@@ -43,16 +43,18 @@ pub(super) struct Stored<'v> {
 
 /// Records that were filed; `None` where the system says nothing of itself.
 pub(super) fn filed(view: &View) -> Option<Vec<Filed<'_>>> {
-    let is_observed = view
-        .observed
-        .iter()
-        .any(|(by, _)| *by == Endpoint::Requesting);
-    is_observed.then(|| {
+    is_observed(view).then(|| {
         transfers(view)
             .into_iter()
             .filter_map(|transfer| Filed::of(view, transfer))
             .collect()
     })
+}
+
+/// Whether the system says anything of itself.
+pub(super) fn is_observed(view: &View) -> bool {
+    let mut observed = view.observed.iter();
+    observed.any(|(by, _)| *by == Endpoint::Requesting)
 }
 
 /// The name of something of this core that is stored for the patient of the transfer, whether it
