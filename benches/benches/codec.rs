@@ -8,7 +8,7 @@ use gp2gp_benches::{fragment_with, messages};
 use gp2gp_mocks::synthetic::{DocumentKind, DocumentSpec, Patient, RecordSpec};
 use gp2gp_model::{Dialect, OdsCode, Time};
 use gp2gp_wire::attachment::{
-    ChunkPlan, Description, DescriptionStyle, DocumentDecoder, DocumentEncoder, Wrap, decode,
+    ChunkPlan, Cut, Description, DescriptionStyle, DocumentDecoder, DocumentEncoder, Wrap, decode,
     encode,
 };
 use gp2gp_wire::limits::ATTACHMENT_BASE64_BYTES;
@@ -116,13 +116,16 @@ fn large_document(criterion: &mut Criterion) {
         &document[..],
         None,
         None,
-        Wrap::None,
-        ATTACHMENT_BASE64_BYTES,
+        Cut::groups(Wrap::None, ATTACHMENT_BASE64_BYTES),
     )
     .expect("memory reads");
     let chunks = || {
-        DocumentEncoder::new(&document[..], plan, Wrap::None, ATTACHMENT_BASE64_BYTES)
-            .map(|chunk| chunk.expect("memory reads"))
+        DocumentEncoder::new(
+            &document[..],
+            plan,
+            Cut::groups(Wrap::None, ATTACHMENT_BASE64_BYTES),
+        )
+        .map(|chunk| chunk.expect("memory reads"))
     };
     let mut group = criterion.benchmark_group("25 MB document");
     group.sample_size(10);

@@ -116,15 +116,22 @@ enum Bulk {
 }
 
 /// `EHR extract 1`, `fragment 12`: numbers by kind, in order of first sight.
-struct Names(
+struct Names<'v>(
     BTreeMap<EbxmlMessageId, String>,
     BTreeMap<Hl7MessageId, String>,
+    /// Every post of a message.
+    BTreeMap<&'v EbxmlMessageId, Vec<&'v Post>>,
 );
 
-impl Names {
-    fn of(view: &View) -> Self {
+impl<'v> Names<'v> {
+    fn of(view: &'v View) -> Self {
         let mut counts: BTreeMap<MessageKind, usize> = BTreeMap::new();
-        let mut names = Self(BTreeMap::new(), BTreeMap::new());
+        let mut names = Self(BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for post in &view.posts {
+            if let Some(id) = post.message_id() {
+                names.2.entry(id).or_default().push(post);
+            }
+        }
         for seen in view.posts.iter().filter_map(Post::seen) {
             let (Some(kind), false) = (seen.kind(), names.0.contains_key(&seen.header.message_id))
             else {
@@ -160,7 +167,7 @@ impl Names {
         let (text, bulk) = match post.message.as_ref() {
             Ok(seen) => (self.tell(view, post, seen), self.bulk(view, post, seen)),
             Err(error) => (
-                format!("something unreadable: {error}{}", fate(view, post)),
+                format!("something unreadable: {error}{}", self.fate(view, post)),
                 None,
             ),
         };
@@ -195,11 +202,40 @@ impl Names {
             ),
             (Ok(_), None, None) => format!("{name}{}", contents(seen)),
         };
-        format!("{what}{}", fate(view, post))
+        format!("{what}{}", self.fate(view, post))
+    }
+
+    /// What became of a post beyond the usual: repeats, refusals, losses, double deliveries.
+    fn fate(&self, view: &View, post: &Post) -> String {
+        let mut notes = Vec::new();
+        if let (Some(id), true) = (post.message_id(), post.from != Endpoint::Spine) {
+            let same = self.2.get(id).map_or(&[][..], Vec::as_slice);
+            let tried = || same.iter().filter(|other| other.from == post.from);
+            let attempts = tried().count();
+            if attempts > 1 {
+                notes.push(format!("posted {attempts} times"));
+            }
+            let accepted = tried().any(|other| other.was_accepted());
+            let by_spine = |other: &&&Post| other.from == Endpoint::Spine;
+            match (accepted, same.iter().filter(by_spine).count()) {
+                (false, _) if view.has_real_times() => notes.push(format!(
+                    "not accepted by spine: {}",
+                    tell_ending(&post.ending)
+                )),
+                (true, 0) if view.has_real_times() => notes.push("never delivered".to_owned()),
+                (true, delivered @ 2..) => notes.push(format!("delivered {delivered} times")),
+                (true | false, _) => {}
+            }
+        }
+        if notes.is_empty() {
+            String::new()
+        } else {
+            format!(" [{}]", notes.join(", "))
+        }
     }
 
     fn bulk(&self, view: &View, post: &Post, seen: &Seen) -> Option<(Bulk, u64)> {
-        if !fate(view, post).is_empty() {
+        if !self.fate(view, post).is_empty() {
             return None;
         }
         if seen.fragment().is_some() && seen.promised().next().is_none() {
@@ -251,43 +287,6 @@ fn tell_attachment(attachment: &AttachmentSeen) -> String {
         Place::Inline { text_bytes, .. } => format!("{what} inline ({}{gzip})", size(*text_bytes)),
         Place::External(_) => format!("{what} promised{gzip}"),
         Place::Dangling(_) | Place::Other(_) => format!("{what} missing"),
-    }
-}
-
-/// What became of a post beyond the usual: repeats, refusals, losses, double deliveries.
-fn fate(view: &View, post: &Post) -> String {
-    let mut notes = Vec::new();
-    if let (Some(id), true) = (post.message_id(), post.from != Endpoint::Spine) {
-        let attempts = view
-            .posts
-            .iter()
-            .filter(|other| other.from == post.from && other.message_id() == Some(id))
-            .count();
-        if attempts > 1 {
-            notes.push(format!("posted {attempts} times"));
-        }
-        let accepted = view.posts.iter().any(|other| {
-            other.from == post.from && other.message_id() == Some(id) && other.was_accepted()
-        });
-        let delivered = view
-            .posts
-            .iter()
-            .filter(|other| other.from == Endpoint::Spine && other.message_id() == Some(id))
-            .count();
-        match (accepted, delivered) {
-            (false, _) if view.has_real_times() => notes.push(format!(
-                "not accepted by spine: {}",
-                tell_ending(&post.ending)
-            )),
-            (true, 0) if view.has_real_times() => notes.push("never delivered".to_owned()),
-            (true, 2..) => notes.push(format!("delivered {delivered} times")),
-            (true | false, _) => {}
-        }
-    }
-    if notes.is_empty() {
-        String::new()
-    } else {
-        format!(" [{}]", notes.join(", "))
     }
 }
 

@@ -166,6 +166,7 @@ fn outcome(scenario: &ScenarioReport) -> String {
     }
     if !scenario.documents.is_empty() {
         let _ = writeln!(text, "\ndocuments as they arrived");
+        let mut lines: Vec<(String, usize)> = Vec::new();
         for document in &scenario.documents {
             let bytes = document
                 .bytes
@@ -174,11 +175,20 @@ fn outcome(scenario: &ScenarioReport) -> String {
                 .problem
                 .as_ref()
                 .map_or_else(String::new, |_| ", with a problem".to_owned());
-            let _ = writeln!(
-                text,
-                "  {}  {}, {bytes}{problem}",
+            let line = format!(
+                "{}  {}, {bytes}{problem}",
                 document.content_type, document.travelled
             );
+            match lines.last_mut() {
+                Some((last, count)) if *last == line => *count += 1,
+                Some(_) | None => lines.push((line, 1)),
+            }
+        }
+        for (line, count) in lines {
+            let _ = match count {
+                1 => writeln!(text, "  {line}"),
+                count => writeln!(text, "  {count} times {line}"),
+            };
         }
     }
     let kept: Vec<_> = scenario

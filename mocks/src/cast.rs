@@ -16,7 +16,7 @@ use crate::defect::{Defect, RequestingDefect, SendingDefect};
 use crate::mhs::Identity;
 use crate::people::People;
 use crate::requesting::{Requesting, RequestingConfig};
-use crate::sending::{Holding, Sending, SendingConfig};
+use crate::sending::{Holding, Sending, SendingConfig, reason_on_paper};
 use crate::spine::{Spine, SpineConfig};
 use crate::store::{Document, Store, StoreConfig, StoredPatient};
 use crate::synthetic::{DocumentKind, DocumentSpec, Patient, RecordSpec, RecordTruth};
@@ -97,6 +97,7 @@ impl Cast {
             sending: Sending::new(
                 SendingConfig {
                     identity: sending,
+                    manner: plan.manner,
                     directory: plan.directory.clone(),
                     enabled: plan.sending.enabled,
                     attachment_threshold: plan.sending.attachment_threshold,
@@ -166,10 +167,14 @@ fn holdings(plan: &Plan) -> Vec<Holding> {
     let mut number = 0_u32..;
     (plan.patients.iter())
         .map(|patient| {
-            let documents: Vec<(DocumentPlan, DocumentSpec)> = (patient.documents.iter())
-                .zip(&mut number)
-                .map(|(document, number)| (document.clone(), specified(document, plan, number)))
-                .collect();
+            let mut documents: Vec<(DocumentPlan, DocumentSpec)> = Vec::new();
+            for (document, number) in patient.documents.iter().zip(&mut number) {
+                let mut spec = specified(document, plan, number);
+                if let Some((_, before)) = documents.last().filter(|_| document.same_id) {
+                    spec.id = before.id.clone();
+                }
+                documents.push((document.clone(), spec));
+            }
             Holding {
                 record: record(patient, plan, &documents),
                 plan: patient.clone(),
@@ -180,9 +185,14 @@ fn holdings(plan: &Plan) -> Vec<Holding> {
 }
 
 fn specified(document: &DocumentPlan, plan: &Plan, number: u32) -> DocumentSpec {
-    let kind = DocumentKind::from_media_type(&document.media_type);
-    let spec = DocumentSpec::generate(plan.seed, number, kind, document.bytes)
-        .with_media_type(&document.media_type);
+    let spec = match document.already_missing {
+        Some(reason) => DocumentSpec::placeholder(plan.seed, number, reason_on_paper(reason)),
+        None => {
+            let kind = DocumentKind::from_media_type(&document.media_type);
+            DocumentSpec::generate(plan.seed, number, kind, document.bytes)
+                .with_media_type(&document.media_type)
+        }
+    };
     match &document.file_name {
         Some(file_name) => spec.with_file_name(file_name),
         None => spec,

@@ -11,6 +11,7 @@ use gp2gp_mocks::sending::{Holding, Sending, SendingConfig};
 use gp2gp_mocks::synthetic::{DocumentKind, DocumentSpec, Patient, RecordSpec};
 use gp2gp_model::directory::{Contract, Directory, Practice};
 use gp2gp_model::http::{Headers, Method};
+use gp2gp_model::manner::Manner;
 use gp2gp_model::plan::{Cleanup, DescriptionChoice, DocumentPlan, Habit, PatientPlan};
 use gp2gp_model::{
     Asid, ConversationId, CpaId, EbxmlMessageId, EhrRequestId, Hl7MessageId, Interaction, OdsCode,
@@ -143,6 +144,8 @@ fn config() -> SendingConfig {
         file_name: None,
         description: DescriptionChoice::Grammar,
         missing: None,
+        already_missing: None,
+        same_id: false,
     };
     let holding = Holding {
         plan: PatientPlan {
@@ -174,6 +177,7 @@ fn config() -> SendingConfig {
     };
     SendingConfig {
         identity: identity("A81001"),
+        manner: Manner::default(),
         directory: directory(),
         enabled: true,
         attachment_threshold: 4_500_000,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gp2gp_model::expectation::Outcome;
 use gp2gp_model::fault::{Spoil, StoreOperation};
+use gp2gp_model::manner::Manner;
 use gp2gp_model::plan::{
     Cleanup, Decision, DescriptionChoice, MissingReason, PdsUpdate, Role, StrayMessage,
 };
@@ -117,6 +118,8 @@ pub(crate) struct Practice {
     pub(crate) message_limit: Option<Spanned<Size>>,
     /// What it does with the documents in its store after a transfer.
     pub(crate) cleanup: Cleanup,
+    /// Of a sending system only.
+    pub(crate) manner: Option<Spanned<Manner>>,
 }
 
 impl Default for Practice {
@@ -130,6 +133,7 @@ impl Default for Practice {
             attachment_threshold: None,
             message_limit: None,
             cleanup: Cleanup::Never,
+            manner: None,
         }
     }
 }
@@ -254,7 +258,7 @@ pub(crate) struct Patient {
     pub(crate) people: People,
     /// Documents that the old practice holds.
     #[serde(default)]
-    pub(crate) document: Vec<Document>,
+    pub(crate) document: Vec<Spanned<Document>>,
 }
 
 /// What the people of the requesting practice do with the record.
@@ -321,9 +325,9 @@ impl Habit {
 pub(crate) struct Document {
     /// Its media type, such as `image/tiff`.
     #[serde(rename = "type")]
-    pub(crate) media_type: Spanned<String>,
+    pub(crate) media_type: Option<Spanned<String>>,
     /// Its size.
-    pub(crate) size: Spanned<Size>,
+    pub(crate) size: Option<Spanned<Size>>,
     /// Its name; usually made up.
     pub(crate) file_name: Option<Spanned<String>>,
     /// How the old practice describes it.
@@ -331,6 +335,10 @@ pub(crate) struct Document {
     pub(crate) description: DescriptionChoice,
     /// Why the old practice cannot deliver it.
     pub(crate) missing: Option<MissingReason>,
+    /// It was missing already when the record came here: the text that stands for it is passed on.
+    pub(crate) already_missing: Option<Spanned<MissingReason>>,
+    /// It bears the same id as the document before it.
+    pub(crate) same_id: Option<Spanned<bool>>,
     /// So many alike.
     pub(crate) count: Option<Spanned<u32>>,
 }

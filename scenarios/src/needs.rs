@@ -56,19 +56,19 @@ fn is_too_large(patient: &Patient, file: &File) -> bool {
         .record
         .as_ref()
         .map_or(Size(0), |size| *size.get_ref());
-    let documents: u64 = patient.document.iter().map(characters).sum();
-    let attachments: u64 = patient.document.iter().map(count).sum();
-    patient.held && (record + documents > limit || attachments > MOST_ATTACHMENTS)
+    let documents = || patient.document.iter().map(Spanned::get_ref);
+    let text: u64 = documents().map(characters).sum();
+    let attachments: u64 = documents().map(count).sum();
+    patient.held && (record + text > limit || attachments > MOST_ATTACHMENTS)
 }
 
 fn characters(document: &Document) -> u64 {
-    let Size(bytes) = *document.size.get_ref();
-    match document.missing {
-        None => bytes
+    match (document.missing, &document.size) {
+        (None, Some(size)) => (size.get_ref().0)
             .div_ceil(3)
             .saturating_mul(4)
             .saturating_mul(count(document)),
-        Some(_) => 0,
+        (Some(_), _) | (None, None) => 0,
     }
 }
 

@@ -14,6 +14,7 @@ pub mod http;
 pub mod ids;
 pub mod interaction;
 pub mod malformation;
+pub mod manner;
 pub mod plan;
 pub mod report;
 pub mod requirement;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::directory::Directory;
 use crate::expectation::Expectation;
 use crate::fault::Fault;
+use crate::manner::Manner;
 use crate::trace::TimeMode;
 use crate::{
     Capability, Dialect, FailureModeId, MessageKind, NhsNumber, OdsCode, RequirementId,
@@ -44,6 +45,8 @@ pub struct Plan {
     pub requesting: Side,
     /// The sending practice.
     pub sending: Side,
+    /// How the reference sending system does what it may do in several ways.
+    pub manner: Manner,
     /// The patients and what is held of them.
     pub patients: Vec<PatientPlan>,
     /// What the people and the harness do, and when.
@@ -97,7 +100,7 @@ pub struct Side {
 }
 
 /// What a sending system does with the documents in its store after a transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cleanup {
     /// It keeps them.
@@ -194,6 +197,10 @@ pub struct DocumentPlan {
     pub description: DescriptionChoice,
     /// The store cannot deliver it: a placeholder travels instead.
     pub missing: Option<MissingReason>,
+    /// It is itself the placeholder that an earlier transfer left in the record.
+    pub already_missing: Option<MissingReason>,
+    /// It bears the id of the document before it.
+    pub same_id: bool,
 }
 
 /// How an inline attachment is described.

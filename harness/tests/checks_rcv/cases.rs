@@ -272,6 +272,12 @@ pub(crate) fn cases() -> Vec<Case> {
             "4 of them stored",
         ),
         case(
+            "RCV-36",
+            "transfer/same-document-id",
+            forget_letter,
+            "1 of them stored",
+        ),
+        case(
             "RCV-37",
             "transfer/two-patients-at-once",
             mix_patients,

@@ -425,6 +425,10 @@ pub(crate) fn forget_one(taken: Taken) -> Taken {
     })
 }
 
+pub(crate) fn forget_letter(taken: Taken) -> Taken {
+    forget(taken, |name| name.ends_with(".rtf"))
+}
+
 pub(crate) fn file_skeleton(taken: Taken) -> Taken {
     let view = taken.view();
     let mut cores = view.sent_by(Role::Sending).filter_map(|post| post.seen());

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gp2gp_model::ScenarioId;
 use gp2gp_model::directory::Directory;
+use gp2gp_model::manner::Manner;
 use gp2gp_model::plan::{
     Act, Cleanup, Decision, DescriptionChoice, DocumentPlan, Habit, MissingReason, PatientPlan,
     Plan, Side,
@@ -26,6 +27,8 @@ fn document(media_type: &str, bytes: u64) -> DocumentPlan {
         file_name: None,
         description: DescriptionChoice::Grammar,
         missing: None,
+        already_missing: None,
+        same_id: false,
     }
 }
 
@@ -73,6 +76,7 @@ fn plan(dialect: Dialect, patients: Vec<PatientPlan>) -> Plan {
         directory: directory(),
         requesting: side(OTHER, Dialect::NationalMhs),
         sending: side(OWN, dialect),
+        manner: Manner::default(),
         patients,
         steps: Vec::new(),
         faults: Vec::new(),

@@ -1,6 +1,7 @@
 //! The core of a transfer: the extract, what travels in it, and what it promises.
 
 use bytes::Bytes;
+use gp2gp_model::manner::SkeletonWay;
 use gp2gp_model::plan::{DescriptionChoice, DocumentPlan, MissingReason};
 use gp2gp_model::{
     ConversationId, DocumentId, EbxmlMessageId, EhrRequestId, Hl7MessageId, NhsNumber, OdsCode,
@@ -15,7 +16,7 @@ use super::SizeLimits;
 use super::fragments::Writer;
 use super::layout::{self, CoreTooLarge, Limits, Place};
 use super::letters::{Correspondent, Office};
-use super::parcel::{Content, Label, Parcel, WholeExtract, next_text};
+use super::parcel::{Content, Index, Label, Parcel, WholeExtract, next_text};
 use super::survey::Surveyor;
 use super::unsendable::Unsendable;
 use crate::mhs::next_id;
@@ -108,12 +109,13 @@ impl Core {
 
         let limits = order.limits.of_core();
         let mut skeleton = None;
+        let always_skeleton =
+            order.large_messaging && office.manner.skeleton != SkeletonWay::AsNeeded;
         let places = match layout::place(surveyor.bare_bytes(&record), &growths, limits) {
-            Ok(places) => places,
-            Err(CoreTooLarge { .. }) => {
+            Ok(places) if !always_skeleton => places,
+            Ok(_) | Err(CoreTooLarge { .. }) => {
                 let label = skeleton_label(ids);
-                let content = Content::Extract(Box::new(whole.clone()));
-                let (parcel, growth) = surveyor.survey(label.clone(), content)?;
+                let (parcel, growth) = surveyor.survey_original(label.clone(), whole.clone())?;
                 parcels.insert(0, parcel);
                 growths.insert(0, growth);
                 let record = skeleton_record(&record, &label.id, &label.file_name)?;
@@ -123,8 +125,8 @@ impl Core {
         };
         let attachments = (parcels.into_iter().zip(places))
             .map(|(parcel, place)| Attached {
+                way: Way::of(place, &parcel, ids),
                 parcel,
-                way: Way::of(place, ids),
             })
             .collect();
         Ok(Self {
@@ -164,17 +166,6 @@ impl Core {
     /// The id of the HL7 part.
     pub(super) const fn hl7_id(&self) -> &Hl7MessageId {
         &self.whole.around.wrapper.id
-    }
-
-    /// Messages that will follow the Continue.
-    pub(super) fn promised_messages(&self) -> u64 {
-        (self.attachments.iter())
-            .map(|attached| match attached.way {
-                Way::Inline => 0,
-                Way::OwnCopc(_) => 1,
-                Way::Indexed(_) => 1 + attached.parcel.chunks(),
-            })
-            .sum()
     }
 
     /// Any of the triggers of LM06.
@@ -237,11 +228,11 @@ impl SizeLimits {
 }
 
 impl Way {
-    fn of(place: Place, ids: &mut Ids) -> Self {
-        match place {
-            Place::Inline => Self::Inline,
-            Place::OwnCopc => Self::OwnCopc(next_id(ids)),
-            Place::Indexed => Self::Indexed(next_id(ids)),
+    fn of(place: Place, parcel: &Parcel, ids: &mut Ids) -> Self {
+        match (place, parcel.index) {
+            (Place::Inline, _) => Self::Inline,
+            (Place::Promised, Index::None) => Self::OwnCopc(next_id(ids)),
+            (Place::Promised, Index::OfAll | Index::HoldsFirst) => Self::Indexed(next_id(ids)),
         }
     }
 }
@@ -254,7 +245,7 @@ impl Attached {
                 let description = self.parcel.inline_description();
                 Ok(self.parcel.label.inline(office, description, text)?)
             }
-            Way::OwnCopc(mid) | Way::Indexed(mid) => Ok(self.parcel.promise(mid)),
+            Way::OwnCopc(mid) | Way::Indexed(mid) => Ok(self.parcel.promise(office, mid)),
         }
     }
 }
@@ -266,7 +257,7 @@ fn contents(
     office: &Office,
     ids: &mut Ids,
 ) -> (Vec<DocumentSpec>, Vec<(Label, Content)>) {
-    let mut content = |plan: &DocumentPlan, document: &DocumentSpec| match plan.missing {
+    let content = |plan: &DocumentPlan, document: &DocumentSpec, ids: &mut Ids| match plan.missing {
         None => {
             let content = Content::Document(document.clone());
             (document.clone(), plan.description, content)
@@ -288,8 +279,13 @@ fn contents(
     };
     (order.documents.iter())
         .map(|(plan, document)| {
-            let (linked, description, content) = content(plan, document);
+            let (linked, description, content) = content(plan, document, ids);
             let label = Label {
+                part_id: if plan.same_id {
+                    next_id(ids)
+                } else {
+                    linked.id.clone()
+                },
                 id: linked.id.clone(),
                 file_name: linked.file_name.clone(),
                 media_type: linked.media_type.clone(),
@@ -310,15 +306,20 @@ fn placeholder(
         description: document.file_name.clone(),
         sender: office.identity.practice.ods.clone(),
         conversation: conversation.clone(),
-        reason: match reason {
-            MissingReason::UnsupportedType => PlaceholderReason::UnsupportedType,
-            MissingReason::Deleted => PlaceholderReason::Deleted,
-            MissingReason::NotFound => PlaceholderReason::NotFound,
-            MissingReason::Locked => PlaceholderReason::Locked,
-            MissingReason::Undetermined => PlaceholderReason::Undetermined,
-        },
+        reason: reason_on_paper(reason),
     };
     placeholder.to_string().into()
+}
+
+/// The reason as a placeholder gives it.
+pub(crate) const fn reason_on_paper(reason: MissingReason) -> PlaceholderReason {
+    match reason {
+        MissingReason::UnsupportedType => PlaceholderReason::UnsupportedType,
+        MissingReason::Deleted => PlaceholderReason::Deleted,
+        MissingReason::NotFound => PlaceholderReason::NotFound,
+        MissingReason::Locked => PlaceholderReason::Locked,
+        MissingReason::Undetermined => PlaceholderReason::Undetermined,
+    }
 }
 
 /// The extract that answers the request, without its record (SND-20, SND-21).
@@ -345,6 +346,7 @@ fn skeleton_label(ids: &mut Ids) -> Label {
     let id: DocumentId = next_id(ids);
     Label {
         file_name: format!("{id}_EhrExtract.xml"),
+        part_id: id.clone(),
         id,
         media_type: "text/xml".to_owned(),
         description: DescriptionChoice::Grammar,

@@ -1,9 +1,9 @@
-//! What a core promised, one message after the other: whole documents, indexes, and the chunks
-//! of an index right after it.
+//! What a core promised, one message after the other: whole documents, indexes, and chunks.
 
-use std::vec;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
+use gp2gp_model::manner::FragmentOrder;
 use gp2gp_model::{EbxmlMessageId, OdsCode, Time};
 use gp2gp_sim::Ids;
 use gp2gp_wire::attachment::{Description, DocumentEncoder};
@@ -12,17 +12,31 @@ use gp2gp_wire::message::{Attachment, Location, Message};
 
 use super::core_extract::{Attached, Core, Way};
 use super::letters::{Correspondent, Office};
-use super::parcel::{Label, Parcel, Source, next_text};
+use super::parcel::{Index, Label, Parcel, Source, Travels, next_text};
 use super::unsendable::Unsendable;
-use crate::mhs::next_id;
 
-/// Walks through the promises of a core. Holds at most one text, and one open document.
+/// Keeps the promises of a core. Holds at most one text, and one open document.
 pub(super) struct Fragments {
-    /// Messages still to be sent.
-    left: u64,
-    /// Where in the core's attachments the walk is.
-    next_attachment: usize,
-    chunks: Option<Chunks>,
+    due: VecDeque<Due>,
+    /// The chunks of every attachment that has an index.
+    chunks: BTreeMap<usize, Vec<Chunk>>,
+    open: Option<Open>,
+}
+
+/// A message still to be sent, about the attachment at this place in the core.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Due {
+    Whole(usize, EbxmlMessageId),
+    Index(usize, EbxmlMessageId),
+    /// And which chunk, from 0.
+    Chunk(usize, usize),
+}
+
+/// A document that is being read, chunk by chunk.
+struct Open {
+    attachment: usize,
+    next_chunk: usize,
+    texts: DocumentEncoder<Source>,
 }
 
 /// What all messages of a transfer have in common at one moment.
@@ -35,39 +49,53 @@ pub(super) struct Writer<'a> {
     pub(super) requester: &'a OdsCode,
 }
 
-/// The chunks of the index that was sent last.
-struct Chunks {
-    promised: vec::IntoIter<Chunk>,
-    /// Read ahead, because its length had to stand in the index.
-    first_text: Option<Bytes>,
-    texts: DocumentEncoder<Source>,
-}
-
 /// A chunk as its index promises it.
 pub(super) struct Chunk {
     pub(super) mid: EbxmlMessageId,
     pub(super) label: Label,
-    pub(super) text_bytes: u64,
+    /// As its description says.
+    pub(super) length: u64,
 }
 
 impl Fragments {
-    /// All that this core promises.
-    pub(super) fn of(core: &Core) -> Self {
+    /// All that this core promises, in the order in which this system keeps promises.
+    pub(super) fn of(core: &Core, office: &Office, ids: &mut Ids) -> Self {
+        let mut due = Vec::new();
+        let mut chunks = BTreeMap::new();
+        for (at, Attached { parcel, way }) in core.attachments.iter().enumerate() {
+            match way {
+                Way::Inline => {}
+                Way::OwnCopc(mid) => due.push(Due::Whole(at, mid.clone())),
+                Way::Indexed(mid) => {
+                    let listed: Vec<Chunk> = parcel.list_chunks(mid, ids).collect();
+                    let first = usize::from(parcel.index == Index::HoldsFirst);
+                    due.push(Due::Index(at, mid.clone()));
+                    due.extend((first..listed.len()).map(|number| Due::Chunk(at, number)));
+                    chunks.insert(at, listed);
+                }
+            }
+        }
+        match office.manner.order {
+            FragmentOrder::Manifest => {}
+            FragmentOrder::Reversed => due.reverse(),
+            FragmentOrder::IndexLast => due.sort_by_key(Due::is_index),
+            FragmentOrder::Shuffled => due.sort_by_cached_key(|_| ids.next_uuid()),
+        }
         Self {
-            left: core.promised_messages(),
-            next_attachment: 0,
-            chunks: None,
+            due: due.into(),
+            chunks,
+            open: None,
         }
     }
 
     /// Nothing is left to be sent.
-    pub(super) const fn is_done(&self) -> bool {
-        self.left == 0
+    pub(super) fn is_done(&self) -> bool {
+        self.due.is_empty()
     }
 
     /// Forgets the last message of all.
-    pub(super) const fn drop_last(&mut self) {
-        self.left = self.left.saturating_sub(1);
+    pub(super) fn drop_last(&mut self) {
+        self.due.pop_back();
     }
 
     /// The next message, or `None` if nothing is left.
@@ -75,39 +103,96 @@ impl Fragments {
         &mut self,
         writer: Writer<'_>,
         attachments: &[Attached],
-        ids: &mut Ids,
     ) -> Result<Option<Message>, Unsendable> {
-        if self.is_done() {
-            return Ok(None);
-        }
-        self.left -= 1;
-        if let Some(message) = self.next_chunk(writer)? {
-            return Ok(Some(message));
-        }
-        while let Some(attached) = attachments.get(self.next_attachment) {
-            self.next_attachment += 1;
-            match &attached.way {
-                Way::Inline => {}
-                Way::OwnCopc(mid) => return writer.whole(&attached.parcel, mid).map(Some),
-                Way::Indexed(mid) => {
-                    let (index, chunks) = writer.index(&attached.parcel, mid, ids)?;
-                    self.chunks = Some(chunks);
-                    return Ok(Some(index));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    fn next_chunk(&mut self, writer: Writer<'_>) -> Result<Option<Message>, Unsendable> {
-        let Some(chunks) = &mut self.chunks else {
+        let Some(due) = self.due.pop_front() else {
             return Ok(None);
         };
-        let message = chunks.next_message(writer)?;
-        if message.is_none() {
-            self.chunks = None;
+        let Some(Attached { parcel, .. }) = attachments.get(due.attachment()) else {
+            return Ok(None);
+        };
+        match due {
+            Due::Whole(_, mid) => writer.whole(parcel, &mid),
+            Due::Index(at, mid) => {
+                let references = self.references(writer, at, parcel)?;
+                writer.carry(&mid, &parcel.label, references)
+            }
+            Due::Chunk(at, number) => self.chunk(writer, at, number, parcel),
         }
-        Ok(message)
+        .map(Some)
+    }
+
+    /// What stands in an index: chunk 0 itself if it is inline, and the promise of every other.
+    fn references(
+        &mut self,
+        writer: Writer<'_>,
+        at: usize,
+        parcel: &Parcel,
+    ) -> Result<Vec<Attachment>, Unsendable> {
+        let first = match parcel.index {
+            Index::HoldsFirst => Some(self.text(at, 0, parcel)?),
+            Index::None | Index::OfAll => None,
+        };
+        let chunks = self.chunks.get(&at).map_or(&[][..], Vec::as_slice);
+        let inline = chunks.iter().zip(first);
+        let promised = chunks.iter().skip(inline.len());
+        inline
+            .map(|(chunk, text)| chunk.inline(writer.office, text))
+            .chain(promised.map(|chunk| Ok(chunk.reference(writer.office))))
+            .collect()
+    }
+
+    fn chunk(
+        &mut self,
+        writer: Writer<'_>,
+        at: usize,
+        number: usize,
+        parcel: &Parcel,
+    ) -> Result<Message, Unsendable> {
+        let text = self.text(at, number, parcel)?;
+        let missing = || Unsendable::TextMissing(parcel.label.file_name.clone());
+        let chunk = (self.chunks.get(&at))
+            .and_then(|chunks| chunks.get(number))
+            .ok_or_else(missing)?;
+        let attachment = chunk.inline(writer.office, text)?;
+        writer.carry(&chunk.mid, &chunk.label, vec![attachment])
+    }
+
+    /// The text of a chunk. In the usual order the document is read once; going back means to read
+    /// it from its start again.
+    fn text(&mut self, at: usize, number: usize, parcel: &Parcel) -> Result<Bytes, Unsendable> {
+        let usable =
+            (self.open.take()).filter(|open| open.attachment == at && open.next_chunk <= number);
+        let mut open = match usable {
+            Some(open) => open,
+            None => Open {
+                attachment: at,
+                next_chunk: 0,
+                texts: parcel.texts()?,
+            },
+        };
+        for _ in open.next_chunk..number {
+            next_text(&mut open.texts, &parcel.label)?;
+        }
+        let text = next_text(&mut open.texts, &parcel.label)?;
+        open.next_chunk = number + 1;
+        let is_last = open.next_chunk as u64 == parcel.chunks();
+        self.open = (!is_last).then_some(open);
+        Ok(text)
+    }
+}
+
+impl Due {
+    const fn attachment(&self) -> usize {
+        match self {
+            Self::Whole(at, _) | Self::Index(at, _) | Self::Chunk(at, _) => *at,
+        }
+    }
+
+    const fn is_index(&self) -> bool {
+        match self {
+            Self::Index(..) => true,
+            Self::Whole(..) | Self::Chunk(..) => false,
+        }
     }
 }
 
@@ -115,41 +200,9 @@ impl Writer<'_> {
     /// A COPC with one whole document.
     fn whole(self, parcel: &Parcel, mid: &EbxmlMessageId) -> Result<Message, Unsendable> {
         let text = next_text(&mut parcel.texts()?, &parcel.label)?;
-        let description = parcel.description().to_string();
+        let description = parcel.description(Travels::Whole).to_string();
         let attachment = parcel.label.inline(self.office, description, text)?;
         self.carry(mid, &parcel.label, vec![attachment])
-    }
-
-    /// A COPC that lists the chunks of a document, and those chunks.
-    ///
-    /// All chunks but the last are equally long, so the first one and the sum tell all lengths.
-    fn index(
-        self,
-        parcel: &Parcel,
-        mid: &EbxmlMessageId,
-        ids: &mut Ids,
-    ) -> Result<(Message, Chunks), Unsendable> {
-        let mut texts = parcel.texts()?;
-        let first = next_text(&mut texts, &parcel.label)?;
-        let full = first.len() as u64;
-        let promised: Vec<Chunk> = (0..parcel.chunks())
-            .map(|number| {
-                let rest = parcel.text_bytes().saturating_sub(number * full);
-                Chunk {
-                    mid: next_id(ids),
-                    label: parcel.label.of_chunk(mid, number, next_id(ids)),
-                    text_bytes: rest.min(full),
-                }
-            })
-            .collect();
-        let references = promised.iter().map(Chunk::reference).collect();
-        let message = self.carry(mid, &parcel.label, references)?;
-        let chunks = Chunks {
-            promised: promised.into_iter(),
-            first_text: Some(first),
-            texts,
-        };
-        Ok((message, chunks))
     }
 
     /// A message of the transfer.
@@ -175,31 +228,20 @@ impl Writer<'_> {
     }
 }
 
-impl Chunks {
-    fn next_message(&mut self, writer: Writer<'_>) -> Result<Option<Message>, Unsendable> {
-        let Some(chunk) = self.promised.next() else {
-            return Ok(None);
-        };
-        let text = match self.first_text.take() {
-            Some(text) => text,
-            None => next_text(&mut self.texts, &chunk.label)?,
-        };
-        let description = chunk.description().to_string();
-        let attachment = chunk.label.inline(writer.office, description, text)?;
-        writer
-            .carry(&chunk.mid, &chunk.label, vec![attachment])
-            .map(Some)
-    }
-}
-
 impl Chunk {
-    /// The line of the index.
-    pub(super) fn reference(&self) -> Attachment {
+    /// The line of the index that promises it.
+    pub(super) fn reference(&self, office: &Office) -> Attachment {
         Attachment {
-            id: Some(self.label.reference_id()),
+            id: Some(office.reference_id(&self.label.id)),
             description: Some(self.description().to_string()),
             location: Location::External(self.mid.clone()),
         }
+    }
+
+    /// The attachment that it is where its text is.
+    pub(super) fn inline(&self, office: &Office, text: Bytes) -> Result<Attachment, Unsendable> {
+        let description = self.description().to_string();
+        Ok(self.label.inline(office, description, text)?)
     }
 
     /// A chunk is neither large nor compressed: that is said of the document, in the core.
@@ -210,7 +252,7 @@ impl Chunk {
             compressed: false,
             large_attachment: false,
             original_base64: false,
-            length: Some(self.text_bytes),
+            length: Some(self.length),
             domain_data: None,
         }
     }

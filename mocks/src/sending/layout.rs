@@ -18,8 +18,7 @@ pub(super) struct Limits {
 pub(super) struct Growth {
     /// Promised: a `mid:` reference with its description.
     pub(super) promised_bytes: u64,
-    /// In the core: reference, part header and text. `None` if its text is longer than any
-    /// single message may carry.
+    /// In the core: reference, part header and text. `None` if it is not to travel there.
     pub(super) inline_bytes: Option<u64>,
 }
 
@@ -28,10 +27,8 @@ pub(super) struct Growth {
 pub(super) enum Place {
     /// In the core.
     Inline,
-    /// In a COPC of its own.
-    OwnCopc,
-    /// In chunks, announced by a COPC that is their index.
-    Indexed,
+    /// In COPCs after the Continue.
+    Promised,
 }
 
 /// The core does not fit one message even if it carries no attachment at all.
@@ -52,11 +49,10 @@ pub(super) fn place(
     Ok(attachments
         .iter()
         .map(|attachment| match attachment.inline_bytes {
-            None => Place::Indexed,
             Some(inline_bytes) if core.takes(attachment.promised_bytes, inline_bytes) => {
                 Place::Inline
             }
-            Some(_) => Place::OwnCopc,
+            Some(_) | None => Place::Promised,
         })
         .collect())
 }
@@ -138,7 +134,7 @@ mod tests {
         let one_more = [whole(10, 400), whole(10, 501)];
         assert_eq!(
             place(100, &one_more, LIMITS),
-            Ok(vec![Place::Inline, Place::OwnCopc])
+            Ok(vec![Place::Inline, Place::Promised])
         );
     }
 
@@ -147,7 +143,7 @@ mod tests {
         let attachments = [whole(10, 2_000), whole(10, 100), split(10)];
         assert_eq!(
             place(100, &attachments, LIMITS),
-            Ok(vec![Place::OwnCopc, Place::Inline, Place::Indexed])
+            Ok(vec![Place::Promised, Place::Inline, Place::Promised])
         );
     }
 
@@ -156,7 +152,7 @@ mod tests {
         let attachments = [whole(1, 2); 99];
         let places = place(100, &attachments, LIMITS).unwrap();
         assert!(places[..98].iter().all(|place| *place == Place::Inline));
-        assert_eq!(places[98], Place::OwnCopc);
+        assert_eq!(places[98], Place::Promised);
     }
 
     #[test]
@@ -208,9 +204,8 @@ mod tests {
                         inline += 1;
                         growth.inline_bytes.unwrap()
                     }
-                    Place::OwnCopc | Place::Indexed => growth.promised_bytes,
+                    Place::Promised => growth.promised_bytes,
                 };
-                prop_assert_eq!(*place == Place::Indexed, growth.inline_bytes.is_none());
             }
             prop_assert!(core_bytes <= limits.message_bytes);
             prop_assert!(inline <= inline_attachments);

@@ -1,6 +1,7 @@
 //! How the messages of a sending system are put together.
 
 use gp2gp_model::directory::{Directory, Practice};
+use gp2gp_model::manner::{ContentIds, Manner, ReferenceIds};
 use gp2gp_model::{
     ContentId, DocumentId, EbxmlMessageId, Hl7MessageId, IdError, Interaction, OdsCode,
     ResponseCode, Time, interaction,
@@ -13,10 +14,11 @@ use gp2gp_wire::message::{Attachment, Message};
 
 use crate::mhs::{Address, Identity, NoContract};
 
-/// Who writes, and the directory that says to whom.
+/// Who writes and how, and the directory that says to whom.
 #[derive(Debug, Clone)]
 pub(super) struct Office {
     pub(super) identity: Identity,
+    pub(super) manner: Manner,
     pub(super) directory: Directory,
 }
 
@@ -131,7 +133,19 @@ impl Office {
             Dialect::Emis => "e-mis.com",
             Dialect::Vision => "inps.co.uk",
         };
-        ContentId::parse(&format!("{document}@{host}"))
+        ContentId::parse(&match self.manner.content_ids {
+            ContentIds::Plain => format!("{document}@{host}"),
+            ContentIds::Encoded => format!("{document}#1%@{host}"),
+        })
+    }
+
+    /// `eb:id` of an attachment: an NCName unless the manner is another (SND-11).
+    pub(super) fn reference_id(&self, document: &DocumentId) -> String {
+        let id = document.as_str().to_ascii_uppercase();
+        match self.manner.reference_ids {
+            ReferenceIds::Underscore => format!("_{id}"),
+            ReferenceIds::Bare => id,
+        }
     }
 
     fn header(

@@ -22,6 +22,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use gp2gp_model::directory::Directory;
+use gp2gp_model::manner::Manner;
 use gp2gp_model::plan::{Act, Cleanup, DocumentPlan, PatientPlan};
 use gp2gp_model::trace::Observation;
 use gp2gp_model::{
@@ -32,6 +33,7 @@ use gp2gp_wire::hl7::{EhrRequest, Payload};
 use gp2gp_wire::message::Received;
 
 use self::cleanup::{Cleaned, Cleaner};
+pub(crate) use self::core_extract::reason_on_paper;
 use self::core_extract::{Core, Order};
 use self::letters::{Correspondent, Office};
 use self::transfer::Transfer;
@@ -51,6 +53,8 @@ pub struct SendingConfig {
     pub identity: Identity,
     /// What SDS says.
     pub directory: Directory,
+    /// How it does what it may do in several ways.
+    pub manner: Manner,
     /// Whether GP2GP is switched on.
     pub enabled: bool,
     /// Largest base64 text of one attachment in one message, in bytes; one more splits.
@@ -151,6 +155,7 @@ impl Sending {
             outbox: Outbox::new(config.identity.dialect, config.directory.clone()),
             office: Office {
                 identity: config.identity,
+                manner: config.manner,
                 directory: config.directory,
             },
             cases: BTreeMap::new(),
@@ -295,7 +300,8 @@ impl Sending {
         let request_ref = request.wrapper.id.clone();
         match self.plan_core(now, &to, request, &mut ids) {
             Ok(core) => {
-                let mut transfer = Transfer::new(now, request.patient, request_ref, core, ids);
+                let mut transfer =
+                    Transfer::new(now, request.patient, request_ref, core, &self.office, ids);
                 if self.has(SendingDefect::FragmentDropped) {
                     transfer.drop_last_fragment();
                 }
@@ -434,7 +440,9 @@ impl Sending {
             && practice == Some(requester)
         {
             let conversation = conversation.clone();
-            self.change(now, &conversation, |transfer, _| transfer.repeat_core(now));
+            self.change(now, &conversation, |transfer, office| {
+                transfer.repeat_core(now, office);
+            });
         }
     }
 
@@ -526,7 +534,9 @@ impl Sending {
             Cleaned::Refused(conversation)
                 if self.has(SendingDefect::ResendsAfterRefusedDelete) =>
             {
-                self.change(now, &conversation, |transfer, _| transfer.repeat_core(now));
+                self.change(now, &conversation, |transfer, office| {
+                    transfer.repeat_core(now, office);
+                });
             }
             Cleaned::Refused(_) | Cleaned::GoingOn => {}
         }

@@ -4,18 +4,23 @@
 use std::io::{Cursor, Read};
 
 use bytes::Bytes;
+use gp2gp_model::manner::LengthCount;
 use gp2gp_model::plan::DescriptionChoice;
 use gp2gp_model::{DocumentId, EbxmlMessageId, IdError};
+use gp2gp_sim::Ids;
 use gp2gp_wire::Dialect;
 use gp2gp_wire::attachment::{
-    ChunkPlan, Description, DocumentEncoder, SKELETON_DOMAIN, Wrap, spine_media_type,
+    self, ChunkPlan, Description, DocumentEncoder, Placeholder, SKELETON_DOMAIN, chunk_file_name,
+    spine_media_type,
 };
 use gp2gp_wire::hl7::{EhrExtract, Payload};
 use gp2gp_wire::message::{Attachment, Inline, Location};
 use gp2gp_wire::mime::TransferEncoding;
 
+use super::fragments::Chunk;
 use super::letters::Office;
 use super::unsendable::Unsendable;
+use crate::mhs::next_id;
 use crate::spool::{Spool, SpoolError, Spooled};
 use crate::synthetic::DocumentSpec;
 
@@ -28,12 +33,36 @@ pub(super) struct Parcel {
     stream: Option<Spooled>,
     plan: ChunkPlan,
     cut: Cut,
+    pub(super) index: Index,
+}
+
+/// The index of an attachment that does not travel in the core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Index {
+    /// There is none: one COPC carries the whole.
+    None,
+    /// Promises every chunk.
+    OfAll,
+    /// Carries chunk 0 and promises the others.
+    HoldsFirst,
+}
+
+/// In how many pieces an attachment travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Travels {
+    /// In one piece, wherever.
+    Whole,
+    /// As chunks that an index lists.
+    InChunks,
 }
 
 /// What an attachment is called and said to be.
 #[derive(Debug, Clone)]
 pub(super) struct Label {
+    /// Two documents of a record may bear one id.
     pub(super) id: DocumentId,
+    /// No two MIME parts bear one id.
+    pub(super) part_id: DocumentId,
     pub(super) file_name: String,
     /// True media type, whatever Spine carries.
     pub(super) media_type: String,
@@ -64,9 +93,8 @@ pub(super) struct WholeExtract {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cut {
     pub(super) dialect: Dialect,
-    pub(super) wrap: Wrap,
-    /// Largest base64 text in one message.
-    pub(super) threshold: usize,
+    pub(super) text: attachment::Cut,
+    pub(super) length: LengthCount,
     /// The other side can take what is compressed.
     pub(super) may_compress: bool,
 }
@@ -76,7 +104,7 @@ pub(super) type Source = Box<dyn Read + Send>;
 
 impl Parcel {
     /// Reads of the content as much as is needed to know its text. What is compressed is
-    /// compressed now, into the spool.
+    /// compressed now, into the spool. Without an index so far.
     pub(super) fn survey(
         label: Label,
         content: Content,
@@ -89,8 +117,7 @@ impl Parcel {
             content.open(cut.dialect)?,
             content.known_bytes(),
             compress.then_some(&mut stream),
-            cut.wrap,
-            cut.threshold,
+            cut.text,
         )?;
         Ok(Self {
             label,
@@ -98,6 +125,7 @@ impl Parcel {
             stream: plan.compressed.then(|| stream.finish()).transpose()?,
             plan,
             cut,
+            index: Index::None,
         })
     }
 
@@ -107,10 +135,41 @@ impl Parcel {
             Some(stream) => Box::new(stream.open()),
             None => self.content.open(self.cut.dialect)?,
         };
-        let Cut {
-            wrap, threshold, ..
-        } = self.cut;
-        Ok(DocumentEncoder::new(source, self.plan, wrap, threshold))
+        Ok(DocumentEncoder::new(source, self.plan, self.cut.text))
+    }
+
+    /// The same attachment in at least two chunks.
+    pub(super) fn in_two(self, spool: &Spool) -> Result<Self, Unsendable> {
+        if self.is_split() {
+            return Ok(self);
+        }
+        let half = usize::try_from(self.text_bytes().div_ceil(8) * 4).unwrap_or(usize::MAX);
+        let text = attachment::Cut {
+            threshold: half,
+            ..self.cut.text
+        };
+        Self::survey(self.label, self.content, Cut { text, ..self.cut }, spool)
+    }
+
+    /// What its index lists, under new ids.
+    pub(super) fn list_chunks(
+        &self,
+        index: &EbxmlMessageId,
+        ids: &mut Ids,
+    ) -> impl Iterator<Item = Chunk> {
+        (0..self.chunks()).map(|number| Chunk {
+            mid: next_id(ids),
+            label: self.label.of_chunk(index, number, next_id(ids)),
+            length: match self.cut.length {
+                LengthCount::AsSent => self.plan.length_of(number),
+                LengthCount::Characters => self.plan.characters_of(number, self.cut.text),
+            },
+        })
+    }
+
+    /// No single message can carry it.
+    pub(super) const fn is_split(&self) -> bool {
+        self.plan.chunks > 1
     }
 
     /// How many texts there are.
@@ -118,9 +177,14 @@ impl Parcel {
         self.plan.chunks
     }
 
-    /// Length of all texts together.
+    /// Bytes of all texts together.
     pub(super) const fn text_bytes(&self) -> u64 {
         self.plan.text_bytes
+    }
+
+    /// Bytes of the first text.
+    pub(super) fn first_text_bytes(&self) -> u64 {
+        self.plan.length_of(0)
     }
 
     /// Compression, and a type that Spine does not carry, are large messaging (LM06, LM27) even
@@ -141,7 +205,7 @@ impl Parcel {
     pub(super) fn inline_description(&self) -> String {
         match self.label.description {
             DescriptionChoice::Grammar | DescriptionChoice::OriginalBase64 => {
-                self.description().to_string()
+                self.description(Travels::Whole).to_string()
             }
             DescriptionChoice::FilenameOnly => self.label.file_name.clone(),
             DescriptionChoice::Word => "Attachment".to_owned(),
@@ -150,23 +214,30 @@ impl Parcel {
     }
 
     /// The reference that promises it.
-    pub(super) fn promise(&self, mid: &EbxmlMessageId) -> Attachment {
+    pub(super) fn promise(&self, office: &Office, mid: &EbxmlMessageId) -> Attachment {
+        let travels = match self.index {
+            Index::None => Travels::Whole,
+            Index::OfAll | Index::HoldsFirst => Travels::InChunks,
+        };
         Attachment {
-            id: Some(self.label.reference_id()),
-            description: Some(self.description().to_string()),
+            id: Some(office.reference_id(&self.label.id)),
+            description: Some(self.description(travels).to_string()),
             location: Location::External(mid.clone()),
         }
     }
 
     /// The description in the grammar: what is promised must always be described by it.
-    pub(super) fn description(&self) -> Description {
+    pub(super) fn description(&self, travels: Travels) -> Description {
         Description {
             filename: self.label.file_name.clone(),
             content_type: self.label.media_type.clone(),
             compressed: self.plan.compressed,
-            large_attachment: self.plan.chunks > 1,
+            large_attachment: travels == Travels::InChunks,
             original_base64: self.label.description == DescriptionChoice::OriginalBase64,
-            length: Some(self.plan.text_bytes),
+            length: Some(match self.cut.length {
+                LengthCount::AsSent => self.plan.text_bytes,
+                LengthCount::Characters => self.plan.characters(self.cut.text),
+            }),
             domain_data: self.is_skeleton().then(|| SKELETON_DOMAIN.to_owned()),
         }
     }
@@ -180,8 +251,9 @@ impl Label {
     /// The label of a chunk: numbered from 0 under the message id of its index (SND-36).
     pub(super) fn of_chunk(&self, index: &EbxmlMessageId, number: u64, id: DocumentId) -> Self {
         Self {
+            part_id: id.clone(),
             id,
-            file_name: format!("{index}_{number}.messageattachment"),
+            file_name: chunk_file_name(index, number),
             media_type: self.media_type.clone(),
             description: DescriptionChoice::Grammar,
         }
@@ -192,11 +264,6 @@ impl Label {
         spine_media_type(&self.media_type)
     }
 
-    /// `eb:id`: an NCName (SND-11).
-    pub(super) fn reference_id(&self) -> String {
-        format!("_{}", self.id.as_str().to_ascii_uppercase())
-    }
-
     /// The attachment of a message that carries this text.
     pub(super) fn inline(
         &self,
@@ -205,10 +272,10 @@ impl Label {
         text: Bytes,
     ) -> Result<Attachment, IdError> {
         Ok(Attachment {
-            id: Some(self.reference_id()),
+            id: Some(office.reference_id(&self.id)),
             description: Some(description),
             location: Location::Inline(Inline {
-                content_id: office.content_id(&self.id)?,
+                content_id: office.content_id(&self.part_id)?,
                 content_type: self.part_type().to_owned(),
                 encoding: TransferEncoding::Base64,
                 body: text,
@@ -233,10 +300,11 @@ impl Label {
 }
 
 impl Content {
-    /// Four lines are to be read with the naked eye.
-    const fn is_worth_gzip(&self) -> bool {
+    /// Four lines are to be read with the naked eye, wherever they were written.
+    fn is_worth_gzip(&self) -> bool {
         match self {
-            Self::Document(_) | Self::Extract(_) => true,
+            Self::Document(document) => !Placeholder::is_file_name(&document.file_name),
+            Self::Extract(_) => true,
             Self::Placeholder(_) => false,
         }
     }

@@ -3,14 +3,15 @@
 
 use bytes::Bytes;
 use gp2gp_model::EbxmlMessageId;
-use gp2gp_wire::attachment::Description;
+use gp2gp_model::manner::{IndexStyle, SkeletonWay};
+use gp2gp_wire::attachment::{self, Description};
 use gp2gp_wire::hl7::{EhrExtract, Payload};
 use gp2gp_wire::message::{Attachment, Message};
 
 use super::SizeLimits;
 use super::fragments::{Chunk, Writer};
 use super::layout::Growth;
-use super::parcel::{Content, Cut, Label, Parcel};
+use super::parcel::{Content, Cut, Index, Label, Parcel, WholeExtract};
 use super::unsendable::Unsendable;
 use crate::spool::Spool;
 
@@ -67,28 +68,64 @@ impl<'a> Surveyor<'a> {
     ) -> Result<(Parcel, Growth), Unsendable> {
         let cut = Cut {
             dialect: self.writer.office.dialect(),
-            wrap: self.writer.office.wrap(),
-            threshold: self.threshold(&label)?,
+            text: self.text_cut(&label)?,
+            length: self.writer.office.manner.length,
             may_compress: self.large_messaging,
         };
-        let parcel = Parcel::survey(label, content, cut, self.spool)?;
-        let promised = parcel.promise(&self.any_id);
-        let growth = Growth {
-            promised_bytes: self.growth(promised),
-            inline_bytes: self.inline_bytes(&parcel)?,
-        };
+        let mut parcel = Parcel::survey(label, content, cut, self.spool)?;
+        parcel.index = self.index(&parcel)?;
+        let growth = self.growths(&parcel)?;
         Ok((parcel, growth))
     }
 
+    /// Reads the original of a skeleton, which may have to travel in one way only.
+    pub(super) fn survey_original(
+        &self,
+        label: Label,
+        original: WholeExtract,
+    ) -> Result<(Parcel, Growth), Unsendable> {
+        let content = Content::Extract(Box::new(original));
+        let (parcel, growth) = self.survey(label, content)?;
+        let apart = |growth| Growth {
+            inline_bytes: None,
+            ..growth
+        };
+        match self.writer.office.manner.skeleton {
+            SkeletonWay::AsNeeded | SkeletonWay::Inline => Ok((parcel, growth)),
+            SkeletonWay::OwnMessage => Ok((parcel, apart(growth))),
+            SkeletonWay::Split => {
+                let mut parcel = parcel.in_two(self.spool)?;
+                parcel.index = self.index(&parcel)?;
+                let growth = self.growths(&parcel)?;
+                Ok((parcel, apart(growth)))
+            }
+        }
+    }
+
+    fn growths(&self, parcel: &Parcel) -> Result<Growth, Unsendable> {
+        let promised = parcel.promise(self.writer.office, &self.any_id);
+        Ok(Growth {
+            promised_bytes: self.growth(promised),
+            inline_bytes: self.inline_bytes(parcel)?,
+        })
+    }
+
     fn inline_bytes(&self, parcel: &Parcel) -> Result<Option<u64>, Unsendable> {
-        if parcel.chunks() > 1 {
-            self.check_index(parcel)?;
+        if parcel.is_split() {
             return Ok(None);
         }
         let office = self.writer.office;
         let description = parcel.inline_description();
         let without_text = (parcel.label).inline(office, description, Bytes::new())?;
         Ok(Some(self.growth(without_text) + parcel.text_bytes()))
+    }
+
+    fn text_cut(&self, label: &Label) -> Result<attachment::Cut, Unsendable> {
+        Ok(attachment::Cut {
+            wrap: self.writer.office.wrap(),
+            threshold: self.threshold(label)?,
+            ends: self.writer.office.manner.cut,
+        })
     }
 
     /// Largest text of this attachment in one message: the threshold, or what the name and the
@@ -102,7 +139,7 @@ impl<'a> Surveyor<'a> {
             content_type: label.media_type.clone(),
             compressed: true,
             large_attachment: true,
-            original_base64: false,
+            original_base64: true,
             length: Some(WIDEST_NUMBER),
             domain_data: None,
         };
@@ -124,20 +161,34 @@ impl<'a> Surveyor<'a> {
         Ok(encoded_bytes(&message, self.writer))
     }
 
-    fn check_index(&self, parcel: &Parcel) -> Result<(), Unsendable> {
+    /// The index that lists the chunks, if there is one and one message can be it.
+    fn index(&self, parcel: &Parcel) -> Result<Index, Unsendable> {
         if !self.large_messaging {
-            return Ok(());
+            return Ok(Index::None);
         }
+        let style = self.writer.office.manner.index;
+        if !parcel.is_split() && style != IndexStyle::Always {
+            return Ok(Index::None);
+        }
+        let office = self.writer.office;
+        let limit = self.limits.message_bytes as u64;
         let empty = self.writer.carry(&self.any_id, &parcel.label, Vec::new())?;
-        let line = self.growth(self.any_chunk(&parcel.label).reference());
-        let bytes = encoded_bytes(&empty, self.writer) + line * parcel.chunks();
-        if bytes > self.limits.message_bytes as u64 {
-            return Err(Unsendable::IndexTooLarge {
-                file_name: parcel.label.file_name.clone(),
-                chunks: parcel.chunks(),
-            });
+        let chunk = self.any_chunk(&parcel.label);
+        let line = self.growth(chunk.reference(office));
+        let of_all = encoded_bytes(&empty, self.writer) + line * parcel.chunks();
+        let first = self.growth(chunk.inline(office, Bytes::new())?) + parcel.first_text_bytes();
+        match style {
+            IndexStyle::FirstInline if of_all - line + first <= limit => Ok(Index::HoldsFirst),
+            IndexStyle::FirstInline | IndexStyle::Mids | IndexStyle::Always if of_all <= limit => {
+                Ok(Index::OfAll)
+            }
+            IndexStyle::FirstInline | IndexStyle::Mids | IndexStyle::Always => {
+                Err(Unsendable::IndexTooLarge {
+                    file_name: parcel.label.file_name.clone(),
+                    chunks: parcel.chunks(),
+                })
+            }
         }
-        Ok(())
     }
 
     /// A chunk whose numbers are as wide as any.
@@ -145,7 +196,7 @@ impl<'a> Surveyor<'a> {
         Chunk {
             mid: self.any_id.clone(),
             label: document.of_chunk(&self.any_id, WIDEST_NUMBER, document.id.clone()),
-            text_bytes: WIDEST_NUMBER,
+            length: WIDEST_NUMBER,
         }
     }
 

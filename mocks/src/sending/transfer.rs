@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gp2gp_model::manner::CoreIds;
 use gp2gp_model::{EbxmlMessageId, Hl7MessageId, NhsNumber, ResponseCode, Time};
 use gp2gp_sim::Ids;
 use gp2gp_wire::Dialect;
@@ -65,11 +66,12 @@ impl Transfer {
         patient: NhsNumber,
         request_ref: Hl7MessageId,
         core: Core,
-        ids: Ids,
+        office: &Office,
+        mut ids: Ids,
     ) -> Self {
         Self {
             patient,
-            fragments: Fragments::of(&core),
+            fragments: Fragments::of(&core, office, &mut ids),
             core,
             ids,
             request_ref,
@@ -87,7 +89,7 @@ impl Transfer {
     }
 
     /// Never sends the last message that the core promises.
-    pub(super) const fn drop_last_fragment(&mut self) {
+    pub(super) fn drop_last_fragment(&mut self) {
         self.fragments.drop_last();
     }
 
@@ -110,7 +112,7 @@ impl Transfer {
     }
 
     /// Whether [`Transfer::next_message`] would give one.
-    pub(super) const fn has_message(&self) -> bool {
+    pub(super) fn has_message(&self) -> bool {
         self.core_due || self.may_send_fragment()
     }
 
@@ -128,9 +130,7 @@ impl Transfer {
         }
         let writer = self.core.writer(now, office);
         let attachments = &self.core.attachments;
-        let message = self
-            .fragments
-            .next_message(writer, attachments, &mut self.ids)?;
+        let message = self.fragments.next_message(writer, attachments)?;
         self.fragment_in_flight = (message.as_ref()).map(|sent| sent.header.message_id.clone());
         Ok(message)
     }
@@ -214,12 +214,12 @@ impl Transfer {
 
     /// Sends the core again under a new message id (S6, TD66); after a failure everything is
     /// promised anew. Nothing happens if it never was sent, or too long ago.
-    pub(super) fn repeat_core(&mut self, now: Time) {
+    pub(super) fn repeat_core(&mut self, now: Time, office: &Office) {
         let repeatable =
             !self.core_ids.is_empty() && now.since(self.requested_at) <= REPEATABLE_FOR;
         if repeatable && self.has_failed() {
             self.core.promise_anew(&mut self.ids);
-            self.fragments = Fragments::of(&self.core);
+            self.fragments = Fragments::of(&self.core, office, &mut self.ids);
             self.fragment_in_flight = None;
             self.core_accepted = false;
             self.continued = false;
@@ -264,7 +264,8 @@ impl Transfer {
     }
 
     fn next_core(&mut self, now: Time, office: &Office) -> Result<Message, Unsendable> {
-        let message_id = if self.core_ids.is_empty() {
+        let is_first = self.core_ids.is_empty();
+        let message_id = if is_first && office.manner.core_ids == CoreIds::Same {
             EbxmlMessageId::from(self.core.hl7_id())
         } else {
             next_id(&mut self.ids)
@@ -276,7 +277,7 @@ impl Transfer {
         Ok(message)
     }
 
-    const fn may_send_fragment(&self) -> bool {
+    fn may_send_fragment(&self) -> bool {
         self.end.is_none()
             && self.core_accepted
             && self.continued
@@ -284,7 +285,7 @@ impl Transfer {
             && !self.fragments.is_done()
     }
 
-    const fn all_is_with_spine(&self) -> bool {
+    fn all_is_with_spine(&self) -> bool {
         self.core_accepted && self.fragments.is_done() && self.fragment_in_flight.is_none()
     }
 

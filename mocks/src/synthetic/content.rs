@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use bytes::Bytes;
+
 use super::DocumentKind;
 use super::draw::Draw;
 use super::prose;
@@ -9,7 +11,7 @@ use super::xml::{Escaped, position};
 
 /// What a document begins with, is filled with and ends with.
 pub(super) struct Layout {
-    pub(super) head: &'static [u8],
+    pub(super) head: Bytes,
     pub(super) body: Filling,
     pub(super) tail: &'static [u8],
 }
@@ -30,8 +32,8 @@ pub(super) enum Filling {
 }
 
 impl Layout {
-    pub(super) const fn of(kind: &DocumentKind) -> Self {
-        let (head, body, tail): (&[u8], Filling, &[u8]) = match kind {
+    pub(super) fn of(kind: &DocumentKind) -> Self {
+        let (head, body, tail): (&'static [u8], Filling, &'static [u8]) = match kind {
             DocumentKind::Tiff => (b"II*\0\x08\0\0\0", Filling::Noise, b""),
             DocumentKind::Rtf => (
                 b"{\\rtf1\\ansi\\deff0{\\fonttbl{\\f0 Arial;}}\\f0\\fs20\n",
@@ -70,8 +72,19 @@ impl Layout {
             DocumentKind::MpegAudio => (b"ID3\x04\0\0\0\0\0\0\xFF\xFB\x90\0", Filling::Noise, b""),
             DocumentKind::MpegVideo => (b"\0\0\x01\xBA\x44", Filling::Noise, b"\0\0\x01\xB9"),
             DocumentKind::Octet(_) => (b"", Filling::Noise, b""),
+            DocumentKind::Placeholder(text) => {
+                return Self {
+                    head: Bytes::copy_from_slice(text.as_bytes()),
+                    body: Filling::Prose,
+                    tail: b"",
+                };
+            }
         };
-        Self { head, body, tail }
+        Self {
+            head: Bytes::from_static(head),
+            body,
+            tail,
+        }
     }
 }
 

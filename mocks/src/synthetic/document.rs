@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use gp2gp_model::{DocumentId, Sha256};
+use gp2gp_wire::attachment::{Placeholder, PlaceholderReason};
 
 use super::content::{Filling, Layout};
 use super::draw::Draw;
@@ -59,6 +60,8 @@ pub enum DocumentKind {
     MpegVideo,
     /// Bytes without a form of their own, under this media type.
     Octet(Arc<str>),
+    /// The text of a placeholder.
+    Placeholder(Arc<str>),
 }
 
 impl DocumentSpec {
@@ -83,6 +86,26 @@ impl DocumentSpec {
             bytes,
             seed: draw.bits(),
             kind,
+        }
+    }
+
+    /// The placeholder that an earlier transfer, from a third practice, left in the record: in the
+    /// words of another system. Its size follows from its text.
+    pub fn placeholder(seed: u64, index: u32, reason: PlaceholderReason) -> Self {
+        let lost = Self::generate(seed, index, DocumentKind::Tiff, 0);
+        let mut draw = Draw::new(seed, &format!("placeholder/{index}"));
+        let text = format!(
+            "The following document could not be transferred\r\n{}\r\nZ99990:{}\r\nReason:{}:see the practice named above\r\n",
+            lost.file_name,
+            draw.uuid(),
+            reason.code(),
+        );
+        Self {
+            file_name: Placeholder::file_name(&draw.uuid().to_string()),
+            media_type: "text/plain".to_owned(),
+            bytes: text.len() as u64,
+            kind: DocumentKind::Placeholder(text.into()),
+            ..lost
         }
     }
 
@@ -198,6 +221,7 @@ impl DocumentKind {
             Self::MpegAudio => "audio/mpeg",
             Self::MpegVideo => "video/mpeg",
             Self::Octet(media_type) => media_type,
+            Self::Placeholder(_) => "text/plain",
         }
     }
 
@@ -218,6 +242,7 @@ impl DocumentKind {
             Self::MpegAudio => "mp3",
             Self::MpegVideo => "mpg",
             Self::Octet(_) => "bin",
+            Self::Placeholder(_) => "txt",
         }
     }
 }
@@ -229,7 +254,7 @@ impl DocumentKind {
 /// the header and of the body.
 pub struct DocumentReader {
     draw: Draw,
-    head: &'static [u8],
+    head: Bytes,
     body: Filling,
     body_bytes: u64,
     tail: &'static [u8],
@@ -265,7 +290,7 @@ impl DocumentReader {
             self.head.len() as u64 + self.body_bytes,
         );
         let start = if position < head {
-            self.block.extend_from_slice(self.head);
+            self.block.extend_from_slice(&self.head);
             0
         } else if position < body_end {
             let nth = (position - head) / BLOCK_BYTES;
@@ -389,6 +414,18 @@ mod tests {
                     "{kind:?}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn a_placeholder_left_by_an_earlier_transfer_is_one() {
+        for reason in PlaceholderReason::ALL {
+            let spec = DocumentSpec::placeholder(7, 3, reason);
+            assert!(Placeholder::is_file_name(&spec.file_name));
+            let text = String::from_utf8(read(&spec)).unwrap();
+            assert_eq!(text.len() as u64, spec.bytes);
+            let placeholder = Placeholder::parse(&text).unwrap();
+            assert_eq!(placeholder.reason, reason);
         }
     }
 

@@ -10,6 +10,7 @@ mod steps;
 
 use std::time::Duration;
 
+use gp2gp_model::manner::Manner;
 use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::TimeMode;
@@ -75,6 +76,7 @@ fn plan(
         directory: practices.directory(&file.contract)?,
         requesting: practices.requesting.clone(),
         sending: practices.sending.clone(),
+        manner: manner(file)?,
         link_delay: LINK_DELAY,
         failure_modes: failure_modes(file)?,
         heavy: file.heavy,
@@ -87,6 +89,18 @@ fn plan(
         steps,
         faults,
     })
+}
+
+fn manner(file: &File) -> Result<Manner, Problem> {
+    if let Some(written) = &file.requesting.manner {
+        return Err(Problem::at(
+            written.span(),
+            "a requesting system has no manner of sending",
+        )
+        .help("write it below [sending]"));
+    }
+    let written = file.sending.manner.as_ref();
+    Ok(written.map_or_else(Manner::default, |manner| *manner.get_ref()))
 }
 
 fn time_limit(file: &File) -> Result<Duration, Problem> {

@@ -113,10 +113,19 @@ pub(super) fn suppressible(
 }
 
 fn documents(patient: &Patient) -> Result<Vec<DocumentPlan>, Problem> {
-    let mut plans = Vec::new();
+    let mut plans: Vec<DocumentPlan> = Vec::new();
     for document in &patient.document {
         let plan = document_plan(document)?;
-        for _ in 0..count(document)? {
+        if let Some(same_id) = &document.get_ref().same_id
+            && plan.same_id
+            && plans.is_empty()
+        {
+            return Err(
+                Problem::at(same_id.span(), "there is no document before the first one")
+                    .help("put the document whose id it shares before it"),
+            );
+        }
+        for _ in 0..count(document.get_ref())? {
             plans.push(plan.clone());
         }
     }
@@ -139,25 +148,53 @@ fn count(document: &Document) -> Result<u32, Problem> {
     }
 }
 
-fn document_plan(document: &Document) -> Result<DocumentPlan, Problem> {
-    let size = *document.size.get_ref();
-    if size > LARGEST_DOCUMENT {
-        return Err(Problem::at(
-            document.size.span(),
-            format!("a document of {size} is out of range"),
-        )
-        .help(format!("write at most {LARGEST_DOCUMENT}")));
-    }
+fn document_plan(written: &Spanned<Document>) -> Result<DocumentPlan, Problem> {
+    let document = written.get_ref();
+    let (media_type, bytes) = match (
+        &document.already_missing,
+        &document.media_type,
+        &document.size,
+    ) {
+        (Some(_), None, None) => ("text/plain".to_owned(), 0),
+        (Some(already), _, _) => {
+            return Err(Problem::at(
+                already.span(),
+                "a placeholder has a type and a size of its own",
+            )
+            .help("leave out `type` and `size`"));
+        }
+        (None, Some(media_type), Some(size)) => (checked(media_type)?, bytes(size)?),
+        (None, _, _) => {
+            return Err(
+                Problem::at(written.span(), "a document has a type and a size")
+                    .help("write for instance `type = \"image/tiff\"` and `size = \"300 KB\"`"),
+            );
+        }
+    };
     Ok(DocumentPlan {
-        media_type: media_type(&document.media_type)?,
-        bytes: size.0,
+        media_type,
+        bytes,
         file_name: document.file_name.as_ref().map(file_name).transpose()?,
         description: document.description,
         missing: document.missing,
+        already_missing: (document.already_missing.as_ref()).map(|reason| *reason.get_ref()),
+        same_id: (document.same_id.as_ref()).is_some_and(|same_id| *same_id.get_ref()),
     })
 }
 
-fn media_type(written: &Spanned<String>) -> Result<String, Problem> {
+fn bytes(size: &Spanned<Size>) -> Result<u64, Problem> {
+    let written = *size.get_ref();
+    if written > LARGEST_DOCUMENT {
+        return Err(Problem::at(
+            size.span(),
+            format!("a document of {written} is out of range"),
+        )
+        .help(format!("write at most {LARGEST_DOCUMENT}")));
+    }
+    Ok(written.0)
+}
+
+fn checked(written: &Spanned<String>) -> Result<String, Problem> {
     let text = written.get_ref();
     let is_token = |part: &str| {
         !part.is_empty()

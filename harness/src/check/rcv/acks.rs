@@ -35,13 +35,13 @@ fn has_asked(view: &View, ack: &Ack<'_>) -> bool {
 pub(super) fn name_what_came(view: &View, _: Profile) -> Assessment {
     let mut ruling = Ruling::default();
     for transfer in transfers(view) {
+        // What a recording does not hold may have come all the same, and what cannot be read may
+        // have had this id.
+        let may_be_unseen = !view.has_real_times()
+            || view.posts.iter().any(|post| post.message.is_err())
+            || transfer.came.iter().any(|post| post.kind().is_none());
         for ack in transfer.acks() {
-            let target = transfer.came.iter().find(|post| ack.names(post));
-            // What a recording does not hold may have come all the same, and what cannot be
-            // read may have had this id.
-            let may_be_unseen = !view.has_real_times()
-                || view.posts.iter().any(|post| post.message.is_err())
-                || transfer.came.iter().any(|post| post.kind().is_none());
+            let target = transfer.named_by(&ack);
             if target.is_none() && may_be_unseen {
                 continue;
             }

@@ -268,32 +268,43 @@ pub(super) fn placeholders_recognised(view: &View, _: Profile) -> Assessment {
 }
 
 /// RCV-36.
-pub(super) fn equal_names_kept_apart(view: &View, _: Profile) -> Assessment {
+pub(super) fn namesakes_kept_apart(view: &View, _: Profile) -> Assessment {
     let Some(records) = filed(view) else {
         return Assessment::NotExercised(UNOBSERVED);
     };
     let mut ruling = Ruling::default();
     for record in records {
-        let mut by_name: BTreeMap<String, BTreeSet<Sha256>> = BTreeMap::new();
+        let mut namesakes: BTreeMap<String, BTreeSet<Sha256>> = BTreeMap::new();
         for document in &record.documents {
-            if let (Some(name), Ok((sha256, _))) = (document.style.filename(), &document.content) {
-                by_name.entry(name.to_owned()).or_default().insert(*sha256);
+            let Ok((sha256, _)) = document.content else {
+                continue;
+            };
+            let name = (document.style.filename()).map(|name| format!("called `{name}`"));
+            let id = reference_id(view, document).map(|id| format!("with the id {id}"));
+            for what in name.into_iter().chain(id) {
+                namesakes.entry(what).or_default().insert(sha256);
             }
         }
-        for (name, contents) in by_name.into_iter().filter(|(_, all)| all.len() > 1) {
+        for (what, contents) in namesakes.into_iter().filter(|(_, all)| all.len() > 1) {
             let kept = contents
                 .iter()
                 .filter(|sha256| record.with_content(sha256).next().is_some())
                 .count();
             ruling.expect(kept == contents.len(), || {
                 record.violation(
-                    format!("all {} documents called `{name}` stored", contents.len()),
+                    format!("all {} documents {what} stored", contents.len()),
                     format!("{kept} of them stored"),
                 )
             });
         }
     }
-    ruling.assess("no two documents of one name and different content were filed")
+    ruling.assess("no two documents of one name or one id and different content were filed")
+}
+
+/// The `eb:id` of a document in its core.
+fn reference_id<'v>(view: &'v View, document: &Document) -> Option<&'v str> {
+    let core = view.posts.get(document.core)?.seen()?;
+    core.attachments.get(document.attachment)?.id.as_deref()
 }
 
 /// RCV-37.

@@ -64,7 +64,7 @@ pub fn checks() -> Vec<Check> {
         check("RCV-33", forms::wrong_length),
         check("RCV-34", documents::skeleton_restored),
         check("RCV-35", documents::placeholders_recognised),
-        check("RCV-36", documents::equal_names_kept_apart),
+        check("RCV-36", documents::namesakes_kept_apart),
         check("RCV-37", documents::patients_kept_apart),
         check("RCV-38", timeout::counts_every_promise),
         check("RCV-39", timeout::counts_again_after_an_index),

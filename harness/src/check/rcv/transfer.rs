@@ -26,6 +26,10 @@ pub(super) struct Transfer<'v> {
     /// Messages that the system posted, each once, in order.
     pub(super) said: Vec<&'v Post>,
     fragments: BTreeMap<&'v EbxmlMessageId, &'v Post>,
+    /// The first message that came under each id by which an acknowledgement may name it.
+    named: BTreeMap<Hl7MessageId, &'v Post>,
+    /// The system's acknowledgements, by what they name.
+    acks_by_ref: BTreeMap<&'v Hl7MessageId, Vec<Ack<'v>>>,
     /// From this event on, what people do is about another transfer of the same patient.
     until: Option<u64>,
 }
@@ -117,6 +121,8 @@ impl<'v> Transfer<'v> {
             came: Vec::new(),
             said: Vec::new(),
             fragments: BTreeMap::new(),
+            named: BTreeMap::new(),
+            acks_by_ref: BTreeMap::new(),
             until: None,
         }
     }
@@ -130,6 +136,15 @@ impl<'v> Transfer<'v> {
             .fragments()
             .filter_map(|post| Some((post.message_id()?, post)))
             .collect();
+        for post in &self.came {
+            for name in names_of(post) {
+                self.named.entry(name).or_insert(post);
+            }
+        }
+        for ack in acks_in(&self.said) {
+            let same = self.acks_by_ref.entry(&ack.ack.message_ref).or_default();
+            same.push(ack);
+        }
     }
 
     fn begins(&self) -> u64 {
@@ -220,10 +235,24 @@ impl<'v> Transfer<'v> {
     /// so what names nothing else may be meant for it.
     pub(super) fn acks_of(&self, message: &Post) -> Vec<Ack<'v>> {
         let is_unreadable = message.kind().is_none();
-        let names_nothing = |ack: &Ack<'_>| !self.came.iter().any(|other| ack.names(other));
-        self.acks()
-            .filter(|ack| ack.names(message) || (is_unreadable && names_nothing(ack)))
-            .collect()
+        let of_nothing = (self.acks_by_ref.iter())
+            .filter(|(name, _)| is_unreadable && !self.named.contains_key(**name))
+            .map(|(_, acks)| acks);
+        let mut acks: Vec<Ack<'v>> = names_of(message)
+            .iter()
+            .filter_map(|name| self.acks_by_ref.get(name))
+            .chain(of_nothing)
+            .flatten()
+            .copied()
+            .collect();
+        acks.sort_by_key(|ack| ack.post.seq);
+        acks.dedup_by_key(|ack| ack.post.seq);
+        acks
+    }
+
+    /// The message that came and that an acknowledgement names.
+    pub(super) fn named_by(&self, ack: &Ack<'_>) -> Option<&'v Post> {
+        self.named.get(&ack.ack.message_ref).copied()
     }
 
     /// The refusal of the core by which the transfer failed.
@@ -486,6 +515,16 @@ fn of_kind<'v>(posts: &[&'v Post], kind: MessageKind) -> impl Iterator<Item = &'
         .iter()
         .copied()
         .filter(move |post| post.kind() == Some(kind))
+}
+
+/// Ids by which an acknowledgement may name a message.
+fn names_of(message: &Post) -> Vec<Hl7MessageId> {
+    let Some(seen) = message.seen() else {
+        return Vec::new();
+    };
+    let of_envelope = Hl7MessageId::from(&seen.header.message_id);
+    let of_payload = seen.hl7_id().cloned();
+    of_payload.into_iter().chain([of_envelope]).collect()
 }
 
 fn acks_in<'v>(posts: &[&'v Post]) -> impl Iterator<Item = Ack<'v>> {

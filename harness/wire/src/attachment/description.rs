@@ -528,6 +528,7 @@ mod tests {
             document_bytes: 9,
             text_bytes: 4_500_001,
             chunks: 2,
+            chunk_text_bytes: 4_500_000,
         };
         assert_eq!(
             Description::of("x.tif", "image/tiff", &plan).to_string(),

@@ -39,27 +39,38 @@ mod tests {
     use std::io::{self, Read, Write};
 
     use super::super::gzip::compressing;
-    use super::super::{ChunkPlan, DocumentDecoder, DocumentEncoder, Wrap};
+    use super::super::{ChunkPlan, Cut, DocumentDecoder, DocumentEncoder, Wrap};
     use super::*;
     use crate::limits::ATTACHMENT_BASE64_BYTES;
     use crate::limits::GZIP_FREE_BYTES;
     use bytes::Bytes;
+    use gp2gp_model::manner::ChunkEnds;
 
     const WRAPS: [Wrap; 3] = [Wrap::None, Wrap::Lf76, Wrap::CrLf76];
+    const ENDS: [ChunkEnds; 3] = [ChunkEnds::Groups, ChunkEnds::Uneven, ChunkEnds::Padded];
 
     fn survey(document: &[u8], try_gzip: bool, wrap: Wrap, threshold: usize) -> ChunkPlan {
+        surveyed(document, try_gzip, Cut::groups(wrap, threshold))
+    }
+
+    fn surveyed(document: &[u8], try_gzip: bool, cut: Cut) -> ChunkPlan {
         let mut nowhere = io::sink();
         let gzip = try_gzip.then_some(&mut nowhere as &mut dyn Write);
-        ChunkPlan::survey(document, None, gzip, wrap, threshold).unwrap()
+        ChunkPlan::survey(document, None, gzip, cut).unwrap()
     }
 
     fn fragment(document: &[u8], plan: ChunkPlan, wrap: Wrap, threshold: usize) -> Vec<Bytes> {
+        cut_up(document, plan, Cut::groups(wrap, threshold))
+    }
+
+    /// The texts of a document that was surveyed.
+    fn cut_up(document: &[u8], plan: ChunkPlan, cut: Cut) -> Vec<Bytes> {
         let mut stream = Vec::new();
         if plan.compressed {
-            ChunkPlan::survey(document, None, Some(&mut stream), wrap, threshold).unwrap();
+            ChunkPlan::survey(document, None, Some(&mut stream), cut).unwrap();
         }
         let content = if plan.compressed { &stream } else { document };
-        DocumentEncoder::new(content, plan, wrap, threshold)
+        DocumentEncoder::new(content, plan, cut)
             .collect::<Result<_, _>>()
             .unwrap()
     }
@@ -124,6 +135,29 @@ mod tests {
                 let alone: Vec<_> = chunks.iter().flat_map(|chunk| decode(chunk).unwrap()).collect();
                 let content = if plan.compressed { compress(&document) } else { document.clone() };
                 prop_assert!(alone == content);
+            }
+        }
+
+        #[test]
+        fn chunks_cut_in_any_way_give_the_document_back_and_are_what_the_plan_promised(
+            document in documents(), threshold in prop_oneof![4..300_usize, 300..100_000_usize], try_gzip: bool,
+        ) {
+            for (wrap, ends) in WRAPS.into_iter().flat_map(|wrap| ENDS.map(|ends| (wrap, ends))) {
+                let cut = Cut { wrap, threshold, ends };
+                let plan = surveyed(&document, try_gzip, cut);
+                let chunks = cut_up(&document, plan, cut);
+                prop_assert_eq!(plan.chunks, chunks.len() as u64);
+                prop_assert_eq!(plan.text_bytes, chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>());
+                prop_assert!(chunks.iter().all(|chunk| chunk.len() <= threshold));
+                let before_last = &chunks[..chunks.len() - 1];
+                prop_assert!(before_last.iter().all(|chunk| chunk.len() as u64 == plan.chunk_text_bytes));
+                let characters = |text: &Bytes| text.iter().filter(|byte| !byte.is_ascii_whitespace()).count() as u64;
+                for (number, chunk) in (0..).zip(&chunks) {
+                    prop_assert_eq!(plan.length_of(number), chunk.len() as u64);
+                    prop_assert_eq!(plan.characters_of(number, cut), characters(chunk));
+                }
+                prop_assert_eq!(plan.characters(cut), chunks.iter().map(characters).sum::<u64>());
+                prop_assert!(reassemble(plan.compressed, chunks.iter().map(|chunk| &chunk[..])).unwrap() == document);
             }
         }
 
@@ -219,6 +253,28 @@ mod tests {
     }
 
     #[test]
+    fn uneven_chunks_end_inside_a_group_and_padded_ones_after_padding() {
+        let document = document(1_000, 7, 0xff);
+        for wrap in WRAPS {
+            let chunks = |ends| {
+                let cut = Cut {
+                    wrap,
+                    threshold: 400,
+                    ends,
+                };
+                cut_up(&document, surveyed(&document, false, cut), cut)
+            };
+            let uneven = chunks(ChunkEnds::Uneven);
+            let first = Err(Base64Error::Truncated { over: 3 });
+            assert_eq!(decode(&uneven[0]), first, "{wrap:?}");
+            assert_eq!(uneven.concat(), super::super::encode(&document, wrap));
+            let padded = chunks(ChunkEnds::Padded);
+            assert!(padded[0].ends_with(b"=") && decode(&padded[0]).is_ok());
+            assert!(padded.len() > 2 && padded[1].ends_with(b"="));
+        }
+    }
+
+    #[test]
     fn an_empty_document_is_one_empty_chunk() {
         for wrap in WRAPS {
             let plan = survey(b"", true, wrap, 100);
@@ -228,7 +284,8 @@ mod tests {
                     compressed: false,
                     document_bytes: 0,
                     text_bytes: 0,
-                    chunks: 1
+                    chunks: 1,
+                    chunk_text_bytes: 0,
                 }
             );
             assert_eq!(fragment(b"", plan, wrap, 100), [Bytes::new()]);
@@ -259,7 +316,8 @@ mod tests {
         for (gzip, read) in [(None, 0), (Some(&mut nowhere as &mut dyn Write), 65_536)] {
             let mut source = &dense[..];
             let known = Some(dense.len() as u64);
-            let plan = ChunkPlan::survey(&mut source, known, gzip, Wrap::None, 1000).unwrap();
+            let plan =
+                ChunkPlan::survey(&mut source, known, gzip, Cut::groups(Wrap::None, 1000)).unwrap();
             assert_eq!(plan, survey(&dense, false, Wrap::None, 1000));
             assert_eq!(dense.len() - source.len(), read);
         }
@@ -354,7 +412,7 @@ mod tests {
         for length in [0, 7_499, 49_999, 50_001, 50_002, 90_000] {
             let changed = document(length, 1, 0xff);
             let chunks: Vec<_> =
-                DocumentEncoder::new(&changed[..], plan, Wrap::None, 10_000).collect();
+                DocumentEncoder::new(&changed[..], plan, Cut::groups(Wrap::None, 10_000)).collect();
             assert_eq!(
                 chunks.iter().filter(|chunk| chunk.is_err()).count(),
                 1,
@@ -376,7 +434,7 @@ mod tests {
         let mut stream = Vec::new();
         for gzip in [None, Some(&mut stream as &mut dyn Write)] {
             assert_eq!(
-                ChunkPlan::survey(Failing, None, gzip, Wrap::None, 100),
+                ChunkPlan::survey(Failing, None, gzip, Cut::groups(Wrap::None, 100)),
                 Err(error.clone())
             );
         }
@@ -385,8 +443,10 @@ mod tests {
             document_bytes: 300,
             text_bytes: 400,
             chunks: 4,
+            chunk_text_bytes: 100,
         };
-        let chunks: Vec<_> = DocumentEncoder::new(Failing, plan, Wrap::None, 100).collect();
+        let chunks: Vec<_> =
+            DocumentEncoder::new(Failing, plan, Cut::groups(Wrap::None, 100)).collect();
         assert_eq!(chunks, [Err(error)]);
     }
 
@@ -399,8 +459,7 @@ mod tests {
                     &document(length, 1, 3)[..],
                     None,
                     Some(&mut full),
-                    Wrap::None,
-                    100
+                    Cut::groups(Wrap::None, 100)
                 ),
                 Err(AttachmentError::Stream(_))
             ));

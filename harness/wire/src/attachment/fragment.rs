@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io::{self, Read, Write};
 
 use bytes::Bytes;
+use gp2gp_model::manner::ChunkEnds;
 
 use super::base64::{LINE, append_encoded};
 use super::document::PIECE;
@@ -30,14 +31,36 @@ pub struct ChunkPlan {
     pub text_bytes: u64,
     /// Number of chunks; 1 means it fits one message.
     pub chunks: u64,
+    /// Length of the text of every chunk but the last.
+    pub chunk_text_bytes: u64,
+}
+
+/// How base64 text is laid out, and where it is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// Lines.
+    pub wrap: Wrap,
+    /// Largest text, in bytes, that still travels in one message; a longer one is cut into chunks
+    /// of at most so many bytes. Below 4 counts as 4.
+    pub threshold: usize,
+    /// Where chunks end. Those of whole groups end between two lines if the text is wrapped.
+    pub ends: ChunkEnds,
+}
+
+impl Cut {
+    /// The usual cut: every chunk decodes alone.
+    pub const fn groups(wrap: Wrap, threshold: usize) -> Self {
+        Self {
+            wrap,
+            threshold,
+            ends: ChunkEnds::Groups,
+        }
+    }
 }
 
 impl ChunkPlan {
     /// Reads the document once, without keeping it; of a document of `known` length that is not to
-    /// be compressed, no more than its first 64 KiB. `threshold` is the largest base64 text, in
-    /// bytes, that still travels in one message; a longer text is cut into chunks of at most
-    /// `threshold` bytes, at a multiple of four characters, or between two lines if it is
-    /// wrapped. A threshold below 4 counts as 4.
+    /// be compressed, no more than its first 64 KiB.
     ///
     /// Compresses into `gzip` where that makes the content and its first 64 KiB smaller, and where
     /// [`DocumentDecoder`](super::DocumentDecoder) would not take the stream for a bomb. Only in a
@@ -46,8 +69,7 @@ impl ChunkPlan {
         source: impl Read,
         known: Option<u64>,
         gzip: Option<&mut dyn Write>,
-        wrap: Wrap,
-        threshold: usize,
+        cut: Cut,
     ) -> Result<Self, AttachmentError> {
         let survey = match gzip {
             Some(gzip) => survey_gzip(source, known, gzip)?,
@@ -55,24 +77,80 @@ impl ChunkPlan {
         };
         let compressed = survey.gzip_bytes.is_some();
         let content_bytes = survey.gzip_bytes.unwrap_or(survey.document_bytes);
-        let plan = |text_bytes, chunks| Self {
+        let plan = |text_bytes, chunks, chunk_text_bytes| Self {
             compressed,
             document_bytes: survey.document_bytes,
             text_bytes,
             chunks,
+            chunk_text_bytes,
         };
 
-        let text_bytes = encoded_len(content_bytes, wrap);
-        if text_bytes <= threshold.max(SMALLEST_THRESHOLD) as u64 {
-            return Ok(plan(text_bytes, 1));
+        let whole_bytes = encoded_len(content_bytes, cut.wrap);
+        if whole_bytes <= cut.threshold.max(SMALLEST_THRESHOLD) as u64 {
+            return Ok(plan(whole_bytes, 1, whole_bytes));
         }
-        let chunk_bytes = bytes_per_chunk(wrap, threshold) as u64;
-        let full_chunks = content_bytes / chunk_bytes;
-        let last_bytes = content_bytes % chunk_bytes;
-        let text_bytes =
-            full_chunks * encoded_len(chunk_bytes, wrap) + encoded_len(last_bytes, wrap);
-        Ok(plan(text_bytes, content_bytes.div_ceil(chunk_bytes)))
+        let chunk_bytes = bytes_per_chunk(cut) as u64;
+        let full = encoded_len(chunk_bytes, cut.wrap);
+        Ok(match cut.ends {
+            ChunkEnds::Groups | ChunkEnds::Padded => {
+                let last_bytes = content_bytes % chunk_bytes;
+                let text_bytes =
+                    content_bytes / chunk_bytes * full + encoded_len(last_bytes, cut.wrap);
+                plan(text_bytes, content_bytes.div_ceil(chunk_bytes), full)
+            }
+            ChunkEnds::Uneven => {
+                let chunk_text_bytes = full - 1;
+                plan(
+                    whole_bytes,
+                    whole_bytes.div_ceil(chunk_text_bytes),
+                    chunk_text_bytes,
+                )
+            }
+        })
     }
+}
+
+impl ChunkPlan {
+    /// Length of the text of a chunk, from 0.
+    pub fn length_of(&self, chunk: u64) -> u64 {
+        let rest = (self.text_bytes).saturating_sub(chunk.saturating_mul(self.chunk_text_bytes));
+        rest.min(self.chunk_text_bytes)
+    }
+
+    /// Base64 characters of a chunk, from 0: its length without line ends.
+    pub fn characters_of(&self, chunk: u64, cut: Cut) -> u64 {
+        match cut.ends {
+            ChunkEnds::Groups | ChunkEnds::Padded => {
+                characters_before(self.length_of(chunk), cut.wrap)
+            }
+            ChunkEnds::Uneven => {
+                let start = chunk.saturating_mul(self.chunk_text_bytes);
+                let end = start.saturating_add(self.length_of(chunk));
+                characters_before(end, cut.wrap) - characters_before(start, cut.wrap)
+            }
+        }
+    }
+
+    /// Base64 characters of all chunks.
+    pub fn characters(&self, cut: Cut) -> u64 {
+        let last = self.chunks.saturating_sub(1);
+        match cut.ends {
+            ChunkEnds::Groups | ChunkEnds::Padded => {
+                last * self.characters_of(0, cut) + self.characters_of(last, cut)
+            }
+            ChunkEnds::Uneven => characters_before(self.text_bytes, cut.wrap),
+        }
+    }
+}
+
+/// Base64 characters among the first so many bytes of a wrapped text.
+fn characters_before(text_bytes: u64, wrap: Wrap) -> u64 {
+    let (line, line_end) = (LINE as u64, wrap.line_end().len() as u64);
+    if line_end == 0 {
+        return text_bytes;
+    }
+    let of_last_line = text_bytes % (line + line_end);
+    text_bytes / (line + line_end) * line + of_last_line.min(line)
 }
 
 /// What one reading of a document tells.
@@ -136,56 +214,70 @@ fn survey_all_gzip(source: impl Read, gzip: &mut dyn Write) -> Result<Survey, At
     })
 }
 
-/// Bytes of content in each chunk but the last.
-fn bytes_per_chunk(wrap: Wrap, threshold: usize) -> usize {
+/// Bytes of content in each chunk but the last; of uneven chunks, in what is one character longer.
+fn bytes_per_chunk(cut: Cut) -> usize {
+    let Cut {
+        wrap,
+        threshold,
+        ends,
+    } = cut;
     let line_end = wrap.line_end().len();
     let lines = threshold.saturating_add(line_end) / (LINE + line_end);
     let characters = match (wrap, lines) {
         (Wrap::None, _) | (Wrap::Lf76 | Wrap::CrLf76, 0) => threshold.max(SMALLEST_THRESHOLD),
         (Wrap::Lf76 | Wrap::CrLf76, lines) => lines * LINE,
     };
-    characters / 4 * 3
+    let bytes = characters / 4 * 3;
+    match ends {
+        ChunkEnds::Groups | ChunkEnds::Uneven => bytes,
+        ChunkEnds::Padded => bytes - 1,
+    }
 }
 
-/// The chunks of a document, one after the other; each is base64 text of at most `threshold`
-/// bytes that decodes alone. Ends after the first error.
+/// The chunks of a document, one after the other; each is base64 text of at most the threshold's
+/// bytes. Ends after the first error.
 pub struct DocumentEncoder<R> {
     content: R,
     plan: ChunkPlan,
-    wrap: Wrap,
+    cut: Cut,
     chunk_bytes: usize,
     /// Chunks, bytes of content and bytes of text so far.
     chunks: u64,
     content_bytes: u64,
     text_bytes: u64,
     piece: Vec<u8>,
+    /// Text beyond the end of the last chunk, where chunks are cut from one text.
+    uncut: Vec<u8>,
 }
 
 impl<R: Read> DocumentEncoder<R> {
-    /// Encodes what was surveyed, with the same `wrap` and `threshold`: the gzip stream if the plan
-    /// is `compressed`, else the document. A source that gives something else than was surveyed is
-    /// an error.
-    pub fn new(content: R, plan: ChunkPlan, wrap: Wrap, threshold: usize) -> Self {
+    /// Encodes what was surveyed, with the same cut: the gzip stream if the plan is `compressed`,
+    /// else the document. A source that gives something else than was surveyed is an error.
+    pub fn new(content: R, plan: ChunkPlan, cut: Cut) -> Self {
         let chunk_bytes = if plan.chunks == 1 {
             usize::MAX
         } else {
-            bytes_per_chunk(wrap, threshold)
+            bytes_per_chunk(cut)
         };
         Self {
             content,
             plan,
-            wrap,
+            cut,
             chunk_bytes,
             chunks: 0,
             content_bytes: 0,
             text_bytes: 0,
             piece: Vec::new(),
+            uncut: Vec::new(),
         }
     }
 
     fn next_chunk(&mut self) -> Result<Bytes, AttachmentError> {
         self.chunks += 1;
-        let text = self.encode_chunk()?;
+        let text = match self.cut.ends {
+            ChunkEnds::Groups | ChunkEnds::Padded => self.encode_chunk()?,
+            ChunkEnds::Uneven => self.cut_chunk()?,
+        };
         if self.chunks == self.plan.chunks {
             self.check_end()?;
         }
@@ -196,25 +288,48 @@ impl<R: Read> DocumentEncoder<R> {
         let mut text = Vec::with_capacity(self.text_capacity());
         let mut wanted = self.chunk_bytes;
         while wanted > 0 {
-            let length = read_piece(&mut self.content, wanted.min(PIECE) as u64, &mut self.piece)?;
+            let length = self.read_content(wanted.min(PIECE))?;
             if length == 0 {
                 break;
             }
-            append_encoded(&mut text, &self.piece, self.wrap);
+            append_encoded(&mut text, &self.piece, self.cut.wrap);
             wanted -= length;
-            self.content_bytes += length as u64;
-            if self.text_bytes + text.len() as u64 > self.plan.text_bytes {
-                return Err(document_changed());
-            }
+            self.check_length(text.len())?;
         }
         self.text_bytes += text.len() as u64;
         Ok(text)
     }
 
+    /// Cuts a chunk off one text. More is made than the chunk needs: what is left over is never
+    /// empty before the end, and so the next line knows that one stands before it.
+    fn cut_chunk(&mut self) -> Result<Vec<u8>, AttachmentError> {
+        let wanted = usize::try_from(self.plan.chunk_text_bytes).unwrap_or(usize::MAX);
+        while self.uncut.len() <= wanted && self.read_content(PIECE)? > 0 {
+            append_encoded(&mut self.uncut, &self.piece, self.cut.wrap);
+            self.check_length(self.uncut.len())?;
+        }
+        let rest = self.uncut.split_off(wanted.min(self.uncut.len()));
+        let text = std::mem::replace(&mut self.uncut, rest);
+        self.text_bytes += text.len() as u64;
+        Ok(text)
+    }
+
+    fn read_content(&mut self, length: usize) -> Result<usize, AttachmentError> {
+        let length = read_piece(&mut self.content, length as u64, &mut self.piece)?;
+        self.content_bytes += length as u64;
+        Ok(length)
+    }
+
+    fn check_length(&self, more: usize) -> Result<(), AttachmentError> {
+        if self.text_bytes + more as u64 > self.plan.text_bytes {
+            return Err(document_changed());
+        }
+        Ok(())
+    }
+
     fn text_capacity(&self) -> usize {
         let rest = self.plan.text_bytes.saturating_sub(self.text_bytes);
-        let chunk = encoded_len(self.chunk_bytes as u64 / 3 * 3, self.wrap);
-        usize::try_from(rest.min(chunk)).unwrap_or_default()
+        usize::try_from(rest.min(self.plan.chunk_text_bytes)).unwrap_or_default()
     }
 
     /// After the last chunk the document must be at its end and have its surveyed length.

@@ -15,7 +15,7 @@ use gp2gp_model::EbxmlMessageId;
 pub use base64::{Base64Error, Wrap, decode, encode, encoded_len};
 pub use description::{Description, DescriptionFault, DescriptionStyle};
 pub use document::AttachmentError;
-pub use fragment::{ChunkPlan, DocumentEncoder};
+pub use fragment::{ChunkPlan, Cut, DocumentEncoder};
 pub use gzip::{GzipError, compress, decompress, smaller};
 pub use placeholder::{Placeholder, PlaceholderReason};
 pub use reassemble::DocumentDecoder;

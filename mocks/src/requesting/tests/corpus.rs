@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use gp2gp_wire::recording;
 
 use super::super::assembly::Assembly;
+use super::super::broken::Flaws;
 use super::super::part::parts;
 use super::*;
 
@@ -34,8 +35,14 @@ fn a_recorded_large_transfer_is_put_together_whatever_the_order() {
     let (core, extract) = core.unwrap();
     for order in permutations(fragments.len()).into_iter().step_by(7) {
         let inline = parts(core.attachments.clone());
-        let mut assembly =
-            Assembly::begin(&extract, &core.payload_xml, inline, Spool::new()).unwrap();
+        let mut assembly = Assembly::begin(
+            &extract,
+            &core.payload_xml,
+            inline,
+            Spool::new(),
+            &Flaws::new(&[]),
+        )
+        .unwrap();
         for at in &order {
             assert!(assembly.finish().is_none());
             let fragment = fragments[*at].clone();

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use gp2gp_model::directory::Directory;
+use gp2gp_model::manner::Manner;
 use gp2gp_model::plan::{Cleanup, DescriptionChoice, DocumentPlan, Habit, PatientPlan};
 use gp2gp_model::trace::Observation;
 use gp2gp_model::{
@@ -98,6 +99,8 @@ pub(super) fn document(
         file_name: None,
         description: DescriptionChoice::Grammar,
         missing: None,
+        already_missing: None,
+        same_id: false,
     };
     (plan, DocumentSpec::generate(7, number, kind, bytes))
 }
@@ -112,6 +115,7 @@ pub(super) fn holding_with(documents: Vec<(DocumentPlan, DocumentSpec)>) -> Hold
 pub(super) fn config(holding: Holding) -> SendingConfig {
     SendingConfig {
         identity: identity(OWN),
+        manner: Manner::default(),
         directory: fixture::directory(),
         enabled: true,
         attachment_threshold: 4_500_000,
