@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use gp2gp::bodies::BodyStore;
@@ -104,12 +105,39 @@ fn sockets_and_virtual_time_come_to_the_same_findings() {
     let virtual_time = report(Transport::Virtual, Profile::Strict);
     let sockets = report(Transport::Http, Profile::Strict);
     for (left, right) in virtual_time.scenarios.iter().zip(&sockets.scenarios) {
-        assert_eq!(verdicts(left), verdicts(right), "{:?}", left.id);
+        assert_eq!(disagreements(left, right), [""; 0], "{:?}", left.id);
         assert_eq!(left.missing_facts, right.missing_facts, "{:?}", left.id);
-        assert_eq!(left.messages, right.messages, "{:?}", left.id);
+        // What a system had open when it went down depends on the moment, and is posted again.
+        if !crashes(left) {
+            assert_eq!(left.messages, right.messages, "{:?}", left.id);
+        }
         assert_eq!(documents(left), documents(right), "{:?}", left.id);
     }
     assert_eq!(virtual_time.score, sockets.score);
+}
+
+/// Requirements of which two runs say different things. One that a scenario does not name may come
+/// up in one run alone: which of two messages is first is a race on sockets.
+fn disagreements(left: &ScenarioReport, right: &ScenarioReport) -> Vec<String> {
+    let (left, right) = (verdicts(left), verdicts(right));
+    let only_passed = |found: &BTreeMap<String, Verdict>, id: &String| {
+        found
+            .get(id)
+            .is_none_or(|verdict| *verdict == Verdict::Pass)
+    };
+    let (left, right): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        (left.into_iter().collect(), right.into_iter().collect());
+    left.keys()
+        .chain(right.keys())
+        .filter(|id| {
+            left.get(*id) != right.get(*id) && !(only_passed(&left, id) && only_passed(&right, id))
+        })
+        .cloned()
+        .collect()
+}
+
+fn crashes(scenario: &ScenarioReport) -> bool {
+    (scenario.faults.iter()).any(|fault| fault.planned.starts_with("crash"))
 }
 
 fn trouble(scenario: &ScenarioReport) -> Option<String> {

@@ -51,7 +51,7 @@ fn the_examples_of_the_readme_are_good_scenarios() {
             plan.patients[0].documents.len(),
             plan.steps.len()
         ),
-        (7, 2, 2)
+        (7, 3, 2)
     );
     assert_eq!(plans(matrix).unwrap().len(), 3);
     for example in examples {

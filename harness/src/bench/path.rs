@@ -213,7 +213,12 @@ impl fmt::Display for PathCost {
         )?;
         writeln!(
             f,
-            "  judging, apart                {:>8.1} ms",
+            "  apart: keeping it on disk     {:>8.1} ms",
+            self.keeping_ms
+        )?;
+        writeln!(
+            f,
+            "  apart: judging it             {:>8.1} ms",
             self.judging_ms
         )
     }

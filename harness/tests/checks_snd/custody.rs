@@ -132,12 +132,15 @@ fn first_observation(taken: &Taken) -> usize {
 }
 
 fn first_in_store(taken: &Taken) -> DocumentId {
-    let in_store = |event: &Event| match &event.what {
-        What::Observed {
+    let in_store = |event: &Event| {
+        let What::Observed {
             observation: Observation::InStore { document, .. },
             ..
-        } => Some(document.clone()),
-        _ => None,
+        } = &event.what
+        else {
+            return None;
+        };
+        Some(document.clone())
     };
     taken
         .trace

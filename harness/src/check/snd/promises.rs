@@ -156,10 +156,16 @@ pub(super) fn nothing_unpromised(view: &View, _: Profile) -> Assessment {
         let recorded_in_part = !view.has_real_times()
             && (transfer.cores.is_empty()
                 || promises.iter().any(|promise| promise.fragment.is_none()));
+        // An index may come after its chunks; who ended the transfer before does not get to see it.
+        let ended_early = !transfer.outcomes.is_empty()
+            && promises.iter().any(|promise| promise.fragment.is_none());
         for fragment in &transfer.fragments {
             let is_promised = fragment
                 .message_id()
                 .is_some_and(|id| promised.contains(id));
+            if !is_promised && ended_early {
+                continue;
+            }
             if !is_promised && recorded_in_part {
                 doubt = Some(format!(
                     "what promised {} may be missing from the recording",
