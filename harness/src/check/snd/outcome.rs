@@ -410,13 +410,7 @@ fn ends_told(
 }
 
 fn end<'v>(view: &View, transfer: &Transfer<'v>) -> End<'v> {
-    let core = transfer
-        .cores
-        .iter()
-        .find(|core| accepted_at(view, core).is_some());
-    // What comes after the silence has ended the transfer changes nothing (S124).
-    let in_time = |post: &Post| core.is_none_or(|core| post.at.since(core.at) < PATIENCE);
-    let verdict = verdicts(transfer).find(|(post, _)| in_time(post));
+    let (core, verdict) = latest_attempt(view, transfer);
     match (verdict, transfer.refusals().next(), core) {
         (Some((_, ack)), _, _) if is_success(ack) => End::Success,
         (Some((_, ack)), _, _) => End::Failure(ack.code()),
@@ -424,6 +418,32 @@ fn end<'v>(view: &View, transfer: &Transfer<'v>) -> End<'v> {
         (None, None, Some(core)) if view.ended_at.since(core.at) >= PATIENCE => End::Silence,
         (None, None, _) => End::Open,
     }
+}
+
+/// The core that counts and what became of it: a record that was turned away and sent again begins
+/// anew (S6, S85).
+fn latest_attempt<'v>(
+    view: &View,
+    transfer: &Transfer<'v>,
+) -> (Option<&'v Post>, Option<(&'v Post, &'v Acknowledgement)>) {
+    let mut cores =
+        (transfer.cores.iter().copied()).filter(|core| accepted_at(view, core).is_some());
+    // What comes after the silence has ended the transfer changes nothing (S124).
+    let verdict_on = |core: Option<&Post>| {
+        verdicts(transfer).find(|(post, _)| {
+            core.is_none_or(|core| post.seq > core.seq && post.at.since(core.at) < PATIENCE)
+        })
+    };
+    let mut core = cores.next();
+    let mut verdict = verdict_on(core);
+    while let Some((post, ack)) = verdict
+        && !is_success(ack)
+        && let Some(again) = cores.find(|core| core.seq > post.seq)
+    {
+        core = Some(again);
+        verdict = verdict_on(core);
+    }
+    (core, verdict)
 }
 
 /// Acknowledgements that say what became of the record. "Duplicate" is said of a core that was
