@@ -7,6 +7,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use gp2gp::bodies::BodyStore;
 use gp2gp::driver::{self, Sut, Transport};
@@ -14,7 +15,7 @@ use gp2gp::run::{Options, run, usual_jobs};
 use gp2gp::score::Scope;
 use gp2gp_model::plan::Role;
 use gp2gp_model::report::{RunReport, ScenarioReport};
-use gp2gp_model::trace::{Endpoint, What};
+use gp2gp_model::trace::{Endpoint, Event, What};
 use gp2gp_model::verdict::{Profile, Verdict};
 
 fn report(transport: Transport, profile: Profile) -> RunReport {
@@ -97,6 +98,20 @@ fn another_seed_gives_another_trace_and_the_same_verdict() {
     let second = support::run(&plan, Sut::Reference).trace;
     assert_ne!(first.events, second.events);
     assert_eq!(first.events.len(), second.events.len());
+}
+
+/// A fault that nobody met is none: a disk that is full while nothing comes refuses nothing.
+#[test]
+fn a_full_disk_acts_when_it_refuses_something() {
+    let fired = |lasts| {
+        let mut plan = support::plan("crash/requesting-disk-full");
+        plan.faults[0].when.lasts = Some(lasts);
+        let events = support::run(&plan, Sut::Reference).trace.events;
+        let is_it = |event: &&Event| matches!(event.what, What::FaultFired { .. });
+        events.iter().filter(is_it).count()
+    };
+    assert_eq!(fired(Duration::from_millis(50)), 0);
+    assert_eq!(fired(Duration::from_secs(8 * 60)), 2);
 }
 
 /// The same peers, a queue here and real sockets there: the same findings.

@@ -15,6 +15,8 @@ pub(super) struct Conditions {
     changes: usize,
     /// What people wanted of a system while it is down.
     down: BTreeMap<Endpoint, Vec<Act>>,
+    /// Whose disk is full, and the planned fault that fills it.
+    full: BTreeMap<Endpoint, String>,
     /// By how many microseconds a clock is ahead of the true time.
     ahead: BTreeMap<Endpoint, i64>,
 }
@@ -23,7 +25,7 @@ pub(super) struct Conditions {
 pub(super) struct Change {
     pub(super) system: Endpoint,
     pub(super) kind: ChangeKind,
-    /// The planned fault that begins with it.
+    /// The planned fault that acts with it. A full disk acts when something is refused for it.
     pub(super) fault: Option<String>,
 }
 
@@ -43,6 +45,7 @@ impl Conditions {
             due: BTreeMap::new(),
             changes: 0,
             down: BTreeMap::new(),
+            full: BTreeMap::new(),
             ahead: BTreeMap::new(),
         };
         for fault in &plan.faults {
@@ -82,10 +85,20 @@ impl Conditions {
             .due
             .first_entry()
             .filter(|entry| entry.key().0 <= now)?;
-        let change = entry.remove();
-        if let ChangeKind::ClockJump { seconds } = change.kind {
-            let ahead = self.ahead.entry(change.system).or_default();
-            *ahead = ahead.saturating_add(seconds.saturating_mul(1_000_000));
+        let mut change = entry.remove();
+        match change.kind {
+            ChangeKind::ClockJump { seconds } => {
+                let ahead = self.ahead.entry(change.system).or_default();
+                *ahead = ahead.saturating_add(seconds.saturating_mul(1_000_000));
+            }
+            ChangeKind::Disk { full: true } => {
+                let fault = change.fault.take();
+                self.full.extend(fault.map(|fault| (change.system, fault)));
+            }
+            ChangeKind::Disk { full: false } => {
+                self.full.remove(&change.system);
+            }
+            ChangeKind::Crash(_) | ChangeKind::Restart => {}
         }
         Some(change)
     }
@@ -112,6 +125,11 @@ impl Conditions {
     /// The system is up: what people wanted of it meanwhile.
     pub(super) fn come_up(&mut self, system: Endpoint) -> Vec<Act> {
         self.down.remove(&system).unwrap_or_default()
+    }
+
+    /// The planned fault for which a system stores nothing now.
+    pub(super) fn full_disk(&self, system: Endpoint) -> Option<&str> {
+        self.full.get(&system).map(String::as_str)
     }
 
     /// Whether a system is down.

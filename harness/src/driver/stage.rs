@@ -354,12 +354,19 @@ impl Stage {
                 id,
                 response,
                 conduct,
-            } => vec![Carry::Answer {
-                id,
-                from,
-                response,
-                conduct,
-            }],
+            } => {
+                if response.status >= 500
+                    && let Some(fault) = self.conditions.full_disk(from)
+                {
+                    self.recorder.fault(now, fault.to_owned());
+                }
+                vec![Carry::Answer {
+                    id,
+                    from,
+                    response,
+                    conduct,
+                }]
+            }
             Output::Notice(Notice::NotSupported(act)) => {
                 self.recorder.acted(now, from, act, true);
                 Vec::new()
