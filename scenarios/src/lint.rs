@@ -126,9 +126,21 @@ pub fn lint(
     catalogue: &[Requirement],
     checked: Option<&BTreeSet<&str>>,
 ) -> Vec<Lint> {
-    let mut lints: Vec<Lint> = scenarios
+    let of_cells: Vec<Vec<Lint>> = scenarios
         .iter()
-        .flat_map(|scenario| lint_one(scenario, catalogue, checked))
+        .map(|scenario| lint_one(scenario, catalogue, checked))
+        .collect();
+    // What one cell needs is needed, though others do without.
+    let is_of_all = |lint: &Lint| {
+        let mut cells = of_cells.iter();
+        lint.rule != Rule::NeverNeeded
+            || cells.all(|lints| lints.iter().any(|other| other.order() == lint.order()))
+    };
+    let mut lints: Vec<Lint> = of_cells
+        .iter()
+        .flatten()
+        .filter(|lint| is_of_all(lint))
+        .cloned()
         .collect();
     lints.sort_by(|left, right| left.order().cmp(&right.order()));
     // Cells of a matrix mostly have the same faults, and always at the same places.

@@ -33,6 +33,10 @@ pub fn schema() -> Value {
 /// It is unfolded before a file is read, so that [`File`] has no place for it.
 fn matrix() -> Value {
     let value = json!({ "type": ["string", "integer", "boolean"] });
+    let value_with_company = json!({
+        "description": "A value, or a table that says it under the name of the axis, and under other names what goes with it.",
+        "anyOf": [value, { "type": "object", "additionalProperties": value }],
+    });
     json!({
         "description": "Axes with their values: the file stands for one scenario for each combination. `{name}` in any text stands for a value.",
         "type": "object",
@@ -43,7 +47,7 @@ fn matrix() -> Value {
                 "items": { "type": "object", "additionalProperties": value },
             },
         },
-        "additionalProperties": { "type": "array", "items": value, "minItems": 1 },
+        "additionalProperties": { "type": "array", "items": value_with_company, "minItems": 1 },
     })
 }
 

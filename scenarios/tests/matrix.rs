@@ -132,6 +132,24 @@ fn a_fault_of_every_cell_is_told_once() {
 }
 
 #[test]
+fn a_need_of_one_cell_is_a_need_of_the_file() {
+    let lints = |sizes: &str| -> Vec<String> {
+        let text = GOOD
+            .replacen(
+                "failure_modes",
+                "needs = ['large-messaging']\nfailure_modes",
+                1,
+            )
+            .replacen("[\"30 KB\", \"40 KB\"]", sizes, 1);
+        let scenarios = parse(&load_str("mine/letters", &text).unwrap()).unwrap();
+        let lints = lint(&scenarios, &CATALOGUE, None);
+        lints.iter().map(|lint| lint.rule.to_string()).collect()
+    };
+    assert_eq!(lints("['30 KB', '6 MB']"), [""; 0]);
+    assert_eq!(lints("['30 KB', '40 KB']"), ["GP013"]);
+}
+
+#[test]
 fn an_unknown_axis_is_shown_where_it_is_named() {
     insta::assert_snapshot!(error("of {size} from", "of {siez} from"));
 }
@@ -164,6 +182,30 @@ fn a_matrix_that_makes_no_sense_is_refused() {
         ("count = [2, 0x2]", "the axis `count` has a value twice"),
         ("count = [2.5]", "no axis can have this value"),
         ("'a b' = [2]", "no axis can be called `a b`"),
+        (
+            "count = [{ count = 2, 'a b' = 1 }]",
+            "no axis can be called `a b`",
+        ),
+        (
+            "count = [{ cuont = 2 }]",
+            "this value of `count` does not say its `count`",
+        ),
+        (
+            "count = [{ count = 2, x = 1 }, 3]",
+            "`3` of the axis `count` has no `x`",
+        ),
+        (
+            "count = [{ count = 2, size = 1 }]",
+            "`size` stands for two things in this matrix",
+        ),
+        (
+            "count = [{ count = 2, x = [1] }]",
+            "no axis can have this value",
+        ),
+        (
+            "count = [{ count = 2, colour = 'red' }]",
+            "nothing uses the axis `colour`",
+        ),
         ("count = [2]\nexcept = 1", "`except` is no list of cells"),
         ("count = [2]\nexcept = [1]", "`except` is no list of cells"),
         ("count = [2]\nexcept = [{}]", "`except` leaves no cell"),

@@ -99,12 +99,11 @@ impl<'i> Cell<'_, 'i> {
         name: &str,
         place: impl Fn(&str) -> Range<usize>,
     ) -> Result<&Value<'i>, Problem> {
-        self.0
-            .iter()
-            .find(|(axis, _)| *axis == name)
-            .map(|(_, value)| *value)
+        self.names()
+            .find(|(other, _)| *other == name)
+            .map(|(_, value)| value)
             .ok_or_else(|| {
-                let axes: Vec<&str> = self.0.iter().map(|(axis, _)| *axis).collect();
+                let axes: Vec<&str> = self.names().map(|(other, _)| other).collect();
                 unknown_axis(name, place(name), axes)
             })
     }
@@ -162,7 +161,9 @@ mod tests {
     use super::*;
 
     fn filled(value: &str) -> Result<DeValue<'static>, String> {
-        let text = format!("x = {value}\n[matrix]\nsize = ['4.5 MB']\ncount = [7]\non = [true]\n");
+        let text = format!(
+            "x = {value}\n[matrix]\nsize = [{{ pieces = 0, size = '4.5 MB' }}]\ncount = [7]\non = [true]\n"
+        );
         let text: &'static str = text.leak();
         let mut file = DeTable::parse(text).unwrap().into_inner();
         let matrix = Matrix::take(&mut file).unwrap().unwrap();
@@ -183,6 +184,7 @@ mod tests {
     #[test]
     fn an_axis_is_put_into_a_text() {
         assert_eq!(text("'{size}'"), "4.5 MB");
+        assert_eq!(text("'{pieces} of {size}'"), "0 of 4.5 MB");
         assert_eq!(text("'{count} of {size}, {on}'"), "7 of 4.5 MB, true");
         assert_eq!(text("''"), "");
     }

@@ -44,6 +44,8 @@ struct Value<'i> {
     text: String,
     /// As it stands in the id of a cell.
     label: String,
+    /// What goes with this value of the axis, in the order of the file.
+    with: Vec<(Spanned<String>, Value<'i>)>,
 }
 
 /// Names of axes with the values that, together, are left out.
@@ -61,6 +63,17 @@ impl fmt::Display for Cell<'_, '_> {
             write!(f, "{slash}{axis}={}", value.label)?;
         }
         Ok(())
+    }
+}
+
+impl<'m, 'i> Cell<'m, 'i> {
+    /// Axes, and what goes with their values.
+    fn names(&self) -> impl Iterator<Item = (&'m str, &'m Value<'i>)> {
+        self.0.iter().flat_map(|(axis, value)| {
+            let with = value.with.iter();
+            let with = with.map(|(name, value)| (name.get_ref().as_str(), value));
+            std::iter::once((*axis, *value)).chain(with)
+        })
     }
 }
 
@@ -87,6 +100,7 @@ impl<'i> Matrix<'i> {
         };
         let except = table.remove(EXCEPT);
         let axes = axes(table)?;
+        no_name_twice(&axes)?;
         let cells: usize = axes.iter().map(|axis| axis.values.len()).product();
         if axes.is_empty() || cells > MOST_CELLS {
             let message = format!("a matrix of {} axes has {cells} cells", axes.len());
@@ -117,8 +131,8 @@ impl<'i> Matrix<'i> {
 
     /// Refuses an axis that no text of the file names.
     pub(crate) fn all_used(&self, used: &BTreeSet<String>) -> Result<(), Problem> {
-        let mut axes = self.axes.iter().map(|axis| &axis.name);
-        let Some(unused) = axes.find(|name| !used.contains(name.get_ref())) else {
+        let mut names = self.axes.iter().flat_map(Axis::names);
+        let Some(unused) = names.find(|name| !used.contains(name.get_ref())) else {
             return Ok(());
         };
         let name = unused.get_ref();
@@ -132,14 +146,8 @@ impl<'i> Matrix<'i> {
 
 impl<'i> Axis<'i> {
     fn of(name: &Spanned<DeString<'i>>, values: Spanned<DeValue<'i>>) -> Result<Self, Problem> {
-        let text = name.get_ref().to_string();
-        if !fill::is_name(&text) {
-            return Err(
-                Problem::at(name.span(), format!("no axis can be called `{text}`")).help(
-                    "a name begins with a letter and goes on with letters, digits, `-` and `_`",
-                ),
-            );
-        }
+        let name = axis_name(name)?;
+        let text = name.get_ref();
         let span = values.span();
         let DeValue::Array(array) = values.into_inner() else {
             return Err(
@@ -148,9 +156,19 @@ impl<'i> Axis<'i> {
             );
         };
         Ok(Self {
-            values: values_of(&text, array, span)?,
-            name: Spanned::new(name.span(), text),
+            values: values_of(text, array, span)?,
+            name,
         })
+    }
+
+    /// Its own, and those of what goes with its values.
+    fn names(&self) -> impl Iterator<Item = &Spanned<String>> {
+        let with = self
+            .values
+            .first()
+            .into_iter()
+            .flat_map(|first| &first.with);
+        std::iter::once(&self.name).chain(with.map(|(name, _)| name))
     }
 
     fn extend<'m>(&'m self, cell: &Cell<'m, 'i>) -> Vec<Cell<'m, 'i>> {
@@ -164,6 +182,17 @@ impl<'i> Axis<'i> {
             })
             .collect()
     }
+}
+
+fn axis_name(name: &Spanned<DeString<'_>>) -> Result<Spanned<String>, Problem> {
+    let text = name.get_ref().to_string();
+    if fill::is_name(&text) {
+        return Ok(Spanned::new(name.span(), text));
+    }
+    Err(
+        Problem::at(name.span(), format!("no axis can be called `{text}`"))
+            .help("a name begins with a letter and goes on with letters, digits, `-` and `_`"),
+    )
 }
 
 /// The axes in the order of the file: the table has them in the order of the alphabet.
@@ -183,7 +212,7 @@ fn values_of<'i>(
 ) -> Result<Vec<Value<'i>>, Problem> {
     let mut values = array
         .into_iter()
-        .map(Value::of)
+        .map(|written| Value::of(axis, written))
         .collect::<Result<Vec<_>, _>>()?;
     if values.is_empty() {
         return Err(Problem::at(
@@ -198,20 +227,80 @@ fn values_of<'i>(
             format!("the axis `{axis}` has a value twice"),
         ));
     }
+    same_company(axis, &values, span)?;
     tell_apart(&mut values);
     Ok(values)
 }
 
+/// What goes with one value of an axis goes with every other, or a cell would miss it.
+fn same_company(axis: &str, values: &[Value<'_>], span: Range<usize>) -> Result<(), Problem> {
+    let names = |value: &Value<'_>| {
+        let with = value.with.iter();
+        with.map(|(name, _)| name.get_ref().clone())
+            .collect::<BTreeSet<_>>()
+    };
+    let all: BTreeSet<String> = values.iter().flat_map(names).collect();
+    for value in values {
+        let own = names(value);
+        if let Some(missing) = all.difference(&own).next() {
+            let message = format!("`{}` of the axis `{axis}` has no `{missing}`", value.text);
+            return Err(Problem::at(span, message)
+                .help("what goes with one value of an axis has to go with every value"));
+        }
+    }
+    Ok(())
+}
+
+fn no_name_twice(axes: &[Axis<'_>]) -> Result<(), Problem> {
+    let mut known = BTreeSet::new();
+    let mut names = axes.iter().flat_map(Axis::names);
+    match names.find(|name| !known.insert(name.get_ref())) {
+        None => Ok(()),
+        Some(twice) => Err(Problem::at(
+            twice.span(),
+            format!("`{}` stands for two things in this matrix", twice.get_ref()),
+        )),
+    }
+}
+
 impl<'i> Value<'i> {
-    fn of(written: Spanned<DeValue<'i>>) -> Result<Self, Problem> {
+    /// A value alone, or a table, in which the name of the axis says the value and every other
+    /// name what goes with it.
+    fn of(axis: &str, written: Spanned<DeValue<'i>>) -> Result<Self, Problem> {
+        let span = written.span();
+        let mut table = match written.into_inner() {
+            DeValue::Table(table) => table,
+            alone => return Self::alone(Spanned::new(span, alone)),
+        };
+        let own = table.remove(axis).ok_or_else(|| {
+            Problem::at(
+                span,
+                format!("this value of `{axis}` does not say its `{axis}`"),
+            )
+            .help(format!("write it as `{{ {axis} = ..., other = ... }}`"))
+        })?;
+        let mut with = table
+            .into_iter()
+            .map(|(name, value)| Ok((axis_name(&name)?, Self::alone(value)?)))
+            .collect::<Result<Vec<_>, Problem>>()?;
+        with.sort_by_key(|(name, _)| name.span().start);
+        Ok(Self {
+            with,
+            ..Self::alone(own)?
+        })
+    }
+
+    fn alone(written: Spanned<DeValue<'i>>) -> Result<Self, Problem> {
         let text = text(written.get_ref()).ok_or_else(|| {
-            Problem::at(written.span(), "no axis can have this value")
-                .help("a value is a text, a whole number, `true` or `false`")
+            Problem::at(written.span(), "no axis can have this value").help(
+                "a value is a text, a whole number, `true` or `false`, or a table of what goes together",
+            )
         })?;
         Ok(Self {
             value: written.into_inner(),
             label: label(&text),
             text,
+            with: Vec::new(),
         })
     }
 }
@@ -346,6 +435,16 @@ mod tests {
         assert_eq!(
             cells(&format!("{axes}except = [{{ a = 2 }}]\n")),
             ["a=1/b=true", "a=1/b=false"]
+        );
+    }
+
+    #[test]
+    fn what_goes_with_a_value_makes_no_cells_of_its_own() {
+        assert_eq!(
+            cells(
+                "[matrix]\nsize = [{ size = 1, pieces = 0 }, { pieces = 2, size = 2 }]\non = [true]\n"
+            ),
+            ["size=1/on=true", "size=2/on=true"]
         );
     }
 
