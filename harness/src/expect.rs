@@ -44,7 +44,8 @@ fn judge_one(expectation: &Expectation, view: &View) -> (Verdict, String) {
             Some(state) => (pass_if(state == of.value), format!("print state {state}")),
             None => unsaid("the sending system says no print state"),
         },
-        Expectation::DocumentsFiled(of) => documents_filed(of, view),
+        Expectation::DocumentsFiled(of) => filed(of, view, "documents", is_document),
+        Expectation::PlaceholdersFiled(of) => filed(of, view, "placeholders", is_placeholder),
         Expectation::MessagesAtMost(most) => {
             let posted = Role::ALL.map(|role| view.posted_by(role).count());
             let all: usize = posted.iter().sum();
@@ -68,42 +69,42 @@ fn unsaid(why: &str) -> (Verdict, String) {
     (Verdict::CouldNotRun, why.to_owned())
 }
 
-fn documents_filed(of: &Of<u32>, view: &View) -> (Verdict, String) {
-    if !view
-        .observed
-        .iter()
-        .any(|(by, _)| *by == Endpoint::Requesting)
-    {
+/// How many things of a sort were filed for a patient.
+fn filed(
+    of: &Of<u32>,
+    view: &View,
+    what: &str,
+    is_of_sort: impl Fn(&Observation, NhsNumber, &View) -> bool,
+) -> (Verdict, String) {
+    let observed = (view.observed.iter()).filter(|(by, _)| *by == Endpoint::Requesting);
+    let mut observed = observed.map(|(_, observation)| observation).peekable();
+    if observed.peek().is_none() {
         return unsaid("the requesting system does not say what it has filed");
     }
     let filed = match outcome(of.patient, view).0 {
-        Outcome::Integrated | Outcome::Suppressed => stored(of.patient, view),
+        Outcome::Integrated | Outcome::Suppressed => observed
+            .filter(|observation| is_of_sort(observation, of.patient, view))
+            .count(),
         // A record that still waits for people may be stored; nobody has filed it.
         Outcome::Refused | Outcome::Failed | Outcome::NotRequested => 0,
     };
     let verdict = pass_if(filed == of.value as usize);
-    (verdict, format!("{filed} documents"))
+    (verdict, format!("{filed} {what}"))
 }
 
-/// Documents with the content that the old practice held, and placeholders; not the record itself.
-fn stored(patient: NhsNumber, view: &View) -> usize {
+/// With the content that the old practice held, or a placeholder; not the record itself.
+fn is_document(observation: &Observation, of: NhsNumber, view: &View) -> bool {
     let is_held = |content: &Sha256| {
         let mut held = view.held.iter();
-        held.any(|held| held.patient == patient && held.sha256 == *content)
+        held.any(|held| held.patient == of && held.sha256 == *content)
     };
-    let observed = view.observed.iter();
-    observed
-        .filter(|(by, _)| *by == Endpoint::Requesting)
-        .filter(|(_, observation)| match observation {
-            Observation::Stored {
-                patient: whose,
-                sha256,
-                placeholder,
-                ..
-            } => *whose == patient && (*placeholder || is_held(sha256)),
-            Observation::Transfer { .. } | Observation::InStore { .. } => false,
-        })
-        .count()
+    is_placeholder(observation, of, view)
+        || matches!(observation, Observation::Stored { patient, sha256, .. }
+            if *patient == of && is_held(sha256))
+}
+
+fn is_placeholder(observation: &Observation, of: NhsNumber, _: &View) -> bool {
+    matches!(observation, Observation::Stored { patient, placeholder: true, .. } if *patient == of)
 }
 
 /// The last one that the sending system said.

@@ -77,6 +77,34 @@ fn the_field_profile_takes_ar_and_a_code_in_either_place() {
 }
 
 #[test]
+fn a_fragment_may_be_refused_only_above_the_total_that_is_declared() {
+    let refused = refuse(trace_of("limits/receiver-total/size=200000"), 1, "30");
+    let assess = |taken: &Taken| taken.assess("RCV-66", Profile::Strict);
+    let Assessment::Broken(violations) = assess(&refused) else {
+        panic!("600 KB came and are declared, and a piece was refused");
+    };
+    assert!(
+        violations[0].seen.starts_with("refusal with 30"),
+        "{violations:#?}"
+    );
+    let mut smaller = refused;
+    let practices = smaller.trace.header.practices.as_mut();
+    practices.expect("a run knows them").caps.total_bytes = Some(599_999);
+    assert!(matches!(assess(&smaller), Assessment::Held { .. }));
+}
+
+#[test]
+fn a_placeholder_for_a_document_within_the_declared_limit_is_a_loss() {
+    let mut taken = trace_of("limits/receiver-document/size=200001");
+    let practices = taken.trace.header.practices.as_mut();
+    practices.expect("a run knows them").caps.document_bytes = Some(200_001);
+    assert!(matches!(
+        taken.assess("RCV-64", Profile::Strict),
+        Assessment::Broken(_)
+    ));
+}
+
+#[test]
 fn a_missing_final_acknowledgement_is_undecided_in_a_run_that_was_cut_off() {
     let cut = trace_of(SMALL).drop(ack(1)).events(|events| {
         for event in events {

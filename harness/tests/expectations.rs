@@ -83,9 +83,9 @@ fn wrong(report: &RunReport) -> Vec<(&str, &str)> {
 #[test]
 fn a_run_that_ends_as_expected_passes() {
     let plan = expecting(
-        "outcome = { alice = 'integrated', bob = 'refused' }\nprint_state = { alice = 2, bob = 4 }\ndocuments_filed = { alice = 3, bob = 0 }\nmessages_at_most = 6",
+        "outcome = { alice = 'integrated', bob = 'refused' }\nprint_state = { alice = 2, bob = 4 }\ndocuments_filed = { alice = 3, bob = 0 }\nplaceholders_filed = { alice = 1, bob = 0 }\nmessages_at_most = 6",
     );
-    assert_eq!(plan.expects.len(), 7);
+    assert_eq!(plan.expects.len(), 9);
     let report = report(&plan, Sut::Reference, &[]);
     assert_eq!(wrong(&report), []);
     assert_eq!(report.exit.code, 0, "{:?}", report.exit);
@@ -94,7 +94,7 @@ fn a_run_that_ends_as_expected_passes() {
 #[test]
 fn a_run_that_ends_otherwise_fails_whatever_its_requirements_say() {
     let plan = expecting(
-        "outcome = 'refused'\nprint_state = { alice = 1 }\ndocuments_filed = { alice = 2 }\nmessages_at_most = 5",
+        "outcome = 'refused'\nprint_state = { alice = 1 }\ndocuments_filed = { alice = 2 }\nplaceholders_filed = { alice = 0 }\nmessages_at_most = 5",
     );
     let report = report(&plan, Sut::Reference, &[]);
     assert_eq!(
@@ -106,6 +106,7 @@ fn a_run_that_ends_otherwise_fails_whatever_its_requirements_say() {
             ),
             ("alice ends in print state 1", "print state 2"),
             ("2 documents of alice are filed", "3 documents"),
+            ("0 placeholders of alice are filed", "1 placeholders"),
             (
                 "the two systems post at most 5 messages",
                 "6: 3 of the requesting system, 3 of the sending system"
@@ -183,6 +184,7 @@ fn every_way_to_end_is_told_from_the_wire() {
                 Expectation::Outcome(of) => Some(of.value),
                 Expectation::PrintState(_)
                 | Expectation::DocumentsFiled(_)
+                | Expectation::PlaceholdersFiled(_)
                 | Expectation::MessagesAtMost(_) => None,
             })
             .collect();

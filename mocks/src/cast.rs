@@ -90,6 +90,7 @@ impl Cast {
                         .filter(|patient| patient.returning)
                         .map(|patient| patient.nhs_number)
                         .collect(),
+                    caps: plan.caps,
                     defects: requesting_defects,
                 },
                 streams,

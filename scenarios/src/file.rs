@@ -120,6 +120,12 @@ pub(crate) struct Practice {
     pub(crate) cleanup: Cleanup,
     /// Of a sending system only.
     pub(crate) manner: Option<Spanned<Manner>>,
+    /// Of a requesting system only: the largest document that it files. For one that is larger it
+    /// files a placeholder.
+    pub(crate) largest_document: Option<Spanned<Size>>,
+    /// Of a requesting system only: documents of one record together. What goes beyond is refused
+    /// with 30.
+    pub(crate) largest_total: Option<Spanned<Size>>,
 }
 
 impl Default for Practice {
@@ -134,6 +140,8 @@ impl Default for Practice {
             message_limit: None,
             cleanup: Cleanup::Never,
             manner: None,
+            largest_document: None,
+            largest_total: None,
         }
     }
 }
@@ -594,6 +602,8 @@ pub(crate) struct Expect {
     pub(crate) print_state: Option<Spanned<OfPatients<u8>>>,
     /// How many documents were filed, placeholders included, for every patient or by name.
     pub(crate) documents_filed: Option<Spanned<OfPatients<u32>>>,
+    /// How many of them are placeholders, for every patient or by name.
+    pub(crate) placeholders_filed: Option<Spanned<OfPatients<u32>>>,
     /// How many messages both systems posted at most, repetitions included.
     pub(crate) messages_at_most: Option<Spanned<u32>>,
 }

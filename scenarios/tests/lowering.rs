@@ -332,6 +332,10 @@ fn what_cannot_be_is_refused() {
             "no number is this large and this small",
         ),
         (
+            format!("{alice}[sending]\nlargest_document = '1 MB'\n"),
+            "a sending system files no documents",
+        ),
+        (
             format!("{alice}[exercised]\nskeleton_sent = false\n"),
             "`false` says nothing",
         ),

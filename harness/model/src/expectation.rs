@@ -18,6 +18,8 @@ pub enum Expectation {
     PrintState(Of<u8>),
     /// How many documents of the patient were filed, placeholders included.
     DocumentsFiled(Of<u32>),
+    /// How many of them are placeholders.
+    PlaceholdersFiled(Of<u32>),
     /// How many messages the two systems posted at most, every repetition counted.
     MessagesAtMost(u32),
 }
@@ -30,6 +32,9 @@ impl fmt::Display for Expectation {
             Self::PrintState(of) => write!(f, "{} ends in print state {}", of.label, of.value),
             Self::DocumentsFiled(of) => {
                 write!(f, "{} documents of {} are filed", of.value, of.label)
+            }
+            Self::PlaceholdersFiled(of) => {
+                write!(f, "{} placeholders of {} are filed", of.value, of.label)
             }
             Self::MessagesAtMost(most) => {
                 write!(f, "the two systems post at most {most} messages")

@@ -47,6 +47,8 @@ pub struct Plan {
     pub sending: Side,
     /// How the reference sending system does what it may do in several ways.
     pub manner: Manner,
+    /// How much the reference requesting system takes.
+    pub caps: Caps,
     /// The patients and what is held of them.
     pub patients: Vec<PatientPlan>,
     /// What the people and the harness do, and when.
@@ -97,6 +99,27 @@ pub struct Side {
     pub message_limit: usize,
     /// What it does with the documents in its store after a transfer.
     pub cleanup: Cleanup,
+}
+
+/// How much a requesting system takes, as its supplier declares it. The usual one takes all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Caps {
+    /// Largest document that it files, in bytes. It files a placeholder for one that is larger.
+    pub document_bytes: Option<u64>,
+    /// Documents of one record together, in bytes. It refuses with 30 what goes beyond.
+    pub total_bytes: Option<u64>,
+}
+
+impl Caps {
+    /// Nothing is declared.
+    pub const fn is_none(&self) -> bool {
+        self.document_bytes.is_none() && self.total_bytes.is_none()
+    }
+
+    /// Whether a document of this size is not filed.
+    pub fn is_too_large(&self, bytes: u64) -> bool {
+        self.document_bytes.is_some_and(|most| bytes > most)
+    }
 }
 
 /// What a sending system does with the documents in its store after a transfer.

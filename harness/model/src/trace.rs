@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::directory::Directory;
 use crate::http::{Headers, Method};
-use crate::plan::{Act, Role};
+use crate::plan::{Act, Caps, Role};
 use crate::store::DocumentState;
 use crate::{DocumentId, NhsNumber, ScenarioId, Sha256, Time};
 
@@ -59,6 +59,9 @@ pub struct Practices {
     pub sending: crate::OdsCode,
     /// GP2GP is switched on at the sending practice.
     pub sending_enabled: bool,
+    /// How much the requesting system declares that it takes; not written where it takes all.
+    #[serde(default, skip_serializing_if = "Caps::is_none")]
+    pub caps: Caps,
 }
 
 /// How time passed during a run.

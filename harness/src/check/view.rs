@@ -534,6 +534,16 @@ impl Post {
         self.seen().and_then(Seen::kind)
     }
 
+    /// Whether both are posts of one message. Senders' ids may collide between conversations
+    /// (RCV-37), so both name it.
+    pub fn is_same_message(&self, other: &Self) -> bool {
+        let name = |post: &Self| {
+            let header = &post.seen()?.header;
+            Some((header.conversation_id.clone(), header.message_id.clone()))
+        };
+        name(self).is_some_and(|own| Some(own) == name(other))
+    }
+
     /// ebXML message id.
     pub fn message_id(&self) -> Option<&EbxmlMessageId> {
         self.seen().map(|seen| &seen.header.message_id)

@@ -116,6 +116,7 @@ fn header(plan: &Plan, sut: Sut, transport: Transport) -> Header {
             requesting: plan.requesting.ods.clone(),
             sending: plan.sending.ods.clone(),
             sending_enabled: plan.sending.enabled,
+            caps: plan.caps,
         }),
     }
 }

@@ -521,6 +521,12 @@ pub(crate) fn cases() -> Vec<Case> {
             "stored with 300000 bytes",
         ),
         case(
+            "RCV-64",
+            "limits/receiver-document/size=200001",
+            forget_placeholders,
+            "not stored",
+        ),
+        case(
             "RCV-09",
             "hostile/extract-not-xml",
             |t| refuse(t, 1, "99"),

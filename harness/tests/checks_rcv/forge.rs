@@ -412,6 +412,10 @@ pub(crate) fn forget_documents(taken: Taken) -> Taken {
     forget(taken, |name| name != RECORD)
 }
 
+pub(crate) fn forget_placeholders(taken: Taken) -> Taken {
+    forget(taken, |name| name.starts_with("AbsentAttachment"))
+}
+
 pub(crate) fn forget_everything(taken: Taken) -> Taken {
     forget(taken, |_| true)
 }

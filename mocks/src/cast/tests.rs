@@ -7,8 +7,8 @@ use gp2gp_model::ScenarioId;
 use gp2gp_model::directory::Directory;
 use gp2gp_model::manner::Manner;
 use gp2gp_model::plan::{
-    Act, Cleanup, Decision, DescriptionChoice, DocumentPlan, Habit, MissingReason, PatientPlan,
-    Plan, Side,
+    Act, Caps, Cleanup, Decision, DescriptionChoice, DocumentPlan, Habit, MissingReason,
+    PatientPlan, Plan, Side,
 };
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{Dialect, NhsNumber, Sha256, Time};
@@ -77,6 +77,7 @@ fn plan(dialect: Dialect, patients: Vec<PatientPlan>) -> Plan {
         requesting: side(OTHER, Dialect::NationalMhs),
         sending: side(OWN, dialect),
         manner: Manner::default(),
+        caps: Caps::default(),
         patients,
         steps: Vec::new(),
         faults: Vec::new(),

@@ -111,6 +111,7 @@ impl Requesting {
             asked,
             request_messages: vec![message],
             returning: self.config.returning.contains(&patient),
+            caps: self.config.caps,
             flaws: self.flaws.clone(),
             flags: Vec::new(),
             state: State::Requested {

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use gp2gp_model::{ContentId, EbxmlMessageId, EhrExtractId, NhsNumber, Sha256};
+use gp2gp_model::{ContentId, DocumentId, EbxmlMessageId, EhrExtractId, NhsNumber, Sha256};
 use gp2gp_wire::attachment::AttachmentError;
 use gp2gp_wire::hl7::{self, DocumentLink, EhrExtract, Hl7Error, Payload};
 
 use super::broken::Flaws;
+use super::ceiling::Ceiling;
 use super::document::{Document, Stored};
 use super::part::{self, Part, Place};
 use crate::defect::RequestingDefect;
@@ -34,6 +35,7 @@ pub(super) struct Assembly {
     awaited: BTreeMap<EbxmlMessageId, Vec<usize>>,
     early: Early,
     promised: u32,
+    ceiling: Ceiling,
     spool: Spool,
     flaws: Flaws,
 }
@@ -53,6 +55,8 @@ pub(super) enum AssemblyFault {
     Record(#[from] Hl7Error),
     #[error("skeleton's attachment is not the original extract: {0}")]
     NotTheOriginal(&'static str),
+    #[error("documents have {together} bytes together, at most {most} are taken")]
+    TooMuch { together: u64, most: u64 },
 }
 
 impl AssemblyFault {
@@ -61,7 +65,7 @@ impl AssemblyFault {
     pub(super) fn is_reassembly(&self) -> bool {
         match self {
             Self::Attachment(_) | Self::Record(_) | Self::NotTheOriginal(_) => true,
-            Self::Dangling(_) | Self::Unknown(_) | Self::Spool(_) => false,
+            Self::Dangling(_) | Self::Unknown(_) | Self::Spool(_) | Self::TooMuch { .. } => false,
         }
     }
 }
@@ -72,6 +76,7 @@ impl Assembly {
         extract: &EhrExtract,
         payload_xml: &Bytes,
         parts: Vec<Part>,
+        ceiling: Ceiling,
         spool: Spool,
         flaws: &Flaws,
     ) -> Result<Self, AssemblyFault> {
@@ -86,6 +91,7 @@ impl Assembly {
             awaited: BTreeMap::new(),
             early: Early::new(),
             promised: 0,
+            ceiling,
             spool,
             flaws: flaws.clone(),
         };
@@ -145,7 +151,13 @@ impl Assembly {
         }
         let links = &self.record.links;
         let documents = std::mem::take(&mut self.documents).into_iter().enumerate();
-        let stored = documents.filter_map(|(at, document)| document.store(at, links));
+        let stored = documents.filter_map(|(at, document)| {
+            let guid = document
+                .id()
+                .map_or(self.core.id.as_str(), DocumentId::as_str);
+            let guid = guid.to_owned();
+            Some(self.ceiling.file(document.store(at, links)?, &guid))
+        });
         let record = Stored {
             file_name: RECORD_FILE_NAME.to_owned(),
             media_type: RECORD_MEDIA_TYPE.to_owned(),
@@ -208,7 +220,8 @@ impl Assembly {
             }
             self.record = self.core.restore(&original)?;
         }
-        Ok(())
+        self.ceiling
+            .check(self.documents.iter().filter_map(Document::whole_bytes))
     }
 }
 

@@ -164,12 +164,26 @@ impl Document {
         }
     }
 
+    pub(super) const fn id(&self) -> Option<&DocumentId> {
+        self.id.as_ref()
+    }
+
+    /// Size of a document that is whole; a skeleton's attachment is none.
+    pub(super) fn whole_bytes(&self) -> Option<u64> {
+        match &self.content {
+            Content::Whole { bytes, .. } => (!is_skeleton(&self.description)).then_some(*bytes),
+            Content::Untouched | Content::Decoding(_) => None,
+        }
+    }
+
     pub(super) fn store(self, at: usize, links: &[DocumentLink]) -> Option<Stored> {
         let Content::Whole { sha256, bytes, .. } = self.content else {
             return None;
         };
+        if is_skeleton(&self.description) {
+            return None;
+        }
         let (name, media_type) = match self.description {
-            DescriptionStyle::Grammar(description) if description.is_skeleton() => return None,
             DescriptionStyle::Grammar(description) => {
                 (Some(description.filename), Some(description.content_type))
             }
@@ -209,14 +223,7 @@ impl Document {
 
 impl Decoding {
     fn of(description: &DescriptionStyle, flaws: &Flaws) -> Self {
-        let (compressed, is_skeleton) = match description {
-            DescriptionStyle::Grammar(description) => {
-                (description.compressed, description.is_skeleton())
-            }
-            DescriptionStyle::FilenameOnly(_)
-            | DescriptionStyle::Word
-            | DescriptionStyle::Empty => (false, false),
-        };
+        let compressed = matches!(description, DescriptionStyle::Grammar(said) if said.compressed);
         let keeps_text = flaws.has(RequestingDefect::KeepsOriginalBase64)
             && matches!(description, DescriptionStyle::Grammar(said) if said.original_base64);
         let unpacks = !keeps_text && !flaws.has(RequestingDefect::NeverUnpacks);
@@ -225,7 +232,7 @@ impl Decoding {
             decoder: DocumentDecoder::new(compressed && unpacks),
             sink: Sink {
                 hasher: Sha256::hasher(),
-                skeleton: is_skeleton.then(Vec::new),
+                skeleton: is_skeleton(description).then(Vec::new),
             },
         }
     }
@@ -276,6 +283,10 @@ fn is_promise(piece: &Place, of: &EbxmlMessageId) -> bool {
         Place::Promised(mid) => mid == of,
         Place::Here(_) => false,
     }
+}
+
+fn is_skeleton(style: &DescriptionStyle) -> bool {
+    matches!(style, DescriptionStyle::Grammar(description) if description.is_skeleton())
 }
 
 fn is_grammar(style: &DescriptionStyle) -> bool {

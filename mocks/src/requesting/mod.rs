@@ -5,6 +5,7 @@ mod acts;
 mod arrival;
 mod assembly;
 mod broken;
+mod ceiling;
 mod document;
 mod letters;
 mod part;
@@ -15,6 +16,7 @@ mod transfer;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use gp2gp_model::directory::Directory;
+use gp2gp_model::plan::Caps;
 use gp2gp_model::trace::Observation;
 use gp2gp_model::{
     ConversationId, EbxmlMessageId, Hl7MessageId, Interaction, NhsNumber, ResponseCode, Time,
@@ -43,6 +45,8 @@ pub struct RequestingConfig {
     pub enabled: bool,
     /// Patients of whom the practice still holds an old record.
     pub returning: BTreeSet<NhsNumber>,
+    /// How much it takes.
+    pub caps: Caps,
     /// How it is broken on purpose.
     pub defects: Vec<RequestingDefect>,
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use gp2gp_model::directory::{Directory, Practice};
-use gp2gp_model::plan::Decision;
+use gp2gp_model::plan::{Caps, Decision};
 use gp2gp_model::trace::Observation;
 use gp2gp_model::{
     ConversationId, EbxmlMessageId, EhrRequestId, Hl7MessageId, Interaction, NhsNumber, OdsCode,
@@ -14,8 +14,9 @@ use gp2gp_model::{
 use gp2gp_wire::hl7::{Acknowledgement, EhrExtract, ExtractVersion, Payload};
 
 use super::arrival::Arrival;
-use super::assembly::{Assembly, Early};
+use super::assembly::{Assembly, AssemblyFault, Early};
 use super::broken::Flaws;
+use super::ceiling::Ceiling;
 use super::document::Stored;
 use super::part;
 use crate::defect::RequestingDefect;
@@ -36,6 +37,8 @@ pub(super) struct Transfer {
     /// What people should see before they file the record (RCV-53).
     pub(super) flags: Vec<String>,
     pub(super) state: State,
+    /// How much of the record is taken.
+    pub(super) caps: Caps,
     /// How the system is broken on purpose.
     pub(super) flaws: Flaws,
 }
@@ -166,10 +169,17 @@ impl Transfer {
             return vec![self.reject(core, "21")];
         }
         let parts = part::parts(arrival.received.attachments);
+        let ceiling = Ceiling {
+            caps: self.caps,
+            sender: extract.author.clone(),
+            conversation: self.conversation.clone(),
+        };
         let (spool, flaws) = (spool.clone(), &self.flaws);
-        let begun = Assembly::begin(&extract, &payload_xml, parts, spool, flaws);
-        let Ok(assembly) = begun else {
-            return vec![self.reject(core, "21")];
+        let begun = Assembly::begin(&extract, &payload_xml, parts, ceiling, spool, flaws);
+        let assembly = match begun {
+            Ok(assembly) => assembly,
+            Err(AssemblyFault::TooMuch { .. }) => return vec![self.reject(core, "30")],
+            Err(_) => return vec![self.reject(core, "21")],
         };
         if !self.flaws.has(RequestingDefect::AnySource) {
             self.flags = flags;

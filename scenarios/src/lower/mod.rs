@@ -11,14 +11,14 @@ mod steps;
 use std::time::Duration;
 
 use gp2gp_model::manner::Manner;
-use gp2gp_model::plan::{Plan, Role};
+use gp2gp_model::plan::{Caps, Plan, Role};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::TimeMode;
 use gp2gp_model::{Capability, FailureModeId, RequirementId, Time};
 
 use crate::error::{Problem, ScenarioError};
 use crate::file::File;
-use crate::quantity::Span;
+use crate::quantity::{Size, Span};
 use crate::spanned::Spanned;
 use crate::{Scenario, suggest};
 use practices::Practices;
@@ -77,6 +77,7 @@ fn plan(
         requesting: practices.requesting.clone(),
         sending: practices.sending.clone(),
         manner: manner(file)?,
+        caps: caps(file)?,
         link_delay: LINK_DELAY,
         failure_modes: failure_modes(file)?,
         heavy: file.heavy,
@@ -101,6 +102,21 @@ fn manner(file: &File) -> Result<Manner, Problem> {
     }
     let written = file.sending.manner.as_ref();
     Ok(written.map_or_else(Manner::default, |manner| *manner.get_ref()))
+}
+
+fn caps(file: &File) -> Result<Caps, Problem> {
+    let of_sending = [&file.sending.largest_document, &file.sending.largest_total];
+    if let Some(written) = of_sending.into_iter().flatten().next() {
+        return Err(
+            Problem::at(written.span(), "a sending system files no documents")
+                .help("write it below [requesting]"),
+        );
+    }
+    let bytes = |size: &Option<Spanned<Size>>| size.as_ref().map(|size| size.get_ref().0);
+    Ok(Caps {
+        document_bytes: bytes(&file.requesting.largest_document),
+        total_bytes: bytes(&file.requesting.largest_total),
+    })
 }
 
 fn time_limit(file: &File) -> Result<Duration, Problem> {

@@ -7,6 +7,7 @@ use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use super::malformed::{came_whole, is_damaged_core};
 use super::ruling::Ruling;
 use super::transfer::{Attempt, Transfer, id_of, transfers};
+use crate::check::documents::Document;
 use crate::check::view::{Post, Seen};
 use crate::check::{View, violation};
 
@@ -113,7 +114,8 @@ impl Claims<'_, '_> {
 
     /// A fragment, refused though all of them are well.
     fn fragment_refused(&self) -> Option<Violation> {
-        if !came_whole(self.view, self.transfer) {
+        let view = self.view;
+        if !came_whole(view, self.transfer) || is_above_declared_total(view, self.attempt.core) {
             return None;
         }
         let fragments = self.transfer.fragments();
@@ -145,4 +147,27 @@ impl Claims<'_, '_> {
         let seen = format!("Continue {}", id_of(continued));
         Some(violation(continued, expected, seen))
     }
+}
+
+/// Whether the documents of a core are more than the system declares that it takes.
+pub(super) fn is_above_declared_total(view: &View, core: &Post) -> bool {
+    let caps = view
+        .header
+        .practices
+        .as_ref()
+        .map(|practices| practices.caps);
+    let Some(most) = caps.and_then(|caps| caps.total_bytes) else {
+        return false;
+    };
+    let is_of_core = |document: &&Document| {
+        let sent = view.posts.get(document.core);
+        sent.is_some_and(|sent| sent.is_same_message(core))
+    };
+    let documents = view.delivered_documents().iter().filter(is_of_core);
+    let together: u64 = documents
+        .filter(|document| document.skeleton.is_none())
+        .filter_map(|document| document.content.as_ref().ok())
+        .map(|(_, bytes)| bytes)
+        .sum();
+    together > most
 }

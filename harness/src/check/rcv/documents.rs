@@ -8,6 +8,7 @@ use gp2gp_model::plan::Decision;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use gp2gp_wire::attachment::{Description, DescriptionStyle, Placeholder};
 
+use super::claims::is_above_declared_total;
 use super::malformed::{came_whole, damaged_documents, fault, is_damaged_core};
 use super::ruling::Ruling;
 use super::storage::{Filed, UNOBSERVED, filed, name_of};
@@ -472,7 +473,9 @@ pub(super) fn very_large_records(view: &View, _: Profile) -> Assessment {
 /// The core, or a fragment, was refused for what it is, and nothing is wrong with it. The rest was
 /// never sent, and nobody was asked.
 fn is_turned_away(view: &View, transfer: &Transfer<'_>, core: &Post) -> bool {
-    let is_sound = damaged_documents(view, transfer).is_empty() && !is_damaged_core(view, core);
+    let is_sound = damaged_documents(view, transfer).is_empty()
+        && !is_damaged_core(view, core)
+        && !is_above_declared_total(view, core);
     let refused = |message: &Post, codes: [&str; 2]| {
         let acks = transfer.acks_of(message);
         acks.iter()
@@ -503,6 +506,9 @@ pub(super) fn as_the_source_held_them(view: &View, _: Profile) -> Assessment {
         // What the sending system did not send, or sent damaged, is not the receiver's doing.
         for held in held.filter(|held| sent.contains(&held.sha256)) {
             ruling.unless(record.altered(&held.file_name, &held.sha256, held.bytes));
+            if record.is_openly_replaced(held.bytes) {
+                ruling.note("a placeholder for what is above the declared limit");
+            }
         }
     }
     ruling.assess("no document of the record source was sent and filed")

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use gp2gp_model::Sha256;
-use gp2gp_model::plan::Role;
+use gp2gp_model::plan::{Caps, Role};
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::verdict::Violation;
 
@@ -29,6 +29,8 @@ pub(super) struct Filed<'v> {
     pub(super) documents: Vec<&'v Document>,
     /// Documents as they were stored.
     pub(super) stored: Vec<Stored<'v>>,
+    /// How much the system declares that it takes.
+    caps: Caps,
 }
 
 /// A document as the system reports it.
@@ -136,6 +138,7 @@ impl<'v> Filed<'v> {
             core,
             documents: documents.collect(),
             stored: stored.collect(),
+            caps: (view.header.practices.as_ref()).map_or_else(Caps::default, |it| it.caps),
             transfer,
         })
     }
@@ -149,7 +152,7 @@ impl<'v> Filed<'v> {
 
     /// What speaks against content having been stored as it was.
     pub(super) fn altered(&self, name: &str, sha256: &Sha256, bytes: u64) -> Option<Violation> {
-        if self.with_content(sha256).next().is_some() {
+        if self.with_content(sha256).next().is_some() || self.is_openly_replaced(bytes) {
             return None;
         }
         let namesake = self.stored.iter().find(|stored| stored.file_name == name);
@@ -160,10 +163,25 @@ impl<'v> Filed<'v> {
             ),
             None => format!("not stored; stored are {}", self.show_stored()),
         };
-        Some(self.violation(
-            format!("`{name}` stored with {bytes} bytes, digest {sha256}"),
-            seen,
-        ))
+        let mut expected = format!("`{name}` stored with {bytes} bytes, digest {sha256}");
+        if self.caps.is_too_large(bytes) {
+            expected += ", or a placeholder in its place: it is above the declared limit";
+        }
+        Some(self.violation(expected, seen))
+    }
+
+    /// A document above the limit that the system declares may be replaced by a placeholder, if
+    /// each of them is (RCV-64).
+    pub(super) fn is_openly_replaced(&self, bytes: u64) -> bool {
+        let sent: Vec<(Sha256, u64)> = (self.documents.iter())
+            .filter(|document| document.skeleton.is_none())
+            .filter_map(|document| document.content.as_ref().ok().copied())
+            .collect();
+        let too_large = (sent.iter()).filter(|(_, bytes)| self.caps.is_too_large(*bytes));
+        let own_notes = (self.stored.iter()).filter(|stored| {
+            stored.placeholder && !sent.iter().any(|(sha256, _)| sha256 == stored.sha256)
+        });
+        self.caps.is_too_large(bytes) && own_notes.count() >= too_large.count()
     }
 
     /// A violation shown by the acknowledgement that claims success.

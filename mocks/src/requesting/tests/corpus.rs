@@ -6,6 +6,7 @@ use gp2gp_wire::recording;
 
 use super::super::assembly::Assembly;
 use super::super::broken::Flaws;
+use super::super::ceiling::Ceiling;
 use super::super::part::parts;
 use super::*;
 
@@ -39,6 +40,11 @@ fn a_recorded_large_transfer_is_put_together_whatever_the_order() {
             &extract,
             &core.payload_xml,
             inline,
+            Ceiling {
+                caps: Caps::default(),
+                sender: extract.author.clone(),
+                conversation: core.header.conversation_id.clone(),
+            },
             Spool::new(),
             &Flaws::new(&[]),
         )

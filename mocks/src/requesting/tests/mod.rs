@@ -50,6 +50,7 @@ fn config() -> RequestingConfig {
         directory: directory(),
         enabled: true,
         returning: BTreeSet::new(),
+        caps: Caps::default(),
         defects: Vec::new(),
     }
 }
