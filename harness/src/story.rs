@@ -1,7 +1,7 @@
 //! The story of a transfer, a line per step, for people and for snapshots: ids become numbers,
 //! times become spans since the start, so that a change of behaviour is a small difference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gp2gp_model::http::Method;
@@ -52,49 +52,92 @@ pub fn tell(view: &View) -> Vec<String> {
     story
 }
 
-/// What a system changes in the document store: a line for all that it does in one go.
+/// What a system does in the document store: a line for all that it does in one go.
 fn store_lines(view: &View) -> Vec<Line> {
-    let mut changes = view
-        .store_calls
-        .iter()
-        .filter_map(|call| Some((call, change(call)?)))
+    let mut calls = (view.store_calls.iter())
+        .filter(|call| is_told(call))
         .peekable();
     let mut lines = Vec::new();
-    while let Some((first, does)) = changes.next() {
-        let mut counts = BTreeMap::from([(does, 1_usize)]);
+    while let Some(first) = calls.next() {
+        let mut visit = Visit::default();
+        visit.take(first);
         let is_of_it =
             |call: &StoreCall| call.from == first.from && call.at.since(first.at) < IN_ONE_GO;
-        while let Some((_, does)) = changes.next_if(|(call, _)| is_of_it(call)) {
-            *counts.entry(does).or_default() += 1;
+        while let Some(call) = calls.next_if(|call| is_of_it(call)) {
+            visit.take(call);
         }
-        let counts: Vec<_> = (counts.into_iter())
-            .map(|(does, count)| format!("{does} {count}"))
-            .collect();
         lines.push(Line {
             seq: first.seq,
             at: first.at.since(view.header.started),
             who: first.from.to_string(),
-            text: format!("document store: {}", counts.join(", ")),
+            text: format!("document store: {}", visit.tell()),
             bulk: None,
         });
     }
     lines
 }
 
-/// What a call changes, with how it ended; nothing for one that only reads.
-fn change(call: &StoreCall) -> Option<String> {
-    let verb = match (call.method, call.operation()) {
-        (Method::Delete, None) => "delete",
-        (Method::Post, Some("$archive")) => "archive",
-        (Method::Post, Some("$restore")) => "restore",
-        (_, _) => return None,
-    };
-    Some(match &call.ending {
+/// Everything but a search that found something.
+fn is_told(call: &StoreCall) -> bool {
+    verb(call).is_some() && !(call.is_search() && call.was_done())
+}
+
+/// What a system does in the store in one go.
+#[derive(Default)]
+struct Visit<'v> {
+    read: BTreeSet<&'v str>,
+    read_bytes: u64,
+    counts: BTreeMap<String, usize>,
+}
+
+impl<'v> Visit<'v> {
+    fn take(&mut self, call: &'v StoreCall) {
+        match (call.method, call.document(), &call.answer) {
+            (Method::Get, Some(document), Some(answer)) if call.was_done() => {
+                self.read.insert(document);
+                self.read_bytes += answer.body.bytes;
+            }
+            (_, _, _) => *self.counts.entry(does(call)).or_default() += 1,
+        }
+    }
+
+    fn tell(&self) -> String {
+        let read = match self.read.len() {
+            0 => None,
+            1 => Some(format!("read 1 document ({})", size(self.read_bytes))),
+            many => Some(format!("read {many} documents ({})", size(self.read_bytes))),
+        };
+        let others = self
+            .counts
+            .iter()
+            .map(|(does, count)| format!("{does} {count}"));
+        read.into_iter()
+            .chain(others)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+fn verb(call: &StoreCall) -> Option<&'static str> {
+    match (call.method, call.operation()) {
+        (Method::Delete, None) => Some("delete"),
+        (Method::Post, Some("$archive")) => Some("archive"),
+        (Method::Post, Some("$restore")) => Some("restore"),
+        (Method::Get, None) if call.is_search() => Some("search"),
+        (Method::Get, None) => Some("read"),
+        (_, _) => None,
+    }
+}
+
+/// A call with how it ended.
+fn does(call: &StoreCall) -> String {
+    let verb = verb(call).unwrap_or_default();
+    match &call.ending {
         Ending::Answered { .. } if call.was_done() => verb.to_owned(),
         Ending::Answered { status, .. } => format!("{verb} refused with {status}:"),
         Ending::NoAnswer { why, .. } => format!("{verb} without an answer ({why}):"),
         Ending::Open => format!("{verb} without an answer:"),
-    })
+    }
 }
 
 /// Calls of one system within this time are told in one line.

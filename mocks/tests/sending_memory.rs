@@ -6,13 +6,16 @@
 use std::time::Duration;
 
 use gp2gp_mocks::mhs::{Address, Identity};
-use gp2gp_mocks::peer::{AnswerId, HttpRequest, HttpResponse, Input, Output, Peer};
+use gp2gp_mocks::peer::{AnswerId, HttpRequest, HttpResponse, Input, Output, Peer, PostId};
 use gp2gp_mocks::sending::{Holding, Sending, SendingConfig};
+use gp2gp_mocks::store::{Store, StoreConfig, StoredPatient};
 use gp2gp_mocks::synthetic::{DocumentKind, DocumentSpec, Patient, RecordSpec};
 use gp2gp_model::directory::{Contract, Directory, Practice};
 use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::manner::Manner;
 use gp2gp_model::plan::{Cleanup, DescriptionChoice, DocumentPlan, Habit, PatientPlan};
+use gp2gp_model::store::DeletePolicy;
+use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{
     Asid, ConversationId, CpaId, EbxmlMessageId, EhrRequestId, Hl7MessageId, Interaction, OdsCode,
     PartyKey, Time,
@@ -31,6 +34,7 @@ const NOW: Time = Time::from_micros(1_767_603_600_000_000);
 #[test]
 fn a_document_of_100_mb_is_sent_in_the_memory_of_a_few_messages() {
     let mut sending = Sending::new(config(), Streams::new(1));
+    let mut store = store();
     let request = requester_message(1, |wrapper, _| {
         Payload::EhrRequest(EhrRequest {
             wrapper: wrapper(Interaction::EhrRequestUk05),
@@ -41,7 +45,7 @@ fn a_document_of_100_mb_is_sent_in_the_memory_of_a_few_messages() {
         })
     });
     assert_eq!(
-        deliver(&mut sending, request),
+        deliver(&mut sending, &mut store, request),
         Sent {
             messages: 1,
             largest_in_queue: 1
@@ -70,7 +74,7 @@ fn a_document_of_100_mb_is_sent_in_the_memory_of_a_few_messages() {
     });
     // 100 MB are 133 333 336 characters: 30 chunks, an index, and the answer to the request.
     assert_eq!(
-        deliver(&mut sending, go_on),
+        deliver(&mut sending, &mut store, go_on),
         Sent {
             messages: 32,
             largest_in_queue: 1
@@ -89,7 +93,7 @@ struct Sent {
 }
 
 /// Delivers a message, and answers every post until there are no more.
-fn deliver(sending: &mut Sending, request: HttpRequest) -> Sent {
+fn deliver(sending: &mut Sending, store: &mut Store, request: HttpRequest) -> Sent {
     let mut sent = Sent {
         messages: 0,
         largest_in_queue: 0,
@@ -103,13 +107,23 @@ fn deliver(sending: &mut Sending, request: HttpRequest) -> Sent {
     );
     loop {
         let mut posts = Vec::new();
+        let mut asked = false;
         while let Some(output) = sending.poll_output() {
-            if let Output::Post { id, request, .. } = output {
+            if let Output::Post {
+                id,
+                to: Endpoint::Store,
+                request,
+                ..
+            } = output
+            {
+                ask(store, sending, id, request);
+                asked = true;
+            } else if let Output::Post { id, request, .. } = output {
                 assert!(request.body.len() <= 5_000_000);
                 posts.push(id);
             }
         }
-        if posts.is_empty() {
+        if posts.is_empty() && !asked {
             return sent;
         }
         sent.messages += posts.len();
@@ -124,6 +138,36 @@ fn deliver(sending: &mut Sending, request: HttpRequest) -> Sent {
             sending.handle(NOW, Input::Response { post, response });
         }
     }
+}
+
+/// The store answers at once.
+fn ask(store: &mut Store, sending: &mut Sending, post: PostId, request: HttpRequest) {
+    let id = AnswerId(post.0);
+    store.handle(NOW, Input::Request { id, request });
+    while let Some(output) = store.poll_output() {
+        if let Output::Answer { response, .. } = output {
+            sending.handle(NOW, Input::Response { post, response });
+        }
+    }
+}
+
+fn store() -> Store {
+    let config = config();
+    let holding = &config.holdings[0];
+    let patient = StoredPatient {
+        record: holding.record.clone(),
+        documents: vec![(holding.documents[0].1.clone(), None)],
+    };
+    let config = StoreConfig {
+        base: config.store,
+        asid: config.identity.practice.asid,
+        practice: config.identity.practice.ods,
+        policy: DeletePolicy::default(),
+        patients: vec![patient],
+        faults: Vec::new(),
+        started: NOW,
+    };
+    Store::new(config, Streams::new(1))
 }
 
 /// `VmHWM` of this process.

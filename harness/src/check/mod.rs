@@ -5,6 +5,7 @@
 
 pub mod custody;
 pub mod documents;
+pub mod fetched;
 pub mod rcv;
 pub mod seen;
 pub mod snd;

@@ -14,6 +14,7 @@ use gp2gp_wire::OpenError;
 use gp2gp_wire::ebxml::{self, Envelope, NaspError};
 
 use super::documents::{self, Document};
+use super::fetched::{self, Listed, StoreAnswer};
 use super::seen::Decoder;
 pub(super) use super::seen::open;
 pub use super::seen::{AttachmentSeen, Place, RECORDED_FILE, Seen};
@@ -130,6 +131,8 @@ pub struct StoreCall {
     pub headers: Headers,
     /// How it ended.
     pub ending: Ending,
+    /// What was answered.
+    pub answer: Option<StoreAnswer>,
 }
 
 impl StoreCall {
@@ -152,6 +155,11 @@ impl StoreCall {
                 ..
             }
         )
+    }
+
+    /// It looks for a patient, or for the documents of one.
+    pub fn is_search(&self) -> bool {
+        self.method == Method::Get && self.path.contains("/Patient")
     }
 
     fn below_binary(&self) -> Option<&str> {
@@ -198,7 +206,8 @@ pub struct Held {
     pub sha256: Sha256,
     /// Size.
     pub bytes: u64,
-    /// The source can deliver it.
+    /// The source can deliver it: it was not missing from the beginning, and the store, where the
+    /// sending system asked one, gave it.
     pub deliverable: bool,
 }
 
@@ -258,6 +267,7 @@ impl View {
                         path: path.clone(),
                         headers: headers.clone(),
                         ending: Ending::Open,
+                        answer: None,
                     });
                 }
                 What::Post {
@@ -287,8 +297,9 @@ impl View {
                 What::Answer {
                     exchange,
                     status,
+                    content_type,
+                    headers,
                     body,
-                    ..
                 } => {
                     if let Some(call) = asked
                         .get(exchange)
@@ -299,6 +310,17 @@ impl View {
                             status: *status,
                             envelope: None,
                         };
+                        call.answer = Some(StoreAnswer {
+                            content_type: content_type.clone(),
+                            headers: headers.clone(),
+                            body: *body,
+                            lists: if call.path.contains("/DocumentReference") {
+                                (bodies.body(&body.sha256))
+                                    .map_or_else(Vec::new, |body| Listed::read(&body))
+                            } else {
+                                Vec::new()
+                            },
+                        });
                     } else if let Some(post) = exchanges
                         .get(exchange)
                         .and_then(|at| view.posts.get_mut(*at))
@@ -393,9 +415,20 @@ impl View {
                 What::Ended { quiescent } => view.quiescent = *quiescent,
             }
         }
+        view.withdraw_what_the_store_withheld();
         view.documents = documents::assemble(&view, bodies);
         view.altered_documents = documents::assemble_altered(&view, bodies);
         view
+    }
+
+    /// What the store never gave whole, the sending system could not deliver.
+    fn withdraw_what_the_store_withheld(&mut self) {
+        let given: Vec<Option<bool>> = (self.held.iter())
+            .map(|held| fetched::was_given(self, held))
+            .collect();
+        for (held, given) in self.held.iter_mut().zip(given) {
+            held.deliverable &= given != Some(false);
+        }
     }
 
     /// An act, or the word that the system does not know the verb of an earlier one.

@@ -20,6 +20,13 @@ use crate::synthetic::Patient;
 
 const SEED: u64 = 11;
 
+const ALL: [Endpoint; 4] = [
+    Endpoint::Requesting,
+    Endpoint::Spine,
+    Endpoint::Sending,
+    Endpoint::Store,
+];
+
 fn document(media_type: &str, bytes: u64) -> DocumentPlan {
     DocumentPlan {
         media_type: media_type.to_owned(),
@@ -130,7 +137,7 @@ impl Stage {
         } else {
             return false;
         }
-        for from in [Endpoint::Requesting, Endpoint::Spine, Endpoint::Sending] {
+        for from in ALL {
             while let Some(output) = self.peer(from).poll_output() {
                 self.carry(from, output);
             }
@@ -160,7 +167,7 @@ impl Stage {
             .into_iter()
             .map(|act| (Endpoint::Requesting, Input::Act(act)));
         self.inputs.extend(acts);
-        for endpoint in [Endpoint::Requesting, Endpoint::Spine, Endpoint::Sending] {
+        for endpoint in ALL {
             self.peer(endpoint).handle_timeout(now);
         }
     }

@@ -2,19 +2,29 @@
 
 use gp2gp_model::directory::Practice;
 use gp2gp_model::{
-    EbxmlMessageId, Interaction, NhsNumber, OdsCode, ResponseCode, Time, interaction,
+    ConversationId, EbxmlMessageId, Interaction, NhsNumber, OdsCode, ResponseCode, Time,
+    interaction,
 };
 use gp2gp_sim::Ids;
 use gp2gp_wire::ebxml::{AckRequested, Header};
 use gp2gp_wire::hl7::EhrRequest;
 use gp2gp_wire::message::Message;
 
-use super::core_extract::{Core, Order};
+use super::core_extract::{Core, Enclosed, Order};
+use super::fetch::{Fetched, Linked};
 use super::letters::Correspondent;
 use super::{Sending, Tag};
 use crate::defect::SendingDefect;
 use crate::mhs::{Address, next_id};
 use crate::synthetic::{Patient, RecordSpec};
+
+/// A record that nobody asked for, while its documents are fetched.
+pub(super) struct Unrequested {
+    patient: NhsNumber,
+    requester: OdsCode,
+    to: Correspondent,
+    ids: Ids,
+}
 
 impl Sending {
     pub(super) fn has(&self, defect: SendingDefect) -> bool {
@@ -57,7 +67,7 @@ impl Sending {
             request: request.id.clone(),
             record_target: request.patient,
             record: &record,
-            documents: &[],
+            documents: Vec::new(),
             spool: &self.spool,
             limits: self.limits,
             large_messaging: false,
@@ -67,31 +77,56 @@ impl Sending {
         }
     }
 
-    /// Sends a record that nobody asked for, if there is one and somebody to send it to. What it
-    /// promises is never sent.
+    /// Begins to send a record that nobody asked for, if there is one and somebody to send it to.
     pub(super) fn send_unrequested(&mut self, now: Time, patient: NhsNumber, to: &OdsCode) {
         let holding = self.holdings.get(&patient);
         let (Some(holding), Some(practice)) = (holding, self.office.only_practice(to)) else {
             return;
         };
+        let linked = Linked::all(&holding.documents);
         let name = format!("sending/unrequested/{patient}");
         let mut ids = Ids::new(self.streams.stream(&name));
+        let to = Correspondent {
+            address: Address::from(practice),
+            opening: self.opening_of_nobody(now, practice, &mut ids),
+        };
+        let conversation = to.opening.conversation_id.clone();
+        let unrequested = Unrequested {
+            patient,
+            requester: practice.ods.clone(),
+            to,
+            ids,
+        };
+        (self.fetcher).begin(now, &conversation, patient, linked);
+        self.unrequested.insert(conversation, unrequested);
+    }
+
+    /// Sends it with its documents. What it promises is never sent.
+    pub(super) fn send_fetched_unrequested(
+        &mut self,
+        now: Time,
+        conversation: &ConversationId,
+        documents: &[Fetched],
+    ) {
+        let Some(mut unrequested) = self.unrequested.remove(conversation) else {
+            return;
+        };
+        let Some(holding) = self.holdings.get(&unrequested.patient) else {
+            return;
+        };
         let order = Order {
             now,
-            to: Correspondent {
-                address: Address::from(practice),
-                opening: self.opening_of_nobody(now, practice, &mut ids),
-            },
-            requester: practice.ods.clone(),
-            request: next_id(&mut ids),
-            record_target: patient,
+            to: unrequested.to,
+            requester: unrequested.requester,
+            request: next_id(&mut unrequested.ids),
+            record_target: unrequested.patient,
             record: &holding.record,
-            documents: &holding.documents,
+            documents: Enclosed::all(&holding.documents, documents),
             spool: &self.spool,
             limits: self.limits,
             large_messaging: true,
         };
-        if let Some(message) = self.loose_core(order, &mut ids) {
+        if let Some(message) = self.loose_core(order, &mut unrequested.ids) {
             self.outbox.send(now, &message, Tag::Loose);
         }
     }

@@ -13,6 +13,7 @@ use gp2gp_wire::hl7::{EhrExtract, ExtractVersion, Payload};
 use gp2gp_wire::message::{Attachment, Message};
 
 use super::SizeLimits;
+use super::fetch::Fetched;
 use super::fragments::Writer;
 use super::layout::{self, CoreTooLarge, Limits, Place};
 use super::letters::{Correspondent, Office};
@@ -64,12 +65,37 @@ pub(super) struct Order<'a> {
     pub(super) record_target: NhsNumber,
     pub(super) record: &'a RecordSpec,
     /// What is attached. Replaces the documents of the record.
-    pub(super) documents: &'a [(DocumentPlan, DocumentSpec)],
+    pub(super) documents: Vec<Enclosed<'a>>,
     /// For what is too much for memory.
     pub(super) spool: &'a Spool,
     pub(super) limits: SizeLimits,
     /// Both practices can do large messaging.
     pub(super) large_messaging: bool,
+}
+
+/// A document of the record.
+#[derive(Clone, Copy)]
+pub(super) struct Enclosed<'a> {
+    pub(super) plan: &'a DocumentPlan,
+    /// As the record links it.
+    pub(super) document: &'a DocumentSpec,
+    pub(super) fetched: &'a Fetched,
+}
+
+impl<'a> Enclosed<'a> {
+    /// What a record links, with what was fetched for each link.
+    pub(super) fn all(
+        linked: &'a [(DocumentPlan, DocumentSpec)],
+        fetched: &'a [Fetched],
+    ) -> Vec<Self> {
+        (linked.iter().zip(fetched))
+            .map(|((plan, document), fetched)| Self {
+                plan,
+                document,
+                fetched,
+            })
+            .collect()
+    }
 }
 
 impl Core {
@@ -82,7 +108,7 @@ impl Core {
     ) -> Result<Self, Unsendable> {
         let (linked, contents) = contents(&order, office, ids);
         let around = around(&order, office, ids);
-        let held = order.documents.iter().map(|(_, document)| document);
+        let held = (order.documents.iter()).map(|enclosed| enclosed.document);
         let record = RecordSpec {
             documents: held.cloned().collect(),
             linked: Some(linked),
@@ -178,8 +204,7 @@ impl Core {
     /// Documents of the store that travel, by their number there.
     pub(super) fn documents(&self) -> Vec<DocumentId> {
         (self.attachments.iter())
-            .filter(|attached| attached.parcel.is_document())
-            .map(|attached| attached.parcel.label.id.clone())
+            .filter_map(|attached| attached.parcel.in_store().cloned())
             .collect()
     }
 
@@ -257,19 +282,26 @@ fn contents(
     office: &Office,
     ids: &mut Ids,
 ) -> (Vec<DocumentSpec>, Vec<(Label, Content)>) {
-    let content = |plan: &DocumentPlan, document: &DocumentSpec, ids: &mut Ids| match plan.missing {
-        None => {
-            let content = Content::Document(document.clone());
-            (document.clone(), plan.description, content)
+    let content = |enclosed: &Enclosed<'_>, ids: &mut Ids| match &enclosed.fetched.content {
+        Ok(content) => {
+            let content = Content::Document {
+                in_store: enclosed.fetched.in_store.clone(),
+                content: content.clone(),
+            };
+            (
+                enclosed.document.clone(),
+                enclosed.plan.description,
+                content,
+            )
         }
-        Some(reason) => {
+        Err(reason) => {
             let name = Placeholder::file_name(&ids.next_uuid());
-            let stand_in = document
+            let stand_in = (enclosed.document)
                 .clone()
                 .with_file_name(name)
                 .with_media_type("text/plain");
             let conversation = &order.to.opening.conversation_id;
-            let text = placeholder(document, reason, office, conversation);
+            let text = placeholder(enclosed.document, *reason, office, conversation);
             (
                 stand_in,
                 DescriptionChoice::Grammar,
@@ -278,10 +310,10 @@ fn contents(
         }
     };
     (order.documents.iter())
-        .map(|(plan, document)| {
-            let (linked, description, content) = content(plan, document, ids);
+        .map(|enclosed| {
+            let (linked, description, content) = content(enclosed, ids);
             let label = Label {
-                part_id: if plan.same_id {
+                part_id: if enclosed.plan.same_id {
                     next_id(ids)
                 } else {
                     linked.id.clone()

@@ -1,12 +1,13 @@
 //! Reference sending system: answers an EHR request with the record, or refuses with a code.
 //!
-//! A transfer walks through these files: `request` decides whether it is served,
-//! `core_extract` plans what travels where (with `survey` and `layout`), `transfer` knows
+//! A transfer walks through these files: `request` decides whether it is served, `fetch` gets the
+//! documents from the store, `core_extract` plans what travels where (with `survey` and `layout`), `transfer` knows
 //! what is due, `fragments` makes what was promised.
 
 mod broken;
 mod cleanup;
 mod core_extract;
+mod fetch;
 mod fragments;
 mod layout;
 mod letters;
@@ -21,7 +22,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use gp2gp_model::directory::Directory;
+use gp2gp_model::directory::{Directory, Practice};
 use gp2gp_model::manner::Manner;
 use gp2gp_model::plan::{Act, Cleanup, DocumentPlan, PatientPlan};
 use gp2gp_model::trace::Observation;
@@ -32,15 +33,18 @@ use gp2gp_sim::{Ids, Streams};
 use gp2gp_wire::hl7::{EhrRequest, Payload};
 use gp2gp_wire::message::Received;
 
+use self::broken::Unrequested;
 use self::cleanup::{Cleaned, Cleaner};
 pub(crate) use self::core_extract::reason_on_paper;
-use self::core_extract::{Core, Order};
+use self::core_extract::{Core, Enclosed, Order};
+use self::fetch::{Fetched, Fetcher, Linked, SourceFailed};
 use self::letters::{Correspondent, Office};
 use self::transfer::Transfer;
 use crate::defect::SendingDefect;
 use crate::mhs::{Address, Identity, Inbound, Inbox, Outbox, Outcome, next_id};
 use crate::peer::{
-    AnswerId, Condition, Conduct, Deadline, HttpRequest, Input, Notice, Output, Peer,
+    AnswerId, Condition, Conduct, Deadline, HttpRequest, HttpResponse, Input, Notice, Output, Peer,
+    PostId,
 };
 use crate::spool::Spool;
 use crate::store::Requester;
@@ -94,8 +98,10 @@ pub struct Sending {
     inbox: Inbox,
     outbox: Outbox<Tag>,
     cleanup: Cleanup,
+    fetcher: Fetcher,
     cleaner: Cleaner,
     cases: BTreeMap<ConversationId, Case>,
+    unrequested: BTreeMap<ConversationId, Unrequested>,
     /// Conversations that may have something to send when the outbox has room, first come first.
     waiting: VecDeque<ConversationId>,
     deadlines: BTreeSet<(Time, ConversationId)>,
@@ -115,8 +121,16 @@ struct SizeLimits {
 enum Case {
     /// Refused, with the patient where it could be read.
     Refused(Option<NhsNumber>, ResponseCode),
+    /// The documents of the record are being fetched.
+    Fetching(Box<Asked>),
     /// Being served, or served.
     Open(Box<Transfer>),
+}
+
+/// A request that is to be served, and who made it.
+struct Asked {
+    to: Correspondent,
+    request: EhrRequest,
 }
 
 /// What a message in the outbox was.
@@ -132,6 +146,13 @@ impl Sending {
     /// A sending system whose ids come from `streams`: each conversation draws from its own.
     pub fn new(config: SendingConfig, streams: Streams) -> Self {
         let ids = Ids::new(streams.stream("sending/inbox"));
+        let spool = Spool::new();
+        let requester = Requester {
+            asid: config.identity.practice.asid.clone(),
+            practice: config.identity.practice.ods.clone(),
+            store: config.identity.practice.asid.clone(),
+            base: config.store,
+        };
         Self {
             enabled: config.enabled,
             limits: SizeLimits {
@@ -143,15 +164,11 @@ impl Sending {
                 .collect(),
             defects: config.defects,
             streams,
-            spool: Spool::new(),
             inbox: Inbox::new(&config.identity, ids),
             cleanup: config.cleanup,
-            cleaner: Cleaner::new(Requester {
-                asid: config.identity.practice.asid.clone(),
-                practice: config.identity.practice.ods.clone(),
-                store: config.identity.practice.asid.clone(),
-                base: config.store,
-            }),
+            fetcher: Fetcher::new(requester.clone(), spool.clone()),
+            cleaner: Cleaner::new(requester),
+            spool,
             outbox: Outbox::new(config.identity.dialect, config.directory.clone()),
             office: Office {
                 identity: config.identity,
@@ -159,6 +176,7 @@ impl Sending {
                 directory: config.directory,
             },
             cases: BTreeMap::new(),
+            unrequested: BTreeMap::new(),
             waiting: VecDeque::new(),
             deadlines: BTreeSet::new(),
             outputs: VecDeque::new(),
@@ -171,19 +189,20 @@ impl Peer for Sending {
         match input {
             Input::Request { id, request } => self.take_delivery(now, id, &request),
             Input::Response { post, response } => {
-                match self.cleaner.settle(now, post, Some(&response)) {
-                    Some(cleaned) => self.cleaned(now, cleaned),
-                    None => self.outbox.handle_response(now, post, &response),
+                if !self.settle_with_store(now, post, Some(&response)) {
+                    self.outbox.handle_response(now, post, &response);
                 }
             }
-            Input::Failed { post, error } => match self.cleaner.settle(now, post, None) {
-                Some(cleaned) => self.cleaned(now, cleaned),
-                None => self.outbox.handle_failure(now, post, error),
-            },
+            Input::Failed { post, error } => {
+                if !self.settle_with_store(now, post, None) {
+                    self.outbox.handle_failure(now, post, error);
+                }
+            }
             Input::Act(act) => self.act(now, act),
             Input::Condition(condition) => match condition {
                 Condition::Restarted => {
                     self.outbox.restart(now);
+                    self.fetcher.restart(now);
                     self.cleaner.restart(now);
                 }
                 Condition::DiskFull => self.inbox.set_disk_full(true),
@@ -196,6 +215,7 @@ impl Peer for Sending {
 
     fn handle_timeout(&mut self, now: Time) {
         self.outbox.handle_timeout(now);
+        self.fetcher.handle_timeout(now);
         self.cleaner.handle_timeout(now);
         self.settle_outcomes(now);
         let due: Vec<_> = (self.deadlines.iter())
@@ -217,6 +237,7 @@ impl Peer for Sending {
         outbox
             .into_iter()
             .chain(patience)
+            .chain(self.fetcher.poll_timeout())
             .chain(self.cleaner.poll_timeout())
             .min_by_key(|deadline| deadline.at)
     }
@@ -225,6 +246,7 @@ impl Peer for Sending {
         self.outputs
             .pop_front()
             .or_else(|| self.outbox.poll_output())
+            .or_else(|| self.fetcher.poll_output())
             .or_else(|| self.cleaner.poll_output())
     }
 
@@ -278,7 +300,7 @@ impl Sending {
             return;
         }
         let case = match payload {
-            Some(Payload::EhrRequest(request)) => self.open_case(now, received, &request),
+            Some(Payload::EhrRequest(request)) => self.examine(now, received, request),
             Some(
                 Payload::EhrExtract(_)
                 | Payload::Continue(_)
@@ -291,15 +313,38 @@ impl Sending {
         self.change(now, conversation, |_, _| ());
     }
 
-    fn open_case(&mut self, now: Time, received: &Received, request: &EhrRequest) -> Case {
+    /// What can be seen from the request: whether it is refused, or its documents are fetched.
+    fn examine(&mut self, now: Time, received: &Received, request: EhrRequest) -> Case {
         let to = Correspondent {
             address: Address::of_sender(received, &request.wrapper),
             opening: received.header.clone(),
         };
-        let mut ids = self.ids_of(&to.opening.conversation_id);
-        let request_ref = request.wrapper.id.clone();
-        match self.plan_core(now, &to, request, &mut ids) {
+        match self.served_from(&request) {
+            Ok((holding, _)) => {
+                let linked = Linked::all(&holding.documents);
+                let conversation = &to.opening.conversation_id;
+                (self.fetcher).begin(now, conversation, request.patient, linked);
+                Case::Fetching(Box::new(Asked { to, request }))
+            }
+            Err(code) => self.refuse_request(now, Asked { to, request }, code),
+        }
+    }
+
+    /// The documents are there, as far as they can be had. Everything is looked at once more: the
+    /// patient may have moved on meanwhile.
+    fn open_case(
+        &mut self,
+        now: Time,
+        asked: Asked,
+        documents: Result<Vec<Fetched>, SourceFailed>,
+    ) -> Case {
+        let mut ids = self.ids_of(&asked.to.opening.conversation_id);
+        let core = (documents.map_err(|SourceFailed| ResponseCode::from("10")))
+            .and_then(|documents| self.plan_core(now, &asked, &documents, &mut ids));
+        match core {
             Ok(core) => {
+                let Asked { request, .. } = asked;
+                let request_ref = request.wrapper.id;
                 let mut transfer =
                     Transfer::new(now, request.patient, request_ref, core, &self.office, ids);
                 if self.has(SendingDefect::FragmentDropped) {
@@ -307,29 +352,40 @@ impl Sending {
                 }
                 Case::Open(Box::new(transfer))
             }
-            Err(code) => {
-                self.refuse(now, &to, request_ref, code.clone(), &mut ids);
-                if self.has(SendingDefect::ExtractAfterNack) && broken::is_of_the_record(&code) {
-                    self.send_all_the_same(now, to, request, &mut ids);
-                }
-                Case::Refused(Some(request.patient), code)
-            }
+            Err(code) => self.refuse_request(now, asked, code),
         }
+    }
+
+    fn refuse_request(&mut self, now: Time, asked: Asked, code: ResponseCode) -> Case {
+        let Asked { to, request } = asked;
+        let mut ids = self.ids_of(&to.opening.conversation_id);
+        let request_ref = request.wrapper.id.clone();
+        self.refuse(now, &to, request_ref, code.clone(), &mut ids);
+        if self.has(SendingDefect::ExtractAfterNack) && broken::is_of_the_record(&code) {
+            self.send_all_the_same(now, to, &request, &mut ids);
+        }
+        Case::Refused(Some(request.patient), code)
+    }
+
+    /// What is held of the patient and who asks, or the code of the refusal.
+    fn served_from(&self, request: &EhrRequest) -> Result<(&Holding, &Practice), ResponseCode> {
+        if !self.enabled {
+            return Err(ResponseCode::from("07"));
+        }
+        let held = self.holdings.get(&request.patient);
+        request::examine(request, &self.office, held)
     }
 
     /// The core that serves the request, or the code of the refusal.
     fn plan_core(
         &self,
         now: Time,
-        to: &Correspondent,
-        request: &EhrRequest,
+        asked: &Asked,
+        documents: &[Fetched],
         ids: &mut Ids,
     ) -> Result<Core, ResponseCode> {
-        if !self.enabled {
-            return Err(ResponseCode::from("07"));
-        }
-        let held = self.holdings.get(&request.patient);
-        let (holding, requester) = request::examine(request, &self.office, held)?;
+        let Asked { to, request } = asked;
+        let (holding, requester) = self.served_from(request)?;
         let own = &self.office.identity.practice;
         let order = Order {
             now,
@@ -342,7 +398,7 @@ impl Sending {
                 request.patient
             },
             record: &holding.record,
-            documents: &holding.documents,
+            documents: Enclosed::all(&holding.documents, documents),
             spool: &self.spool,
             limits: self.limits,
             large_messaging: requester.large_messaging && own.large_messaging,
@@ -394,7 +450,7 @@ impl Sending {
             .iter()
             .find_map(|(conversation, case)| match case {
                 Case::Open(transfer) => transfer.is_core(message_id).then(|| conversation.clone()),
-                Case::Refused(..) => None,
+                Case::Refused(..) | Case::Fetching(_) => None,
             });
         if let Some(conversation) = conversation {
             self.change(now, &conversation, |transfer, _| {
@@ -433,7 +489,7 @@ impl Sending {
                     conversation,
                     &transfer.core.requester,
                 )),
-                Case::Open(_) | Case::Refused(..) => None,
+                Case::Open(_) | Case::Refused(..) | Case::Fetching(_) => None,
             })
             .max_by_key(|(requested_at, ..)| *requested_at);
         if let Some((_, conversation, requester)) = latest
@@ -443,6 +499,44 @@ impl Sending {
             self.change(now, &conversation, |transfer, office| {
                 transfer.repeat_core(now, office);
             });
+        }
+    }
+
+    /// Takes the answer of the store, or the news that there is none; false if the post was not to
+    /// the store.
+    fn settle_with_store(
+        &mut self,
+        now: Time,
+        post: PostId,
+        response: Option<&HttpResponse>,
+    ) -> bool {
+        if self.fetcher.settle(now, post, response) {
+            self.open_fetched(now);
+            return true;
+        }
+        match self.cleaner.settle(now, post, response) {
+            Some(cleaned) => self.cleaned(now, cleaned),
+            None => return false,
+        }
+        true
+    }
+
+    fn open_fetched(&mut self, now: Time) {
+        while let Some((conversation, documents)) = self.fetcher.poll_done() {
+            match self.cases.remove(&conversation) {
+                Some(Case::Fetching(asked)) => {
+                    let case = self.open_case(now, *asked, documents);
+                    self.cases.insert(conversation.clone(), case);
+                    self.change(now, &conversation, |_, _| ());
+                }
+                Some(other @ (Case::Open(_) | Case::Refused(..))) => {
+                    self.cases.insert(conversation, other);
+                }
+                None => {
+                    let documents = documents.unwrap_or_default();
+                    self.send_fetched_unrequested(now, &conversation, &documents);
+                }
+            }
         }
     }
 
@@ -552,11 +646,18 @@ impl Sending {
 impl Case {
     fn observation(&self, left_in_store: u32) -> Option<Observation> {
         const FULL_PRINT: u8 = 4;
+        const AWAITING: u8 = 5;
         match self {
             Self::Refused(patient, code) => patient.map(|patient| Observation::Transfer {
                 patient,
                 state: format!("refused with {code}"),
                 print_state: Some(FULL_PRINT),
+                left_in_store: 0,
+            }),
+            Self::Fetching(asked) => Some(Observation::Transfer {
+                patient: asked.request.patient,
+                state: "fetching documents".to_owned(),
+                print_state: Some(AWAITING),
                 left_in_store: 0,
             }),
             Self::Open(transfer) => Some(Observation::Transfer {

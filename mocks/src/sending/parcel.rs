@@ -22,7 +22,6 @@ use super::letters::Office;
 use super::unsendable::Unsendable;
 use crate::mhs::next_id;
 use crate::spool::{Spool, SpoolError, Spooled};
-use crate::synthetic::DocumentSpec;
 
 /// An attachment, surveyed: how long its text is and in how many chunks it travels is known.
 #[derive(Debug, Clone)]
@@ -73,8 +72,12 @@ pub(super) struct Label {
 /// Where the bytes of an attachment come from.
 #[derive(Debug, Clone)]
 pub(super) enum Content {
-    /// A document of the record.
-    Document(DocumentSpec),
+    /// A document of the record, as the store gave it.
+    Document {
+        /// Its number there.
+        in_store: Option<DocumentId>,
+        content: Spooled,
+    },
     /// The four lines that stand for a document that cannot be delivered.
     Placeholder(Bytes),
     /// The whole extract, whose place in the core a skeleton takes (LM24).
@@ -111,7 +114,8 @@ impl Parcel {
         cut: Cut,
         spool: &Spool,
     ) -> Result<Self, Unsendable> {
-        let compress = cut.may_compress && label.can_say_compressed() && content.is_worth_gzip();
+        let compress =
+            cut.may_compress && label.can_say_compressed() && content.is_worth_gzip(&label);
         let mut stream = spool.writer();
         let plan = ChunkPlan::survey(
             content.open(cut.dialect)?,
@@ -193,8 +197,12 @@ impl Parcel {
         self.plan.compressed || !self.label.has_spine_media_type() || self.is_skeleton()
     }
 
-    pub(super) const fn is_document(&self) -> bool {
-        matches!(self.content, Content::Document(_))
+    /// The number in the store of a document that came from there.
+    pub(super) const fn in_store(&self) -> Option<&DocumentId> {
+        match &self.content {
+            Content::Document { in_store, .. } => in_store.as_ref(),
+            Content::Placeholder(_) | Content::Extract(_) => None,
+        }
     }
 
     pub(super) const fn is_placeholder(&self) -> bool {
@@ -301,9 +309,9 @@ impl Label {
 
 impl Content {
     /// Four lines are to be read with the naked eye, wherever they were written.
-    fn is_worth_gzip(&self) -> bool {
+    fn is_worth_gzip(&self, label: &Label) -> bool {
         match self {
-            Self::Document(document) => !Placeholder::is_file_name(&document.file_name),
+            Self::Document { .. } => !Placeholder::is_file_name(&label.file_name),
             Self::Extract(_) => true,
             Self::Placeholder(_) => false,
         }
@@ -312,7 +320,7 @@ impl Content {
     /// Its length, where that is known before it is read.
     const fn known_bytes(&self) -> Option<u64> {
         match self {
-            Self::Document(document) => Some(document.bytes),
+            Self::Document { content, .. } => Some(content.bytes()),
             Self::Placeholder(text) => Some(text.len() as u64),
             Self::Extract(_) => None,
         }
@@ -320,7 +328,7 @@ impl Content {
 
     fn open(&self, dialect: Dialect) -> Result<Source, SpoolError> {
         Ok(match self {
-            Self::Document(document) => Box::new(document.open()),
+            Self::Document { content, .. } => Box::new(content.open()),
             Self::Placeholder(text) => Box::new(Cursor::new(text.clone())),
             Self::Extract(extract) => Box::new(Cursor::new(extract.write(dialect)?)),
         })

@@ -91,7 +91,7 @@ fn content(document: &Document, wanted: &Wanted) -> Reply {
     let spec = &document.spec;
     let (status, content_type, content) = match (wanted.form, &wanted.range) {
         (Form::Fhir, _) => {
-            let start = binary_start(&spec.id, &spec.media_type);
+            let start = binary_start(&document.number, &spec.media_type);
             let content = Content::base64(spec, start, BINARY_END);
             (200, FHIR_JSON, content)
         }
@@ -122,14 +122,14 @@ fn content(document: &Document, wanted: &Wanted) -> Reply {
 
 /// A `Binary` that breaks off in its content, whatever was asked for.
 fn bad_binary(document: &Document) -> Reply {
-    let mut text = binary_start(&document.spec.id, &document.spec.media_type);
+    let mut text = binary_start(&document.number, &document.spec.media_type);
     text.push_str("JVBERi0xLjc\\u00");
     Reply::whole(200, FHIR_JSON, text)
 }
 
 /// Why a document could never be delivered, if so.
 pub(super) fn standing_refusal(document: &Document) -> Option<Refusal> {
-    let id = &document.spec.id;
+    let id = &document.number;
     match document.missing? {
         MissingReason::UnsupportedType => Some(Refusal::new(
             Code::UnsupportedType,

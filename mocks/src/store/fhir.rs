@@ -126,7 +126,7 @@ pub(super) fn document_reference(
     let spec = &document.spec;
     let mut attachment = json!({
         "contentType": misstated.content_type.unwrap_or(&spec.media_type),
-        "url": binary_url(base, &spec.id),
+        "url": binary_url(base, &document.number),
         "size": misstated.bytes.unwrap_or(spec.bytes),
         "title": spec.file_name,
         "extension": [{
@@ -139,7 +139,7 @@ pub(super) fn document_reference(
     }
     json!({
         "resourceType": "DocumentReference",
-        "id": spec.id.as_str(),
+        "id": document.number.as_str(),
         "meta": {
             "versionId": "1",
             "profile": [

@@ -488,7 +488,7 @@ fn state(document: &Document) -> Value {
     json!({
         "resourceType": "Parameters",
         "parameter": [
-            text("document", document.spec.id.as_str()),
+            text("document", document.number.as_str()),
             text("state", document.state.name()),
             flag("inRecord", document.state.is_in_record()),
             flag("restorable", document.state.is_restorable()),
@@ -535,7 +535,7 @@ impl Peer for Store {
     fn observe(&self) -> Vec<Observation> {
         let observed = |document: &Document| Observation::InStore {
             patient: document.patient,
-            document: document.spec.id.clone(),
+            document: document.number.clone(),
             file_name: document.spec.file_name.clone(),
             state: document.state,
             sha256: document.digests.sha256,

@@ -17,6 +17,9 @@ use crate::synthetic::DocumentSpec;
 pub struct Document {
     /// Whose.
     pub patient: NhsNumber,
+    /// Its number in the store. The first document of an id bears that one; a second one under the
+    /// same id has another.
+    pub number: DocumentId,
     /// Its content and names.
     pub spec: DocumentSpec,
     /// Why it cannot be delivered, if so from the beginning.
@@ -113,6 +116,7 @@ impl Document {
         Self {
             patient,
             digests: Digests::of(&spec),
+            number: spec.id.clone(),
             spec,
             missing,
             state,
@@ -127,10 +131,14 @@ impl Document {
 }
 
 impl Shelf {
-    pub(super) fn new(policy: DeletePolicy, documents: Vec<Document>) -> Self {
-        let places = (documents.iter().enumerate())
-            .map(|(place, document)| (document.spec.id.clone(), place))
-            .collect();
+    pub(super) fn new(policy: DeletePolicy, mut documents: Vec<Document>) -> Self {
+        let mut places = BTreeMap::new();
+        for (place, document) in documents.iter_mut().enumerate() {
+            if places.contains_key(&document.number) {
+                document.number = document.spec.another_id();
+            }
+            places.insert(document.number.clone(), place);
+        }
         Self {
             documents,
             places,

@@ -109,6 +109,11 @@ impl DocumentSpec {
         }
     }
 
+    /// An id of its own, for where another document bears the same one.
+    pub fn another_id(&self) -> DocumentId {
+        DocumentId::from(Draw::new(self.seed, "another id").uuid())
+    }
+
     /// The same document under another file name, which may hold any character.
     #[must_use]
     pub fn with_file_name(self, file_name: impl Into<String>) -> Self {

@@ -4,12 +4,13 @@
 use gp2gp_model::NhsNumber;
 use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::{Assessment, Profile};
-use gp2gp_wire::attachment::{Description, DescriptionStyle, Placeholder};
+use gp2gp_wire::attachment::{Description, DescriptionStyle, Placeholder, PlaceholderReason};
 use gp2gp_wire::limits::ATTACHMENT_BASE64_BYTES;
 
 use super::super::documents::Route;
+use super::super::fetched::{was_misstated, was_troubled};
 use super::super::transfer::{Sent, name, references, sent_documents, transfers};
-use super::super::view::{Held, Place, View};
+use super::super::view::{Held, Place, Post, View};
 use super::super::{Tally, violation};
 use super::NO_ATTACHMENT;
 use super::conversation::show;
@@ -209,6 +210,7 @@ pub(super) fn placeholders(view: &View, _: Profile) -> Assessment {
             let missing: Vec<&Held> = held_by(view, patient)
                 .filter(|held| !held.deliverable)
                 .collect();
+            none_without_need(view, core, patient, &stand_ins, missing.len(), &mut tally);
             if let Some(first) = missing.first() {
                 tally.expect(stand_ins.len() >= missing.len(), || {
                     let names: Vec<_> = of_core.iter().map(|sent| sent.label()).collect();
@@ -234,6 +236,46 @@ pub(super) fn placeholders(view: &View, _: Profile) -> Assessment {
         }
     }
     tally.assess("no document had to be replaced by a placeholder")
+}
+
+/// A placeholder costs the new practice a document: only what could not be had, what the store
+/// contradicted itself about, and what was a placeholder before may be one.
+fn none_without_need(
+    view: &View,
+    core: &Post,
+    patient: NhsNumber,
+    stand_ins: &[&&Sent<'_>],
+    missing: usize,
+    tally: &mut Tally,
+) {
+    let is_one_already = |held: &&Held| Placeholder::is_file_name(&held.file_name);
+    let excused = held_by(view, patient)
+        .filter(|held| held.deliverable)
+        .filter(|held| is_one_already(held) || was_misstated(view, held))
+        .count();
+    // Which types it supports a system says itself.
+    let of_its_own = |sent: &&&&Sent<'_>| {
+        let text = sent.document.placeholder.as_deref();
+        text.and_then(Placeholder::parse)
+            .is_some_and(|placeholder| placeholder.reason == PlaceholderReason::UnsupportedType)
+    };
+    let others: Vec<_> = stand_ins.iter().filter(|sent| !of_its_own(sent)).collect();
+    let was_troubled = held_by(view, patient).any(|held| was_troubled(view, held));
+    let knows = held_by(view, patient).next().is_some();
+    if !knows || (others.is_empty() && !was_troubled) {
+        return;
+    }
+    tally.expect(others.len() <= missing + excused, || {
+        let names: Vec<_> = others.iter().map(|sent| sent.label()).collect();
+        violation(
+            core,
+            format!(
+                "no more than {} placeholders: the store gave every other document",
+                missing + excused
+            ),
+            format!("{}: {}", others.len(), names.join(", ")),
+        )
+    });
 }
 
 fn well_formed(sent: &Sent<'_>, tally: &mut Tally) {
@@ -269,7 +311,8 @@ pub(super) fn transfer_survives(view: &View, _: Profile) -> Assessment {
         let (Some(request), Some(post)) = (transfer.request(), transfer.requests.first()) else {
             continue;
         };
-        let Some(missing) = held_by(view, request.patient).find(|held| !held.deliverable) else {
+        let is_missing = |held: &&Held| !held.deliverable || was_troubled(view, held);
+        let Some(missing) = held_by(view, request.patient).find(is_missing) else {
             continue;
         };
         let refusals: Vec<_> = transfer.refusals().collect();
@@ -279,7 +322,7 @@ pub(super) fn transfer_survives(view: &View, _: Profile) -> Assessment {
                 violation(
                     post,
                     format!(
-                        "an extract, although `{}` cannot be fetched",
+                        "an extract, although `{}` could not be fetched at once or at all",
                         missing.file_name
                     ),
                     show(&refusals),

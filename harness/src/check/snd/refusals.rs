@@ -6,6 +6,7 @@ use gp2gp_model::{Interaction, NhsNumber, OdsCode, ResponseCode};
 use gp2gp_wire::hl7::{AckType, Acknowledgement, Hl7Error};
 use gp2gp_wire::limits::SPINE_MESSAGE_BYTES;
 
+use super::super::fetched::was_listed;
 use super::super::transfer::{Transfer, is_after, name, transfers};
 use super::super::view::{Post, View};
 use super::super::{Tally, violation};
@@ -273,6 +274,9 @@ fn allowed_codes(
         let either = reasons.contains(&"18").then_some("06");
         return reasons.iter().copied().chain(either).collect();
     }
+    if source_failed(view, transfer) {
+        return vec!["10"];
+    }
     let by_sending = REGISTER
         .iter()
         .filter(|row| row.by_sending)
@@ -283,6 +287,27 @@ fn allowed_codes(
         .collect()
 }
 
+/// The patient left the practice that asked after it had asked.
+fn moved_on(view: &View, transfer: &Transfer<'_>, patient: NhsNumber) -> bool {
+    let practice_at = |post: &Post| view.current_practice(patient, post.at);
+    let asked = transfer.requests.first().map(|post| practice_at(post));
+    let refused = transfer
+        .refusals()
+        .next()
+        .map(|(post, _)| practice_at(post));
+    asked.is_some() && refused.is_some() && asked != refused
+}
+
+/// The store of the sending practice did not even say what documents there are.
+fn source_failed(view: &View, transfer: &Transfer<'_>) -> bool {
+    let (Some(request), Some((refusal, _))) =
+        (transfer.requests.first(), transfer.refusals().next())
+    else {
+        return false;
+    };
+    was_listed(view, &(request.seq..refusal.seq)) == Some(false)
+}
+
 fn is_contradicted(view: &View, transfer: &Transfer<'_>, code: &str) -> bool {
     let Some(request) = transfer
         .request()
@@ -291,7 +316,8 @@ fn is_contradicted(view: &View, transfer: &Transfer<'_>, code: &str) -> bool {
         return false;
     };
     match code {
-        "06" | "07" | "19" => true,
+        "06" | "07" => true,
+        "19" => !moved_on(view, transfer, request.patient),
         "14" => !cannot_take_large(view, &request.author),
         "23" => !cannot_take_large(view, &request.destination),
         "24" => is_found_once(view, &request.author),

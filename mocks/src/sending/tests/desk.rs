@@ -6,7 +6,8 @@ use std::time::Duration;
 use gp2gp_model::directory::Directory;
 use gp2gp_model::manner::Manner;
 use gp2gp_model::plan::{Cleanup, DescriptionChoice, DocumentPlan, Habit, PatientPlan};
-use gp2gp_model::trace::Observation;
+use gp2gp_model::store::DeletePolicy;
+use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{
     DocumentId, EbxmlMessageId, EhrRequestId, Hl7MessageId, Interaction, MessageKind, NhsNumber,
     ResponseCode, Time,
@@ -25,8 +26,12 @@ use crate::mhs::fixture::{
     self, OTHER, OWN, START, accepted, conversation, delivery, identity, message_id, ods, opened,
     uuid,
 };
-use crate::peer::{AnswerId, HttpRequest, HttpResponse, Input, Notice, Output, Peer, PostId};
+use crate::peer::{
+    AnswerId, Conduct, HttpRequest, HttpResponse, Input, Notice, Output, Peer, PostId,
+    TransportError,
+};
 use crate::sending::{Holding, Sending, SendingConfig};
+use crate::store::{Store, StoreConfig, StoredPatient};
 use crate::synthetic::{DocumentKind, DocumentSpec, Patient, RecordSpec};
 
 /// The conversation of tests that need only one.
@@ -34,6 +39,10 @@ pub(super) const ONLY: u32 = 1;
 
 pub(super) struct Desk {
     pub(super) sending: Sending,
+    /// The document store of the practice, which answers at once.
+    pub(super) store: Store,
+    /// What it was asked: method and path.
+    pub(super) asked: Vec<String>,
     pub(super) now: Time,
     /// Whether Spine answers posts at once.
     pub(super) spine_answers: bool,
@@ -160,9 +169,33 @@ pub(super) fn without_large_messaging(code: &str, mut config: SendingConfig) -> 
     config
 }
 
+/// What the store of such a practice holds, without faults.
+fn store(config: &SendingConfig) -> Store {
+    let patients = (config.holdings.iter())
+        .map(|holding| StoredPatient {
+            record: holding.record.clone(),
+            documents: (holding.documents.iter())
+                .map(|(plan, spec)| (spec.clone(), plan.missing))
+                .collect(),
+        })
+        .collect();
+    let config = StoreConfig {
+        base: config.store.clone(),
+        asid: config.identity.practice.asid.clone(),
+        practice: config.identity.practice.ods.clone(),
+        policy: DeletePolicy::default(),
+        patients,
+        faults: Vec::new(),
+        started: START,
+    };
+    Store::new(config, Streams::new(7))
+}
+
 impl Desk {
     pub(super) fn new(config: SendingConfig) -> Self {
         Self {
+            store: store(&config),
+            asked: Vec::new(),
             sending: Sending::new(config, Streams::new(7)),
             now: START,
             spine_answers: true,
@@ -299,6 +332,16 @@ impl Desk {
     fn collect(&mut self) {
         while let Some(output) = self.sending.poll_output() {
             match output {
+                Output::Post {
+                    id,
+                    to: Endpoint::Store,
+                    request,
+                    ..
+                } => {
+                    self.asked
+                        .push(format!("{} {}", request.method.name(), request.path));
+                    self.ask_store(id, request);
+                }
                 Output::Post { id, request, .. } => {
                     self.sizes.push(request.body.len());
                     self.posted.push(opened(&request));
@@ -311,6 +354,30 @@ impl Desk {
                 Output::Notice(notice) => self.notices.push(notice),
                 Output::FaultFired(name) => panic!("{name} fired in a sending system"),
                 Output::Crash { system, .. } => panic!("{system} goes down"),
+            }
+        }
+    }
+
+    fn ask_store(&mut self, post: PostId, request: HttpRequest) {
+        let id = AnswerId(post.0);
+        self.store.handle(self.now, Input::Request { id, request });
+        while let Some(output) = self.store.poll_output() {
+            match output {
+                Output::Answer {
+                    response,
+                    conduct: Conduct::Clean,
+                    ..
+                } => self
+                    .sending
+                    .handle(self.now, Input::Response { post, response }),
+                Output::Answer { .. } => {
+                    let error = TransportError::Reset;
+                    self.sending.handle(self.now, Input::Failed { post, error });
+                }
+                Output::FaultFired(_) => {}
+                other @ (Output::Post { .. } | Output::Notice(_) | Output::Crash { .. }) => {
+                    panic!("{other:?} of a store")
+                }
             }
         }
     }
