@@ -8,6 +8,8 @@
 mod beside;
 mod support;
 
+#[path = "checks_snd/access.rs"]
+mod access;
 #[path = "checks_snd/conversation.rs"]
 mod conversation;
 #[path = "checks_snd/correlation.rs"]
@@ -51,6 +53,7 @@ fn cases() -> Vec<Case> {
         correlation::cases(),
         resend::cases(),
         custody::cases(),
+        access::cases(),
     ]
     .into_iter()
     .flatten()

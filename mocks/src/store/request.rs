@@ -123,16 +123,18 @@ impl Requester {
                 .with("Ssp-From", self.asid.as_str())
                 .with("Ssp-To", self.store.as_str())
                 .with("Ssp-InteractionID", interaction)
-                .with("Authorization", format!("Bearer {}", self.token(now))),
+                .with("Authorization", format!("Bearer {}", self.token(now, trace))),
             body: Bytes::new(),
         }
     }
 
-    /// An unsigned JWT that is good for [`TOKEN_LIFETIME`] from `now` on.
-    pub fn token(&self, now: Time) -> String {
+    /// An unsigned JWT that is good for [`TOKEN_LIFETIME`] from `now` on. Its id is made of the
+    /// trace of its request, so that no two requests bear the same (SND-68).
+    pub fn token(&self, now: Time, trace: &str) -> String {
         let issued = now.as_micros() / 1_000_000;
         let organization = json!({ "system": ODS, "value": self.practice.as_str() });
         let claims = json!({
+            "jti": format!("{trace}-{}", now.as_micros()),
             "iss": "https://practice.invalid",
             "sub": "system",
             "aud": self.base,

@@ -2,6 +2,7 @@
 //! wire. A sending system is blamed only for what it sent, or left out although it could know
 //! that it was due.
 
+mod access;
 mod attachments;
 mod conversation;
 mod correlation;
@@ -96,6 +97,7 @@ pub fn checks() -> Vec<Check> {
         check("SND-65", resend::same_id_after_crash),
         check("SND-66", conversation::kept_apart),
         check("SND-67", hostile::declarations_refused),
+        check("SND-68", access::fresh_tokens),
         check("SND-69", refusals::large_messaging_agreed),
         check("SND-70", refusals::switched_off),
         check("SND-71", refusals::not_current_practice),

@@ -5,7 +5,7 @@ use super::*;
 /// The usual list request with its claims changed.
 fn with_claims(bench: &Bench, change: impl FnOnce(&mut Value)) -> HttpRequest {
     let mut request = bench.asker.list(NOW, "t", "patient-1");
-    let token = bench.asker.token(NOW);
+    let token = bench.asker.token(NOW, "test");
     let mut parts = token.split('.');
     let head = parts.next().unwrap();
     let claims = URL_SAFE_NO_PAD
@@ -109,7 +109,7 @@ fn every_claim_is_asked_for_and_its_fault_is_told() {
 #[test]
 fn a_token_that_cannot_be_read_is_told_so() {
     let mut bench = Bench::new();
-    let good = bench.asker.token(NOW);
+    let good = bench.asker.token(NOW, "test");
     for (header, why) in [
         ("", "header Authorization is no bearer token"),
         ("Basic eDp5", "header Authorization is no bearer token"),
