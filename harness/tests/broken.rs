@@ -14,25 +14,100 @@ use std::collections::BTreeSet;
 use gp2gp::driver::{Sut, Transport};
 use gp2gp::run::{Options, run, usual_jobs};
 use gp2gp::score::Scope;
-use gp2gp_mocks::{Defect, RequestingDefect, SendingDefect};
+use gp2gp_mocks::{Defect, SendingDefect};
 use gp2gp_model::plan::Plan;
 use gp2gp_model::report::{Grade, RunReport};
 use gp2gp_model::requirement::Level;
 use gp2gp_model::verdict::{Finding, Profile, Verdict};
 
-const fn reason(defect: Defect) -> &'static str {
-    match defect {
-        Defect::Requesting(defect) => requesting::reason(defect),
-        Defect::Sending(defect) => sending::reason(defect),
+/// Scenarios run on a broken requesting system: the smallest that exercise what it breaks.
+const SCENARIOS: usize = 12;
+
+/// A broken system, the requirement that it breaks, and where that is seen.
+struct Proof {
+    defect: Defect,
+    requirement: &'static str,
+    /// The scenario that shows it, or the smallest ones that exercise the requirement.
+    scenario: Option<&'static str>,
+    /// What the violation must say was seen.
+    seen: &'static str,
+}
+
+impl Proof {
+    /// The one that a defect is made for.
+    const fn of(defect: Defect) -> Self {
+        let (scenario, seen) = match defect {
+            Defect::Requesting(own) => (None, requesting::reason(own)),
+            Defect::Sending(own) => {
+                let (scenario, seen) = sending::proof(own);
+                (Some(scenario), seen)
+            }
+        };
+        Self {
+            defect,
+            requirement: defect.caught_by(),
+            scenario,
+            seen,
+        }
+    }
+
+    fn also() -> impl Iterator<Item = Self> {
+        let requesting = (requesting::ALSO.iter()).map(|(requirement, defect, seen)| Self {
+            defect: (*defect).into(),
+            requirement,
+            scenario: None,
+            seen,
+        });
+        let sending = (sending::ALSO.iter()).map(|(requirement, defect, scenario, seen)| Self {
+            defect: (*defect).into(),
+            requirement,
+            scenario: Some(scenario),
+            seen,
+        });
+        requesting.chain(sending)
+    }
+
+    fn run(&self, profile: Profile) -> RunReport {
+        let plans = match self.scenario {
+            Some(scenario) => vec![support::plan(scenario)],
+            None => smallest(self.requirement),
+        };
+        run_broken(self.defect, &plans, profile)
+    }
+
+    /// How a broken system gets away: a requirement does not turn red, or does so for another
+    /// reason than the one that the violation must show.
+    fn miss(&self) -> Option<String> {
+        let Self {
+            defect,
+            requirement,
+            seen: reason,
+            ..
+        } = self;
+        let report = self.run(Profile::Strict);
+        let found: Vec<&Finding> = failures(&report)
+            .filter(|finding| finding.requirement.as_str() == *requirement)
+            .collect();
+        let is_must = found.iter().any(|finding| finding.level == Level::Must);
+        if is_must && report.exit.code != 1 {
+            return Some(format!("broken:{defect} ends with {:?}", report.exit));
+        }
+        let violations = found.iter().flat_map(|finding| &finding.violations);
+        let seen: Vec<&String> = violations.map(|violation| &violation.seen).collect();
+        if seen.is_empty() {
+            return Some(format!("broken:{defect} does not turn {requirement} red"));
+        }
+        let is_shown = seen.iter().any(|text| text.contains(reason));
+        (!is_shown).then(|| {
+            format!(
+                "broken:{defect} turns {requirement} red for another reason than `{reason}`: {seen:#?}"
+            )
+        })
     }
 }
 
-/// Scenarios run on each broken system: the smallest that exercise what it breaks.
-const SCENARIOS: usize = 12;
-
-/// The smallest scenarios that must exercise a requirement, on a broken system.
-fn run_broken(defect: Defect, requirement: &str, profile: Profile) -> RunReport {
-    let catalogue = support::catalogue();
+/// The smallest scenarios that must exercise a requirement.
+fn smallest(requirement: &str) -> Vec<Plan> {
     let mut plans = support::plans();
     plans.retain(|plan| {
         let ids = &plan.requirements;
@@ -41,8 +116,12 @@ fn run_broken(defect: Defect, requirement: &str, profile: Profile) -> RunReport 
     plans.sort_by_key(Plan::bytes);
     plans.truncate(SCENARIOS);
     assert!(!plans.is_empty(), "no scenario exercises {requirement}");
+    plans
+}
+
+fn run_broken(defect: Defect, plans: &[Plan], profile: Profile) -> RunReport {
     let options = Options {
-        catalogue: &catalogue,
+        catalogue: &support::catalogue(),
         sut: Sut::Broken(defect),
         not_claimed: &[],
         transport: Transport::Virtual,
@@ -52,7 +131,7 @@ fn run_broken(defect: Defect, requirement: &str, profile: Profile) -> RunReport 
         left_out: &[],
         jobs: usual_jobs(),
     };
-    run(&plans, &options, &|_| {})
+    run(plans, &options, &|_| {})
 }
 
 /// Breaches of what must be, and of what should be.
@@ -64,55 +143,26 @@ fn failures(report: &RunReport) -> impl Iterator<Item = &Finding> {
         .filter(|finding| matches!(finding.verdict, Verdict::Fail | Verdict::Warn))
 }
 
-/// How a broken system gets away: a requirement does not turn red, or does so for another reason
-/// than the one that the violation must show.
-fn miss(defect: Defect, requirement: &str, reason: &str) -> Option<String> {
-    let report = run_broken(defect, requirement, Profile::Strict);
-    let found: Vec<&Finding> = failures(&report)
-        .filter(|finding| finding.requirement.as_str() == requirement)
-        .collect();
-    let is_must = found.iter().any(|finding| finding.level == Level::Must);
-    if is_must && report.exit.code != 1 {
-        return Some(format!("broken:{defect} ends with {:?}", report.exit));
-    }
-    let violations = found.iter().flat_map(|finding| &finding.violations);
-    let seen: Vec<&String> = violations.map(|violation| &violation.seen).collect();
-    if seen.is_empty() {
-        return Some(format!("broken:{defect} does not turn {requirement} red"));
-    }
-    let is_shown = seen.iter().any(|text| text.contains(reason));
-    (!is_shown).then(|| {
-        format!(
-            "broken:{defect} turns {requirement} red for another reason than `{reason}`: {seen:#?}"
-        )
-    })
-}
-
 #[test]
 fn every_broken_system_is_caught_by_the_requirement_that_it_breaks() {
     let misses: Vec<String> = Defect::all()
-        .filter_map(|defect| miss(defect, defect.caught_by(), reason(defect)))
+        .filter_map(|defect| Proof::of(defect).miss())
         .collect();
     assert!(misses.is_empty(), "{}", misses.join("\n"));
 }
 
 #[test]
 fn some_broken_systems_are_caught_by_more_than_that() {
-    let misses: Vec<String> = requesting::ALSO
-        .iter()
-        .filter_map(|(requirement, defect, reason)| miss((*defect).into(), requirement, reason))
-        .collect();
+    let misses: Vec<String> = Proof::also().filter_map(|proof| proof.miss()).collect();
     assert!(misses.is_empty(), "{}", misses.join("\n"));
 }
 
 #[test]
-fn every_check_of_a_requesting_system_is_turned_red_by_a_broken_one() {
-    let own = RequestingDefect::ALL.iter().copied().map(Defect::from);
-    let also = requesting::ALSO
-        .iter()
-        .map(|(requirement, _, _)| *requirement);
-    let caught: BTreeSet<&str> = own.map(Defect::caught_by).chain(also).collect();
-    let checks = gp2gp::check::rcv::checks();
+fn every_check_is_turned_red_by_a_broken_system() {
+    let own = Defect::all().map(Defect::caught_by);
+    let also = Proof::also().map(|proof| proof.requirement);
+    let caught: BTreeSet<&str> = own.chain(also).collect();
+    let checks = gp2gp::check::all();
     let uncaught: Vec<&str> = checks
         .iter()
         .map(|check| check.requirement)
@@ -126,7 +176,7 @@ fn every_check_of_a_requesting_system_is_turned_red_by_a_broken_one() {
 fn a_defect_turns_only_the_role_red_that_has_it() {
     let mut blamed = Vec::new();
     for defect in Defect::all() {
-        let report = run_broken(defect, defect.caught_by(), Profile::Field);
+        let report = Proof::of(defect).run(Profile::Field);
         let others = failures(&report).filter(|finding| finding.role != defect.role());
         blamed.extend(others.map(|finding| {
             let (requirement, scenario) = (&finding.requirement, &finding.scenario);
@@ -139,14 +189,6 @@ fn a_defect_turns_only_the_role_red_that_has_it() {
 
 #[test]
 fn a_record_of_the_wrong_patient_makes_the_grade_unsafe() {
-    assert_eq!(
-        run_broken(
-            SendingDefect::WrongNhsNumber.into(),
-            "SND-20",
-            Profile::Strict
-        )
-        .score
-        .grade,
-        Grade::Unsafe
-    );
+    let proof = Proof::of(SendingDefect::WrongNhsNumber.into());
+    assert_eq!(proof.run(Profile::Strict).score.grade, Grade::Unsafe);
 }

@@ -2,11 +2,12 @@
 
 use gp2gp_model::plan::Role;
 use gp2gp_model::trace::What;
-use gp2gp_model::{Dialect, EbxmlMessageId, Hl7MessageId, MessageKind};
+use gp2gp_model::{Dialect, EbxmlMessageId, Hl7MessageId, MessageKind, ResponseCode};
+use gp2gp_wire::hl7::Acknowledgement;
 
 use crate::support::tamper::{Pick, Taken};
 use crate::support::trace_of;
-use crate::table::{ANSWER, CHUNKED, Case, EXTRACT, SMALL, STRANGE, ack, told};
+use crate::table::{ANSWER, CHUNKED, Case, EXTRACT, SMALL, STRANGE, ack, fragment, told};
 
 const TWICE: &str = "duplicate/final-ack-delivered-twice";
 const REJECTED: &str = "people/reject-new-patient";
@@ -21,7 +22,11 @@ pub(crate) fn cases() -> Vec<Case> {
             .broken("print state 5", || told(SMALL, |state| *state = Some(5))),
         Case::new("SND-51", || trace_of(CHUNKED))
             .broken("print state 5", || told(SMALL, |state| *state = Some(5)))
-            .broken("print state 1", closed_by_fragment_ack),
+            .broken("print state 1", closed_by_fragment_ack)
+            .broken(
+                "print state 1, `integrated`, after ",
+                success_with_a_piece_missing,
+            ),
         Case::new("SND-52", || trace_of(REJECTED))
             .broken("print state 1", || told(REJECTED, |state| *state = Some(1))),
         Case::new("SND-53", || trace_of(REJECTED_BY_SPINE))
@@ -65,6 +70,26 @@ fn closed_by_fragment_ack() -> Taken {
         .filter(|post| post.kind() == Some(MessageKind::Acknowledgement))
         .count();
     taken.drop(Pick(Role::Requesting, MessageKind::Acknowledgement, acks))
+}
+
+/// The last piece is never sent, the record is rejected for it, and the system says that all is well.
+fn success_with_a_piece_missing() -> Taken {
+    let taken = trace_of(CHUNKED);
+    let view = taken.view();
+    let sent_by = |role: Role, kind: MessageKind| {
+        let sent = view.sent_by(role);
+        sent.filter(|post| post.kind() == Some(kind)).count()
+    };
+    let last_ack = sent_by(Role::Requesting, MessageKind::Acknowledgement);
+    let last_piece = sent_by(Role::Sending, MessageKind::Fragment);
+    let last = Pick(Role::Requesting, MessageKind::Acknowledgement, last_ack);
+    let rejected = taken.edit(last, Dialect::NationalMhs, |message| {
+        let wrapper = ack(message).wrapper.clone();
+        let core = ack(message).message_ref.clone();
+        let code = ResponseCode::from("31");
+        *ack(message) = Acknowledgement::negative(wrapper, core, code, Dialect::NationalMhs);
+    });
+    rejected.drop(fragment(last_piece))
 }
 
 /// A reply to the second delivery of the final acknowledgement.

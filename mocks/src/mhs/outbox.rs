@@ -118,15 +118,34 @@ impl<T> Outbox<T> {
         self.enqueue(now, message, tag, (0, Duration::ZERO), 0);
     }
 
+    /// Sends a logical message, and not yet: what only a broken system does.
+    pub(crate) fn send_later(&mut self, at: Time, message: &Message, tag: T) {
+        let repeats = self.contract_repeats(message);
+        let parcel = self.parcel(message, tag, repeats, QUICK_REPEATS);
+        self.rest(at, parcel);
+    }
+
     fn enqueue(
         &mut self,
         now: Time,
         message: &Message,
         tag: T,
-        (repeats_left, repeat_interval): (u32, Duration),
+        repeats: (u32, Duration),
         quick_repeats_left: u32,
     ) {
-        self.ready.push_back(Parcel {
+        let parcel = self.parcel(message, tag, repeats, quick_repeats_left);
+        self.ready.push_back(parcel);
+        self.post_ready(now);
+    }
+
+    fn parcel(
+        &self,
+        message: &Message,
+        tag: T,
+        (repeats_left, repeat_interval): (u32, Duration),
+        quick_repeats_left: u32,
+    ) -> Parcel<T> {
+        Parcel {
             tag,
             message_id: message.header.message_id.clone(),
             encoded: message.encode(self.dialect),
@@ -134,8 +153,7 @@ impl<T> Outbox<T> {
             repeat_interval,
             quick_repeats_left,
             posts: 0,
-        });
-        self.post_ready(now);
+        }
     }
 
     /// How many more messages may be handed over before they pile up: an owner with hundreds of

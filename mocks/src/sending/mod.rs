@@ -31,9 +31,9 @@ use gp2gp_model::{
 };
 use gp2gp_sim::{Ids, Streams};
 use gp2gp_wire::hl7::{EhrRequest, Payload};
-use gp2gp_wire::message::Received;
+use gp2gp_wire::message::{Message, Received};
 
-use self::broken::Unrequested;
+use self::broken::{Flaws, Unrequested};
 use self::cleanup::{Cleaned, Cleaner};
 pub(crate) use self::core_extract::reason_on_paper;
 use self::core_extract::{Core, Enclosed, Order};
@@ -92,7 +92,7 @@ pub struct Sending {
     enabled: bool,
     limits: SizeLimits,
     holdings: BTreeMap<NhsNumber, Holding>,
-    defects: Vec<SendingDefect>,
+    flaws: Flaws,
     streams: Streams,
     spool: Spool,
     inbox: Inbox,
@@ -145,6 +145,7 @@ enum Tag {
 impl Sending {
     /// A sending system whose ids come from `streams`: each conversation draws from its own.
     pub fn new(config: SendingConfig, streams: Streams) -> Self {
+        let config = broken::misconfigure(config);
         let ids = Ids::new(streams.stream("sending/inbox"));
         let spool = Spool::new();
         let requester = Requester {
@@ -162,9 +163,9 @@ impl Sending {
             holdings: (config.holdings.into_iter())
                 .map(|holding| (holding.plan.nhs_number, holding))
                 .collect(),
-            defects: config.defects,
+            inbox: broken::inbox(Inbox::new(&config.identity, ids), &config.defects),
+            flaws: Flaws::new(config.defects, Ids::new(streams.stream("sending/broken"))),
             streams,
-            inbox: Inbox::new(&config.identity, ids),
             cleanup: config.cleanup,
             fetcher: Fetcher::new(requester.clone(), spool.clone()),
             cleaner: Cleaner::new(requester),
@@ -204,6 +205,7 @@ impl Peer for Sending {
                     self.outbox.restart(now);
                     self.fetcher.restart(now);
                     self.cleaner.restart(now);
+                    self.start_over(now);
                 }
                 Condition::DiskFull => self.inbox.set_disk_full(true),
                 Condition::DiskFree => self.inbox.set_disk_full(false),
@@ -243,11 +245,11 @@ impl Peer for Sending {
     }
 
     fn poll_output(&mut self) -> Option<Output> {
-        self.outputs
-            .pop_front()
+        let output = (self.outputs.pop_front())
             .or_else(|| self.outbox.poll_output())
             .or_else(|| self.fetcher.poll_output())
-            .or_else(|| self.cleaner.poll_output())
+            .or_else(|| self.cleaner.poll_output())?;
+        Some(self.flaws.spoil(output))
     }
 
     fn observe(&self) -> Vec<Observation> {
@@ -255,6 +257,7 @@ impl Peer for Sending {
             .filter_map(|(conversation, case)| {
                 case.observation(self.cleaner.left_behind(conversation))
             })
+            .map(|observation| self.flaws.tell(observation))
             .collect()
     }
 }
@@ -268,6 +271,7 @@ impl Sending {
             conduct: Conduct::Clean,
         });
         match inbound {
+            Inbound::New(_) if self.flaws.is_deaf_to(&request.content_type) => {}
             Inbound::New(received) => self.receive(now, &received),
             Inbound::DeliveryFailed { ref_to: Some(id) } => self.delivery_failed(now, &id),
             Inbound::DeliveryFailed { ref_to: None } | Inbound::Answered => {}
@@ -277,7 +281,10 @@ impl Sending {
     /// Whatever fits nowhere is left alone: it must not disturb a live transfer (SND-61).
     fn receive(&mut self, now: Time, received: &Received) {
         let conversation = &received.header.conversation_id;
-        match (received.interaction(), received.payload()) {
+        let Some(payload) = self.understand(now, received) else {
+            return;
+        };
+        match (received.interaction(), payload) {
             (Some(Interaction::EhrRequestUk05), payload) => {
                 self.requested(now, received, payload.ok());
             }
@@ -297,6 +304,7 @@ impl Sending {
     fn requested(&mut self, now: Time, received: &Received, payload: Option<Payload>) {
         let conversation = &received.header.conversation_id;
         if self.cases.contains_key(conversation) {
+            self.requested_again(now, conversation);
             return;
         }
         let case = match payload {
@@ -350,6 +358,9 @@ impl Sending {
                 if self.has(SendingDefect::FragmentDropped) {
                     transfer.drop_last_fragment();
                 }
+                if self.has(SendingDefect::ContinueNotAwaited) {
+                    transfer.continue_with_promises();
+                }
                 Case::Open(Box::new(transfer))
             }
             Err(code) => self.refuse_request(now, asked, code),
@@ -360,6 +371,10 @@ impl Sending {
         let Asked { to, request } = asked;
         let mut ids = self.ids_of(&to.opening.conversation_id);
         let request_ref = request.wrapper.id.clone();
+        if self.flaws.disregard(&code) {
+            self.send_all_the_same(now, to, &request, &mut ids);
+            return Case::Refused(Some(request.patient), code);
+        }
         self.refuse(now, &to, request_ref, code.clone(), &mut ids);
         if self.has(SendingDefect::ExtractAfterNack) && broken::is_of_the_record(&code) {
             self.send_all_the_same(now, to, &request, &mut ids);
@@ -386,6 +401,10 @@ impl Sending {
     ) -> Result<Core, ResponseCode> {
         let Asked { to, request } = asked;
         let (holding, requester) = self.served_from(request)?;
+        let enclosed = Enclosed::all(&holding.documents, documents);
+        if let Some(code) = self.flaws.give_up_over(&enclosed) {
+            return Err(code);
+        }
         let own = &self.office.identity.practice;
         let order = Order {
             now,
@@ -398,7 +417,7 @@ impl Sending {
                 request.patient
             },
             record: &holding.record,
-            documents: Enclosed::all(&holding.documents, documents),
+            documents: enclosed,
             spool: &self.spool,
             limits: self.limits,
             large_messaging: requester.large_messaging && own.large_messaging,
@@ -440,7 +459,11 @@ impl Sending {
         let nack = self
             .office
             .answer(now, to, next_id(ids), request_ref, Some(code));
-        self.outbox.send(now, &nack, Tag::Loose);
+        self.send(now, nack, Tag::Loose);
+    }
+
+    fn send(&mut self, now: Time, message: Message, tag: Tag) {
+        self.flaws.send(&mut self.outbox, now, message, tag);
     }
 
     /// Spine reports later that a message which it took did not arrive.
@@ -493,7 +516,7 @@ impl Sending {
             })
             .max_by_key(|(requested_at, ..)| *requested_at);
         if let Some((_, conversation, requester)) = latest
-            && practice == Some(requester)
+            && (practice == Some(requester) || self.has(SendingDefect::FollowsNobody))
         {
             let conversation = conversation.clone();
             self.change(now, &conversation, |transfer, office| {
@@ -553,6 +576,7 @@ impl Sending {
                         transfer.accepted(&message_id);
                     });
                 }
+                (Tag::Record(conversation), Err(_)) if self.try_another(now, &conversation) => {}
                 (Tag::Record(conversation), Err(_)) => {
                     self.change(now, &conversation, |transfer, _| {
                         transfer.undeliverable(&message_id);
@@ -580,7 +604,7 @@ impl Sending {
                 }
             });
             if let Some(message) = message.flatten() {
-                self.outbox.send(now, &message, Tag::Record(conversation));
+                self.send(now, message, Tag::Record(conversation));
             }
         }
     }
@@ -598,14 +622,15 @@ impl Sending {
         };
         let old_deadline = transfer.deadline();
         let changed = change(transfer, &self.office);
-        if let Some(code) = transfer.take_answer(self.office.dialect()) {
+        let withheld = self.flaws.withhold_answer(transfer);
+        if !withheld && let Some(code) = transfer.take_answer(self.office.dialect()) {
             let id = next_id(&mut transfer.ids);
             let (to, request_ref) = (&transfer.core.to, transfer.request_ref.clone());
             let answer = self.office.answer(now, to, id, request_ref, code);
-            self.outbox.send(now, &answer, Tag::Loose);
+            (self.flaws).send(&mut self.outbox, now, answer, Tag::Loose);
         }
-        let too_early = self.defects.contains(&SendingDefect::DeletesTooEarly);
-        let on_refusal = self.defects.contains(&SendingDefect::DeletesOnRefusal);
+        let too_early = self.flaws.has(SendingDefect::DeletesTooEarly);
+        let on_refusal = self.flaws.has(SendingDefect::DeletesOnRefusal);
         if self.cleanup == Cleanup::AfterFinalAck
             && ((too_early && transfer.take_core_left()) || transfer.take_filed(on_refusal))
         {
@@ -614,7 +639,7 @@ impl Sending {
         if transfer.has_message() {
             self.waiting.push_back(conversation.clone());
         }
-        if old_deadline != transfer.deadline() {
+        if old_deadline != transfer.deadline() && !self.flaws.has(SendingDefect::PatientForEver) {
             let entry = |at| (at, conversation.clone());
             old_deadline.map(|at| self.deadlines.remove(&entry(at)));
             self.deadlines.extend(transfer.deadline().map(entry));

@@ -33,8 +33,8 @@ pub(super) struct Transfer {
     core_due: bool,
     /// One for each time that the core was sent.
     core_ids: Vec<EbxmlMessageId>,
-    core_accepted: bool,
-    continued: bool,
+    pub(super) core_accepted: bool,
+    pub(super) continued: bool,
     fragments: Fragments,
     /// One fragment of a transfer is on its way at a time: memory holds one text of it.
     fragment_in_flight: Option<EbxmlMessageId>,

@@ -123,7 +123,10 @@ impl Requester {
                 .with("Ssp-From", self.asid.as_str())
                 .with("Ssp-To", self.store.as_str())
                 .with("Ssp-InteractionID", interaction)
-                .with("Authorization", format!("Bearer {}", self.token(now, trace))),
+                .with(
+                    "Authorization",
+                    format!("Bearer {}", self.token(now, trace)),
+                ),
             body: Bytes::new(),
         }
     }

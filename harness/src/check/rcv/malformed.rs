@@ -124,15 +124,28 @@ pub(super) fn came_whole<'v>(view: &'v View, transfer: &Transfer<'v>) -> bool {
     promises.all(|promise| is_here(promise.came)) && damaged_documents(view, transfer).is_empty()
 }
 
-/// An attachment inside the core, as it was delivered, is missing or no document.
+/// An attachment inside the core, as it was delivered, is missing, no document, or behind a skeleton
+/// that is not its own.
 pub(super) fn is_damaged_core(view: &View, core: &Post) -> bool {
     let is_broken = |document: &Document| {
         let of_core = view.posts.get(document.core);
         document.route == Route::Inline
-            && document.content.is_err()
+            && (document.content.is_err() || is_of_another(core, document))
             && of_core.is_some_and(|sent| sent.message_id() == core.message_id())
     };
     core.seen().and_then(missing_part).is_some() || view.delivered_documents().iter().any(is_broken)
+}
+
+/// What stands for the record of a core is not that record.
+fn is_of_another(core: &Post, document: &Document) -> bool {
+    let extract = core.seen().and_then(Seen::extract);
+    match (&document.skeleton, extract) {
+        (Some(Ok(restored)), Some(extract)) => {
+            restored.extract_id != extract.id || restored.root != extract.wrapper.root
+        }
+        (Some(Err(_)), _) => true,
+        (Some(Ok(_)), None) | (None, _) => false,
+    }
 }
 
 /// A document in well-formed fragments that, as they were delivered, do not make a document.

@@ -31,7 +31,7 @@ pub(super) fn fresh_tokens(view: &View, _: Profile) -> Assessment {
             Ok(token) => token,
             Err(seen) => {
                 let expected = "a JWT as bearer token in header Authorization".to_owned();
-                tally.expect(false, || about(call, expected, seen));
+                tally.expect(false, || about(call, expected, &seen));
                 continue;
             }
         };
@@ -59,7 +59,7 @@ fn is_fresh(
         about(
             call,
             "an access token made for this request alone".to_owned(),
-            format!(
+            &format!(
                 "the token of {} {} (event {}) again, {later} s later",
                 earlier.method, earlier.path, earlier.seq
             ),
@@ -77,7 +77,7 @@ fn lives(call: &StoreCall, claims: &Map<String, Value>, is_late: bool, tally: &m
             about(
                 call,
                 format!("`{name}` a whole number of seconds"),
-                format!("`{name}` {seen}"),
+                &format!("`{name}` {seen}"),
             )
         });
         whole
@@ -89,7 +89,7 @@ fn lives(call: &StoreCall, claims: &Map<String, Value>, is_late: bool, tally: &m
         about(
             call,
             "`exp` after `iat`".to_owned(),
-            format!("`iat` {issued} and `exp` {expires}"),
+            &format!("`iat` {issued} and `exp` {expires}"),
         )
     });
     let now = seconds_of(call.at);
@@ -98,7 +98,7 @@ fn lives(call: &StoreCall, claims: &Map<String, Value>, is_late: bool, tally: &m
         about(
             call,
             format!("`exp` after {now}, the time of the request"),
-            format!("`exp` {expires}, {} s before it", now - expires),
+            &format!("`exp` {expires}, {} s before it", now - expires),
         )
     });
 }
@@ -126,7 +126,7 @@ fn is_meant_for_a_place(call: &StoreCall, claims: &Map<String, Value>, tally: &m
         about(
             call,
             "`aud` an absolute URL".to_owned(),
-            format!("`aud` {seen}"),
+            &format!("`aud` {seen}"),
         )
     });
 }
@@ -167,7 +167,7 @@ fn claims(token: &str) -> Result<Map<String, Value>, String> {
         .map_err(|error| format!("a token whose claims are no JSON object: {error}"))
 }
 
-fn about(call: &StoreCall, expected: String, seen: String) -> Violation {
+fn about(call: &StoreCall, expected: String, seen: &str) -> Violation {
     Violation {
         event: Some(call.seq),
         expected,

@@ -93,6 +93,16 @@ pub(super) fn only_core_ack_closes(view: &View, _: Profile) -> Assessment {
         let Some((state, Some(print))) = told(view, &transfer) else {
             continue;
         };
+        if let Some((ack, open)) = held_back(view, &transfer) {
+            let is_closed = matches!(print, NO_PRINT | PRINT_MISSING);
+            tally.expect(!is_closed, || {
+                violation(
+                    ack,
+                    format!("no success while {} is to come", open.join(", ")),
+                    format!("print state {print}, `{state}`, after {}", name(ack)),
+                )
+            });
+        }
         match (
             end(view, &transfer),
             transfer.outcomes.first(),
@@ -133,13 +143,10 @@ fn goes_on_after_fragment_ack(view: &View, transfer: &Transfer<'_>, tally: &mut 
         .iter()
         .filter_map(|promise| promise.fragment)
         .any(|fragment| is_after(view, fragment, ack));
-    let open: Vec<_> = promises
-        .iter()
-        .filter(|promise| promise.fragment.is_none())
-        .map(|promise| format!("mid:{}", promise.message))
-        .collect();
-    if later || (!open.is_empty() && owes_everything(view, transfer)) {
+    let held_back = held_back(view, transfer);
+    if later || held_back.is_some() {
         tally.expect(later, || {
+            let (ack, open) = held_back.unwrap_or((ack, Vec::new()));
             violation(
                 ack,
                 format!("{} still to come", open.join(", ")),
@@ -147,6 +154,18 @@ fn goes_on_after_fragment_ack(view: &View, transfer: &Transfer<'_>, tally: &mut 
             )
         });
     }
+}
+
+/// The first acknowledgement of a fragment in a transfer of which some were never sent, though due,
+/// and which those are.
+fn held_back<'v>(view: &View, transfer: &Transfer<'v>) -> Option<(&'v Post, Vec<String>)> {
+    let ack = transfer.fragment_acks.first()?;
+    let promises = transfer.promises();
+    let open = promises.iter().filter(|promise| promise.fragment.is_none());
+    let open: Vec<_> = open
+        .map(|promise| format!("mid:{}", promise.message))
+        .collect();
+    (!open.is_empty() && owes_everything(view, transfer)).then_some((ack, open))
 }
 
 /// SND-52.
