@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::plan::{Act, Role};
-use gp2gp_model::trace::{Endpoint, Event, What};
-use gp2gp_model::{ConversationId, Dialect, EhrExtractId, MessageKind};
+use gp2gp_model::trace::{BodyRef, Endpoint, Event, What};
+use gp2gp_model::{ConversationId, Dialect, EhrExtractId, MessageKind, Sha256};
 
 use crate::support::tamper::{Pick, Taken};
 use crate::support::trace_of;
@@ -45,7 +46,8 @@ pub(crate) fn cases() -> Vec<Case> {
             .broken("a second time", under_the_old_id)
             .broken("no extract after the re-send was asked for", || {
                 trace_of(AGAIN).drop(SECOND)
-            }),
+            })
+            .broken("GET /Patient?identifier=", looks_into_the_store_again),
         Case::new("SND-74", || trace_of(TOO_LATE))
             .broken("after the re-send was asked for", thirteen_weeks_later),
         Case::new("SND-74", || trace_of(LEFT)).broken(
@@ -67,6 +69,32 @@ fn under_the_old_id() -> Taken {
     first.edit(SECOND, Dialect::NationalMhs, |message| {
         message.header.message_id = id;
     })
+}
+
+/// The store is asked for the patient just before the extract goes out again.
+fn looks_into_the_store_again() -> Taken {
+    let taken = trace_of(AGAIN);
+    let at = taken.index_of(SECOND);
+    let patient = taken.view().patients[0].patient;
+    let before = taken.trace.events[at].clone();
+    let read = Event {
+        what: What::Post {
+            exchange: 900_000,
+            from: Endpoint::Sending,
+            to: Endpoint::Store,
+            method: Method::Get,
+            path: format!("/Patient?identifier=nhs-number%7C{patient}"),
+            headers: Headers::new(),
+            soap_action: None,
+            content_type: String::new(),
+            body: BodyRef {
+                sha256: Sha256::of(b""),
+                bytes: 0,
+            },
+        },
+        ..before
+    };
+    taken.events(|events| events.insert(at, read))
 }
 
 /// Everything from the wish on happens 85 days later.

@@ -137,7 +137,10 @@ pub(super) fn sent_again(view: &View, _: Profile) -> Assessment {
                     )
                 }),
                 None => match again {
-                    Some(again) => is_the_same(&transfer, first, again, &mut tally),
+                    Some(again) => {
+                        is_the_same(&transfer, first, again, &mut tally);
+                        nothing_is_extracted(view, &transfer, act, again, &mut tally);
+                    }
                     None if view.quiescent => tally.expect(false, || Violation {
                         event: Some(act.seq),
                         expected: format!("{} again under a new MessageId", name(first)),
@@ -194,6 +197,35 @@ fn is_the_same(transfer: &Transfer<'_>, first: &Post, again: &Post, tally: &mut 
                 another_extract(before, after)
             ),
         )
+    });
+}
+
+/// Nothing asks the document store what there is of the patient before the extract goes out again.
+/// To read the documents that were promised is no new extract.
+fn nothing_is_extracted(
+    view: &View,
+    transfer: &Transfer<'_>,
+    act: &Acted,
+    again: &Post,
+    tally: &mut Tally,
+) {
+    let Some(patient) = transfer.request().map(|request| request.patient) else {
+        return;
+    };
+    let in_between = act.seq + 1..again.seq;
+    let mut calls = view.store_calls.iter();
+    let read = calls.find(|call| {
+        call.from == Endpoint::Sending
+            && in_between.contains(&call.seq)
+            && call.path.contains("/Patient")
+            && (view.patients.len() == 1 || call.path.contains(&patient.to_string()))
+    });
+    tally.expect(read.is_none(), || Violation {
+        event: Some(read.map_or(again.seq, |call| call.seq)),
+        expected: format!("{} without a new look into the record source", name(again)),
+        seen: read.map_or_else(String::new, |call| {
+            format!("{} {} before it", call.method, call.path)
+        }),
     });
 }
 
