@@ -146,40 +146,67 @@ fn outcome(patient: NhsNumber, view: &View) -> (Outcome, String) {
                 .any(|request| are_of_one_conversation(request, core))
         })
         .collect();
-    let verdicts = codes(Role::Requesting, &cores, view);
-    if verdicts.contains(&None) {
-        return (
-            Outcome::Integrated,
-            "the record was acknowledged with AA".to_owned(),
-        );
+    match answer_to(&cores, view) {
+        Some(None) => {
+            return (
+                Outcome::Integrated,
+                "the record was acknowledged with AA".to_owned(),
+            );
+        }
+        Some(Some(code)) if code.counts_as_success() => {
+            return (
+                Outcome::Suppressed,
+                format!("the record was acknowledged with {code}"),
+            );
+        }
+        Some(Some(code)) => {
+            return (
+                Outcome::Failed,
+                format!("the record was turned away with {code}"),
+            );
+        }
+        None if !cores.is_empty() => {
+            return (Outcome::Failed, "nobody acknowledged the record".to_owned());
+        }
+        None => {}
     }
-    let is_success = |code: &&ResponseCode| code.counts_as_success();
-    if let Some(code) = verdicts.iter().flatten().find(is_success) {
-        return (
-            Outcome::Suppressed,
-            format!("the record was acknowledged with {code}"),
-        );
-    }
-    if let Some(code) = verdicts.iter().flatten().next() {
-        return (
-            Outcome::Failed,
-            format!("the record was turned away with {code}"),
-        );
-    }
-    if !cores.is_empty() {
-        return (Outcome::Failed, "nobody acknowledged the record".to_owned());
-    }
-    match codes(Role::Sending, &requests, view)
-        .into_iter()
-        .flatten()
-        .next()
-    {
+    let refusals = codes(Role::Sending, &requests, view).into_iter();
+    match refusals.filter_map(|(_, code)| code).next() {
         Some(code) => (
             Outcome::Refused,
             format!("the request was refused with {code}"),
         ),
         None => (Outcome::Failed, "no record was sent".to_owned()),
     }
+}
+
+/// The answer that counts, `None` for AA: the first one, unless that is a refusal and the record was
+/// sent again after it (S6, S85). 12 is said of a copy only, and no answer to the record.
+fn answer_to(cores: &[&Post], view: &View) -> Option<Option<ResponseCode>> {
+    let is_final =
+        |code: &Option<ResponseCode>| code.as_ref().is_none_or(ResponseCode::counts_as_success);
+    let is_of_copy =
+        |code: &Option<ResponseCode>| code.as_ref().is_some_and(|code| code.as_str() == "12");
+    let mut answer: Option<(u64, Option<ResponseCode>)> = None;
+    let mut of_copies = None;
+    for (seq, code) in codes(Role::Requesting, cores, view) {
+        if is_of_copy(&code) {
+            of_copies.get_or_insert(code);
+            continue;
+        }
+        let was_sent_again = |since: u64| {
+            let mut again = cores.iter().map(|core| core.seq);
+            again.any(|core| (since..seq).contains(&core))
+        };
+        let counts = match &answer {
+            None => true,
+            Some((since, before)) => !is_final(before) && was_sent_again(*since),
+        };
+        if counts {
+            answer = Some((seq, code));
+        }
+    }
+    answer.map(|(_, code)| code).or(of_copies)
 }
 
 fn are_of_one_conversation(left: &Post, right: &Post) -> bool {
@@ -190,14 +217,18 @@ fn are_of_one_conversation(left: &Post, right: &Post) -> bool {
     conversation(left).is_some() && conversation(left) == conversation(right)
 }
 
-/// The codes with which a role acknowledged any of these messages; `None` for AA.
-fn codes(by: Role, messages: &[&Post], view: &View) -> Vec<Option<ResponseCode>> {
+/// The codes with which a role acknowledged any of these messages, in order; `None` for AA.
+fn codes(by: Role, messages: &[&Post], view: &View) -> Vec<(u64, Option<ResponseCode>)> {
     view.sent_by(by)
-        .filter_map(|post| post.seen()?.acknowledgement())
-        .filter(|ack| {
-            let mut seen = messages.iter().filter_map(|post| post.seen());
-            seen.any(|seen| seen.is_named_by(&ack.message_ref))
+        .filter_map(|post| Some((post, post.seen()?.acknowledgement()?)))
+        .filter(|(post, ack)| {
+            messages.iter().any(|message| {
+                let is_named = message
+                    .seen()
+                    .is_some_and(|seen| seen.is_named_by(&ack.message_ref));
+                is_named && are_of_one_conversation(post, message)
+            })
         })
-        .map(|ack| ack.code().cloned())
+        .map(|(post, ack)| (post.seq, ack.code().cloned()))
         .collect()
 }

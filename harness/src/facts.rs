@@ -1,6 +1,8 @@
 //! Whether a run did what its scenario is about. A scenario that passes without having
 //! exercised its point is worth nothing.
 
+use std::collections::BTreeSet;
+
 use gp2gp_model::MessageKind;
 use gp2gp_model::fault::Fault;
 use gp2gp_model::plan::{Act, Fact, Plan, Role};
@@ -103,6 +105,12 @@ fn check(fact: &Fact, view: &View) -> Result<(), String> {
                 .any(|document| matches!(document.skeleton, Some(Ok(_)))),
             || "no skeleton was sent that could be restored".to_owned(),
         ),
+        Fact::WholeRecordSent => hold(whole_record_sent(view), || {
+            "every record that was sent was a skeleton, or none was sent".to_owned()
+        }),
+        Fact::MessageIdsShared => hold(message_ids_shared(view), || {
+            "no message had the id of one in another conversation".to_owned()
+        }),
         Fact::DocumentOf { at_least_bytes } => {
             let largest = view
                 .documents
@@ -132,6 +140,25 @@ fn check(fact: &Fact, view: &View) -> Result<(), String> {
             || format!("the {by} system never posted a message a second time"),
         ),
     }
+}
+
+fn whole_record_sent(view: &View) -> bool {
+    let mut cores = view
+        .accepted_from(Role::Sending)
+        .filter(|post| post.kind() == Some(MessageKind::EhrExtract));
+    cores.any(|core| {
+        let skeletons = view.documents.iter().filter(|it| it.skeleton.is_some());
+        let mut of_core = skeletons.filter_map(|document| view.posts.get(document.core));
+        !of_core.any(|sent| sent.is_same_message(core))
+    })
+}
+
+fn message_ids_shared(view: &View) -> bool {
+    Role::ALL.into_iter().any(|role| {
+        let mut known = BTreeSet::new();
+        let mut ids = view.accepted_from(role).map(|post| post.message_id());
+        ids.any(|id| !known.insert(id))
+    })
 }
 
 /// Codes (`None` for AA) with which a role acknowledged messages of a sort.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use gp2gp_model::http::Method;
 use gp2gp_model::plan::{Act, Decision, PdsUpdate, Role, StrayMessage};
 use gp2gp_model::trace::{Endpoint, Observation};
-use gp2gp_model::{EbxmlMessageId, Hl7MessageId, MessageKind};
+use gp2gp_model::{ConversationId, EbxmlMessageId, Hl7MessageId, MessageKind};
 use gp2gp_wire::attachment::DescriptionStyle;
 
 use crate::check::view::{AttachmentSeen, Ending, Place, Post, Seen, StoreCall, View};
@@ -25,6 +25,7 @@ pub fn tell(view: &View) -> Vec<String> {
         who: "people".to_owned(),
         text: tell_act(&acted.act, acted.not_supported),
         bulk: None,
+        says: None,
     }));
     lines.extend(
         view.posts
@@ -72,6 +73,7 @@ fn store_lines(view: &View) -> Vec<Line> {
             who: first.from.to_string(),
             text: format!("document store: {}", visit.tell()),
             bulk: None,
+            says: None,
         });
     }
     lines
@@ -150,6 +152,8 @@ struct Line {
     text: String,
     /// A fragment or the acknowledgement of one, and its bytes.
     bulk: Option<(Bulk, u64)>,
+    /// What an acknowledgement says, without its own name.
+    says: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -159,49 +163,71 @@ enum Bulk {
 }
 
 /// `EHR extract 1`, `fragment 12`: numbers by kind, in order of first sight.
-struct Names<'v>(
-    BTreeMap<EbxmlMessageId, String>,
-    BTreeMap<Hl7MessageId, String>,
+struct Names<'v> {
+    /// By conversation and message id: ids may collide between conversations (RCV-37).
+    messages: BTreeMap<Name<'v>, String>,
+    payloads: BTreeMap<(&'v ConversationId, Hl7MessageId), String>,
     /// Every post of a message.
-    BTreeMap<&'v EbxmlMessageId, Vec<&'v Post>>,
-);
+    posts: BTreeMap<Name<'v>, Vec<&'v Post>>,
+}
+
+type Name<'v> = (&'v ConversationId, &'v EbxmlMessageId);
 
 impl<'v> Names<'v> {
     fn of(view: &'v View) -> Self {
         let mut counts: BTreeMap<MessageKind, usize> = BTreeMap::new();
-        let mut names = Self(BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut names = Self {
+            messages: BTreeMap::new(),
+            payloads: BTreeMap::new(),
+            posts: BTreeMap::new(),
+        };
         for post in &view.posts {
-            if let Some(id) = post.message_id() {
-                names.2.entry(id).or_default().push(post);
-            }
-        }
-        for seen in view.posts.iter().filter_map(Post::seen) {
-            let (Some(kind), false) = (seen.kind(), names.0.contains_key(&seen.header.message_id))
-            else {
+            let (Some(name), Some(seen)) = (post.name(), post.seen()) else {
+                continue;
+            };
+            names.posts.entry(name).or_default().push(post);
+            let (Some(kind), false) = (seen.kind(), names.messages.contains_key(&name)) else {
                 continue;
             };
             let count = counts.entry(kind).or_default();
             *count += 1;
-            let name = format!("{kind} {count}");
+            let told = format!("{kind} {count}");
             if let Some(id) = seen.hl7_id() {
-                names.1.entry(id.clone()).or_insert_with(|| name.clone());
+                let payload = (name.0, id.clone());
+                names
+                    .payloads
+                    .entry(payload)
+                    .or_insert_with(|| told.clone());
             }
-            names.0.insert(seen.header.message_id.clone(), name);
+            names.messages.insert(name, told);
         }
         names
     }
 
-    fn message(&self, id: &EbxmlMessageId) -> String {
-        self.0
-            .get(id)
+    fn message(&self, post: &Post) -> String {
+        post.name()
+            .and_then(|name| self.messages.get(&name))
             .cloned()
             .unwrap_or_else(|| "a message".to_owned())
     }
 
-    fn reference(&self, id: &Hl7MessageId) -> String {
-        self.1
-            .get(id)
-            .or_else(|| self.0.get(&EbxmlMessageId::from(id)))
+    /// The message that another one names: of its own conversation, or else of any.
+    fn reference(&self, by: &Seen, id: &Hl7MessageId) -> String {
+        let message = EbxmlMessageId::from(id);
+        let own = &by.header.conversation_id;
+        let of_own = self.payloads.get(&(own, id.clone()));
+        let of_own = of_own.or_else(|| self.messages.get(&(own, &message)));
+        let of_any = || {
+            let mut payloads = self.payloads.iter().filter(|((_, other), _)| other == id);
+            let mut messages = self
+                .messages
+                .iter()
+                .filter(|((_, other), _)| **other == message);
+            let payload = payloads.next().map(|(_, told)| told);
+            payload.or_else(|| messages.next().map(|(_, told)| told))
+        };
+        of_own
+            .or_else(of_any)
             .cloned()
             .unwrap_or_else(|| "a message that nobody sent".to_owned())
     }
@@ -214,17 +240,22 @@ impl<'v> Names<'v> {
                 None,
             ),
         };
+        let is_ack = post
+            .seen()
+            .is_some_and(|seen| seen.acknowledgement().is_some());
+        let says = text.split_once(": ").map(|(_, says)| says.to_owned());
         Line {
             seq: post.seq,
             at: post.at.since(view.header.started),
             who: post.from.to_string(),
+            says: says.filter(|_| is_ack),
             text,
             bulk,
         }
     }
 
     fn tell(&self, view: &View, post: &Post, seen: &Seen) -> String {
-        let name = self.message(&seen.header.message_id);
+        let name = self.message(post);
         let what = match (&seen.payload, seen.acknowledgement(), seen.extract()) {
             (Err(error), _, _) => format!("{}: {error}", seen.header.action),
             (Ok(_), Some(ack), _) => {
@@ -236,7 +267,10 @@ impl<'v> Names<'v> {
                     ),
                     None => "accepts".to_owned(),
                 };
-                format!("{name}: {verdict}: {}", self.reference(&ack.message_ref))
+                format!(
+                    "{name}: {verdict}: {}",
+                    self.reference(seen, &ack.message_ref)
+                )
             }
             (Ok(_), None, Some(_)) => format!(
                 "{name}: {} of record{}",
@@ -251,8 +285,8 @@ impl<'v> Names<'v> {
     /// What became of a post beyond the usual: repeats, refusals, losses, double deliveries.
     fn fate(&self, view: &View, post: &Post) -> String {
         let mut notes = Vec::new();
-        if let (Some(id), true) = (post.message_id(), post.from != Endpoint::Spine) {
-            let same = self.2.get(id).map_or(&[][..], Vec::as_slice);
+        if let (Some(name), true) = (post.name(), post.from != Endpoint::Spine) {
+            let same = self.posts.get(&name).map_or(&[][..], Vec::as_slice);
             let tried = || same.iter().filter(|other| other.from == post.from);
             let attempts = tried().count();
             if attempts > 1 {
@@ -286,7 +320,7 @@ impl<'v> Names<'v> {
         }
         let ack = seen.acknowledgement()?;
         let of_fragment = self
-            .reference(&ack.message_ref)
+            .reference(seen, &ack.message_ref)
             .starts_with(&MessageKind::Fragment.to_string());
         (of_fragment && !ack.is_negative()).then_some((Bulk::Acknowledgement, post.body.bytes))
     }
@@ -361,6 +395,20 @@ fn tell_act(act: &Act, not_supported: bool) -> String {
             format!("decide: {}", tell_decision(*decision))
         }
         Act::RepeatRequest { .. } => "(mock) request again".to_owned(),
+        Act::AcknowledgeAgain {
+            by, code, times, ..
+        } => format!(
+            "(mock) acknowledge the {} again{}: {}",
+            match by {
+                Role::Requesting => "record",
+                Role::Sending => "request",
+            },
+            match times {
+                1 => String::new(),
+                times => format!(", {times} times"),
+            },
+            code.as_ref().map_or("AA", |code| code.as_str())
+        ),
         Act::SendUnrequested { .. } => "(mock) send an extract that nobody asked for".to_owned(),
         Act::RepeatExtract { .. } => "(mock) send the extract again".to_owned(),
         Act::MoveOn { practice, .. } => format!("the patient registers at {practice}"),
@@ -409,12 +457,8 @@ fn tell_state(by: Endpoint, observation: &Observation) -> Option<String> {
 }
 
 fn is_made_by_spine(view: &View, post: &Post) -> bool {
-    post.message_id().is_none_or(|id| {
-        !view
-            .posts
-            .iter()
-            .any(|other| other.from != Endpoint::Spine && other.message_id() == Some(id))
-    }) && post.seen().is_some()
+    let was_posted = |other: &Post| other.from != Endpoint::Spine && other.is_same_message(post);
+    post.seen().is_some() && !view.posts.iter().any(was_posted)
 }
 
 /// Folds long runs of chunks and their acknowledgements.
@@ -422,6 +466,22 @@ fn fold(lines: &[Line]) -> Vec<String> {
     let mut story = Vec::new();
     let mut rest = lines;
     while let Some(first) = rest.first() {
+        let is_same = |line: &&Line| {
+            line.bulk.is_none()
+                && line.says.is_some()
+                && (&line.says, &line.who) == (&first.says, &first.who)
+        };
+        let same = rest.iter().take_while(is_same).count();
+        if let (Some(says), FOLD.., Some(last)) = (&first.says, same, rest[..same].last()) {
+            story.push(format!(
+                "{:>12}  {:<10}  {same} acknowledgements: {says}, until {}",
+                span(first.at),
+                first.who,
+                span(last.at),
+            ));
+            rest = &rest[same..];
+            continue;
+        }
         let run = rest.iter().take_while(|line| line.bulk.is_some()).count();
         if run <= FOLD {
             story.push(format!(

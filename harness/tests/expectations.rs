@@ -11,7 +11,7 @@ use gp2gp::run::{Options, run};
 use gp2gp::score::Scope;
 use gp2gp_mocks::Defect;
 use gp2gp_model::Capability;
-use gp2gp_model::expectation::{Expectation, Outcome};
+use gp2gp_model::expectation::{Expectation, Of, Outcome};
 use gp2gp_model::plan::Plan;
 use gp2gp_model::report::{ExpectationReport, Grade, RunReport, ScenarioReport};
 use gp2gp_model::trace::TimeMode;
@@ -189,6 +189,26 @@ fn every_way_to_end_is_told_from_the_wire() {
             })
             .collect();
         assert_eq!(expected, ends, "{id}");
+        assert_eq!(wrong(&report(&plan, Sut::Reference, &[])), [], "{id}");
+    }
+}
+
+/// The first word counts, and a refusal only until the record is sent again.
+#[test]
+fn of_contradicting_acknowledgements_the_first_says_how_it_ended() {
+    for (id, ends) in [
+        ("acks/record-contradicted/first=AA", Outcome::Integrated),
+        ("acks/record-contradicted/first=11", Outcome::Failed),
+        ("resend/after-failed-integration", Outcome::Integrated),
+        ("duplicate/core-while-pending", Outcome::Integrated),
+    ] {
+        let mut plan = support::plan(id);
+        let patient = &plan.patients[0];
+        plan.expects = vec![Expectation::Outcome(Of {
+            label: patient.label.clone(),
+            patient: patient.nhs_number,
+            value: ends,
+        })];
         assert_eq!(wrong(&report(&plan, Sut::Reference, &[])), [], "{id}");
     }
 }

@@ -36,7 +36,11 @@ fn failure_modes(scope: Scope, coverage: &Coverage) -> String {
             let _ = writeln!(text, "  {group}");
         }
         let number = format!("{:>6}", row.mode.number.get());
-        text.push_str(&line(&number, &row.mode.what, &row.scenarios, scope));
+        let what = match &row.mode.untested_because {
+            Some(why) if row.scenarios.is_empty() => format!("{} ({why})", row.mode.what),
+            Some(_) | None => row.mode.what.clone(),
+        };
+        text.push_str(&line(&number, &what, &row.scenarios, scope));
     }
     text.push('\n');
     text

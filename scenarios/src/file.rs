@@ -364,6 +364,8 @@ pub(crate) struct Step {
     pub(crate) decide: Option<Decide>,
     /// The new practice asks again for this patient.
     pub(crate) repeat_request: Option<Spanned<String>>,
+    /// A system acknowledges again what it acknowledged before, or contradicts itself.
+    pub(crate) acknowledge_again: Option<AcknowledgeAgain>,
     /// The old practice sends the record of this patient again.
     pub(crate) repeat_extract: Option<Spanned<String>>,
     /// The patient registers at yet another practice.
@@ -379,6 +381,7 @@ impl Step {
     pub(crate) fn patients(&self) -> impl Iterator<Item = &Spanned<String>> {
         let decided = self.decide.as_ref().map(|decide| &decide.patient);
         let moved = self.move_on.as_ref().map(|moved| &moved.patient);
+        let again = self.acknowledge_again.as_ref().map(|again| &again.patient);
         let others = [
             &self.register,
             &self.repeat_request,
@@ -388,6 +391,7 @@ impl Step {
         decided
             .into_iter()
             .chain(moved)
+            .chain(again)
             .chain(others.into_iter().flatten())
     }
 }
@@ -400,6 +404,21 @@ pub(crate) struct Decide {
     pub(crate) patient: Spanned<String>,
     /// What.
     pub(crate) decision: Spanned<Decision>,
+}
+
+/// A system says again, or otherwise, what became of a message.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AcknowledgeAgain {
+    /// In whose transfer.
+    pub(crate) patient: Spanned<String>,
+    /// Which system: the requesting one of the record, or the sending one of the request.
+    #[serde(default = "requesting")]
+    pub(crate) by: Role,
+    /// `AA`, or the code of a refusal; usually `AA`.
+    pub(crate) code: Option<Spanned<String>>,
+    /// So many times.
+    pub(crate) times: Option<Spanned<u32>>,
 }
 
 /// The patient registers at yet another practice.
@@ -582,6 +601,10 @@ pub(crate) struct Exercised {
     pub(crate) core_never_acknowledged: Option<Spanned<True>>,
     /// The record travelled as an attachment, behind a skeleton.
     pub(crate) skeleton_sent: Option<True>,
+    /// The record travelled as it is, behind no skeleton.
+    pub(crate) whole_record_sent: Option<True>,
+    /// Two messages of one system had the same id, in two conversations.
+    pub(crate) message_ids_shared: Option<True>,
     /// A document at least this large went through.
     pub(crate) document_of: Option<Spanned<Size>>,
     /// Faults that acted.
@@ -648,6 +671,10 @@ impl Default for Span {
 
 const fn minutes(minutes: u64) -> Span {
     Span(Duration::from_secs(60 * minutes))
+}
+
+const fn requesting() -> Role {
+    Role::Requesting
 }
 
 const fn yes() -> bool {

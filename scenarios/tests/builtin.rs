@@ -10,10 +10,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use gp2gp_model::failure_mode::Scope;
 use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::requirement::Requirement;
-use gp2gp_model::{NhsNumber, OdsCode};
-use gp2gp_scenarios::{Source, builtin, catalogue, lint, lower, parse};
+use gp2gp_model::{FailureModeId, NhsNumber, OdsCode};
+use gp2gp_scenarios::{Source, builtin, catalogue, failure_modes, lint, lower, parse};
 
 static CATALOGUE: LazyLock<Vec<Requirement>> = LazyLock::new(|| catalogue().unwrap());
 
@@ -153,6 +154,25 @@ fn nobody_is_a_real_person_and_nobody_shares_a_number() {
             "{}",
             plan.scenario
         );
+    }
+}
+
+#[test]
+fn every_failure_mode_of_a_transfer_has_a_scenario_or_a_reason() {
+    let cited: BTreeSet<FailureModeId> = all_plans()
+        .into_iter()
+        .flat_map(|plan| plan.failure_modes)
+        .collect();
+    for mode in failure_modes().unwrap() {
+        let is_cited = cited.contains(&mode.number);
+        if mode.scope == Scope::Transfer {
+            assert!(
+                is_cited != mode.untested_because.is_some(),
+                "failure mode {}: cited by a scenario: {is_cited}; reason for none: {:?}",
+                mode.number,
+                mode.untested_because
+            );
+        }
     }
 }
 

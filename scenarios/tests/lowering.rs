@@ -332,6 +332,22 @@ fn what_cannot_be_is_refused() {
             "no number is this large and this small",
         ),
         (
+            format!(
+                "{alice}[[step]]\nregister = 'alice'\n[[step]]\nacknowledge_again = {{ patient = 'alice', times = 0 }}\n"
+            ),
+            "nothing is acknowledged 0 times",
+        ),
+        (
+            format!(
+                "{alice}[[step]]\nregister = 'alice'\n[[step]]\nacknowledge_again = {{ patient = 'alice', code = '06' }}\n"
+            ),
+            "the requesting system has no response code `06`",
+        ),
+        (
+            format!("{alice}[[step]]\nacknowledge_again = {{ patient = 'alice' }}\n"),
+            "`alice` is not registered by then",
+        ),
+        (
             format!("{alice}[sending]\nlargest_document = '1 MB'\n"),
             "a sending system files no documents",
         ),

@@ -20,6 +20,9 @@ pub struct FailureMode {
     pub roles: Vec<Obliged>,
     /// Which scenarios put it to the test.
     pub scope: Scope,
+    /// Why no scenario puts it to the test, where none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untested_because: Option<String>,
 }
 
 /// The number of a failure mode that somebody has met. Numbers never change their meaning.

@@ -20,6 +20,8 @@ pub struct Manner {
     pub length: LengthCount,
     /// Whether the core has one id or two.
     pub core_ids: CoreIds,
+    /// Whether a message id is used again in another conversation.
+    pub message_ids: MessageIds,
     /// How `eb:id` is written.
     pub reference_ids: ReferenceIds,
     /// Which characters content ids hold.
@@ -102,6 +104,17 @@ pub enum CoreIds {
     Same,
     /// They differ.
     Split,
+}
+
+/// The ids of messages in the conversations of one system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MessageIds {
+    /// No two messages have the same (SND-05).
+    #[default]
+    Unique,
+    /// The messages of every conversation have the ids of those of every other.
+    Repeated,
 }
 
 /// How the `eb:id` of an attachment is written.

@@ -294,6 +294,18 @@ pub enum Act {
         /// Whose.
         patient: NhsNumber,
     },
+    /// A mock system acknowledges again what it acknowledged before, or contradicts itself: the
+    /// requesting system the core, the sending system the request.
+    AcknowledgeAgain {
+        /// Which system.
+        by: Role,
+        /// Whose transfer.
+        patient: NhsNumber,
+        /// A refusal with this code, or a positive acknowledgement.
+        code: Option<ResponseCode>,
+        /// So many acknowledgements.
+        times: u32,
+    },
     /// A mock sending system posts the core a second time: same conversation and HL7 part, new message id.
     RepeatExtract {
         /// Whose.
@@ -387,6 +399,10 @@ pub enum Fact {
     CoreNeverAcknowledged,
     /// The extract was a skeleton.
     SkeletonSent,
+    /// An extract was sent that is no skeleton.
+    WholeRecordSent,
+    /// Two messages of one system had the same id, in two conversations.
+    MessageIdsShared,
     /// A document of at least this size went through.
     DocumentOf {
         /// Bytes.

@@ -268,13 +268,8 @@ pub(super) fn is_after(view: &View, later: &Post, earlier: &Post) -> bool {
 
 /// Every post of a message, in order.
 pub(super) fn attempts<'v>(view: &'v View, message: &'v Post) -> impl Iterator<Item = &'v Post> {
-    view.posted_by(Role::Sending).filter(move |post| {
-        post.message_id().is_some()
-            && post.message_id() == message.message_id()
-            && message
-                .seen()
-                .is_some_and(|seen| post.is_of(&seen.header.conversation_id))
-    })
+    view.posted_by(Role::Sending)
+        .filter(move |post| post.is_same_message(message))
 }
 
 /// When Spine took a message over, if it did. A recording shows no answers.
@@ -309,12 +304,35 @@ enum Named {
     Fragment(usize),
 }
 
+impl Named {
+    const fn transfer(self) -> usize {
+        match self {
+            Self::Request(at) | Self::Core(at) | Self::Fragment(at) => at,
+        }
+    }
+}
+
+/// Transfers by the messages that they promise. Ids may collide between conversations (RCV-37).
+type Homes<'v> = BTreeMap<&'v EbxmlMessageId, Vec<usize>>;
+
+/// The transfer that promises this message: that of its own conversation, if that one does.
+fn home_of(
+    seen: &Seen,
+    homes: &Homes<'_>,
+    by_conversation: &BTreeMap<&ConversationId, usize>,
+) -> Option<usize> {
+    let own = by_conversation.get(&seen.header.conversation_id);
+    let homes = homes.get(&seen.header.message_id)?;
+    let of_own = homes.iter().find(|at| Some(*at) == own);
+    of_own.or_else(|| homes.first()).copied()
+}
+
 /// Gives each message to its transfer.
 #[derive(Default)]
 struct Sorter<'v> {
     transfers: Vec<Transfer<'v>>,
     by_conversation: BTreeMap<&'v ConversationId, usize>,
-    by_id: BTreeMap<Hl7MessageId, Named>,
+    by_id: BTreeMap<Hl7MessageId, Vec<Named>>,
 }
 
 impl<'v> Sorter<'v> {
@@ -365,8 +383,8 @@ impl<'v> Sorter<'v> {
             let Some(seen) = post.seen().filter(|seen| seen.fragment().is_some()) else {
                 continue;
             };
-            let at = match homes.get(&seen.header.message_id) {
-                Some(at) => *at,
+            let at = match home_of(seen, &homes, &self.by_conversation) {
+                Some(at) => at,
                 None => self.conversation(&seen.header.conversation_id),
             };
             self.name(seen, Named::Fragment(at));
@@ -377,18 +395,23 @@ impl<'v> Sorter<'v> {
         }
     }
 
-    /// The transfer of every promised message.
-    fn promised(&self, sent: &[&'v Post]) -> BTreeMap<&'v EbxmlMessageId, usize> {
-        let mut homes: BTreeMap<&EbxmlMessageId, usize> = BTreeMap::new();
+    /// The transfers that promise each message.
+    fn promised(&self, sent: &[&'v Post]) -> Homes<'v> {
+        let mut homes = Homes::new();
+        let promise = |seen: &'v Seen, at: usize, homes: &mut Homes<'v>| {
+            for message in seen.promised() {
+                homes.entry(message).or_default().push(at);
+            }
+        };
         for (at, transfer) in self.transfers.iter().enumerate() {
             for seen in transfer.cores.iter().filter_map(|core| core.seen()) {
-                homes.extend(seen.promised().map(|message| (message, at)));
+                promise(seen, at, &mut homes);
             }
         }
         for seen in sent.iter().filter_map(|post| post.seen()) {
-            let home = homes.get(&seen.header.message_id).copied();
+            let home = home_of(seen, &homes, &self.by_conversation);
             if let Some(at) = home.filter(|_| seen.fragment().is_some()) {
-                homes.extend(seen.promised().map(|message| (message, at)));
+                promise(seen, at, &mut homes);
             }
         }
         homes
@@ -403,8 +426,8 @@ impl<'v> Sorter<'v> {
                 continue;
             }
             let ack = seen.acknowledgement();
-            let at = match ack.and_then(|ack| self.by_id.get(&ack.message_ref)) {
-                Some(Named::Request(at)) => *at,
+            let at = match ack.and_then(|ack| self.named(&ack.message_ref, seen)) {
+                Some(Named::Request(at)) => at,
                 Some(Named::Core(_) | Named::Fragment(_)) | None => {
                     self.conversation(&seen.header.conversation_id)
                 }
@@ -420,8 +443,8 @@ impl<'v> Sorter<'v> {
 
     fn continued(&mut self, post: &'v Post) {
         let Some(seen) = post.seen() else { return };
-        let core = || match self.by_id.get(&seen.continue_message()?.message_ref)? {
-            Named::Core(at) => Some(*at),
+        let core = || match self.named(&seen.continue_message()?.message_ref, seen)? {
+            Named::Core(at) => Some(at),
             Named::Request(_) | Named::Fragment(_) => None,
         };
         let conversation = self.by_conversation.get(&seen.header.conversation_id);
@@ -431,11 +454,11 @@ impl<'v> Sorter<'v> {
     }
 
     fn acknowledged(&mut self, post: &'v Post) {
-        let ack = post.seen().and_then(Seen::acknowledgement);
-        match ack
-            .and_then(|ack| self.by_id.get(&ack.message_ref))
-            .copied()
-        {
+        let named = post.seen().and_then(|seen| {
+            let ack = seen.acknowledgement()?;
+            self.named(&ack.message_ref, seen)
+        });
+        match named {
             Some(Named::Core(at)) => self.transfer(at, |transfer| transfer.outcomes.push(post)),
             Some(Named::Fragment(at)) => {
                 self.transfer(at, |transfer| transfer.fragment_acks.push(post));
@@ -461,8 +484,16 @@ impl<'v> Sorter<'v> {
             Some(Hl7MessageId::from(&seen.header.message_id)),
         ];
         for id in ids.into_iter().flatten() {
-            self.by_id.entry(id).or_insert(named);
+            self.by_id.entry(id).or_default().push(named);
         }
+    }
+
+    /// What a message means by an id: something of its own conversation, if that has it.
+    fn named(&self, id: &Hl7MessageId, by: &Seen) -> Option<Named> {
+        let own = self.by_conversation.get(&by.header.conversation_id);
+        let named = self.by_id.get(id)?;
+        let mut of_own = named.iter().filter(|named| Some(&named.transfer()) == own);
+        of_own.next().or_else(|| named.first()).copied()
     }
 
     fn transfer(&mut self, at: usize, change: impl FnOnce(&mut Transfer<'v>)) {

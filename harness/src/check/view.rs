@@ -469,8 +469,8 @@ impl View {
         let mut taken = BTreeSet::new();
         self.posted_by(role).filter(move |post| {
             let was_taken = post.was_accepted() || !self.has_real_times();
-            let id = post.message_id().filter(|_| was_taken);
-            id.is_some_and(|id| taken.insert(id))
+            let name = post.name().filter(|_| was_taken);
+            name.is_some_and(|name| taken.insert(name))
         })
     }
 
@@ -487,13 +487,10 @@ impl View {
     /// message, and nobody knows what became of its first answer.
     pub fn was_taken(&self, delivery: &Post) -> bool {
         let is_again = |post: &&Post| {
-            post.from == delivery.from
-                && post.seq > delivery.seq
-                && post.message_id() == delivery.message_id()
+            post.from == delivery.from && post.seq > delivery.seq && post.is_same_message(delivery)
         };
         delivery.was_accepted()
             || (matches!(delivery.ending, Ending::NoAnswer { .. })
-                && delivery.message_id().is_some()
                 && self.posts.iter().filter(is_again).any(Post::was_accepted))
     }
 
@@ -526,6 +523,7 @@ impl View {
             | Act::Register { .. }
             | Act::Decide { .. }
             | Act::RepeatRequest { .. }
+            | Act::AcknowledgeAgain { .. }
             | Act::RepeatExtract { .. }
             | Act::Stray { .. }
             | Act::SendUnrequested { .. } => None,
@@ -567,14 +565,15 @@ impl Post {
         self.seen().and_then(Seen::kind)
     }
 
-    /// Whether both are posts of one message. Senders' ids may collide between conversations
-    /// (RCV-37), so both name it.
+    /// What names the message. Senders' ids may collide between conversations (RCV-37).
+    pub fn name(&self) -> Option<(&ConversationId, &EbxmlMessageId)> {
+        let header = &self.seen()?.header;
+        Some((&header.conversation_id, &header.message_id))
+    }
+
+    /// Whether both are posts of one message.
     pub fn is_same_message(&self, other: &Self) -> bool {
-        let name = |post: &Self| {
-            let header = &post.seen()?.header;
-            Some((header.conversation_id.clone(), header.message_id.clone()))
-        };
-        name(self).is_some_and(|own| Some(own) == name(other))
+        self.name().is_some_and(|name| Some(name) == other.name())
     }
 
     /// ebXML message id.

@@ -423,12 +423,13 @@ fn held(document: &HeldDocument) -> What {
     }
 }
 
-const fn target(act: &Act) -> Endpoint {
+fn target(act: &Act) -> Endpoint {
     match act {
         Act::Register { .. }
         | Act::Decide { .. }
         | Act::RepeatRequest { .. }
         | Act::Stray { .. } => Endpoint::Requesting,
+        Act::AcknowledgeAgain { by, .. } => Endpoint::from(*by),
         Act::RepeatExtract { .. } | Act::MoveOn { .. } | Act::SendUnrequested { .. } => {
             Endpoint::Sending
         }

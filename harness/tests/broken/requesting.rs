@@ -43,6 +43,7 @@ pub(super) const fn reason(defect: Broken) -> &'static str {
         Broken::PlaceholdersUnknown => "stored like any document",
         Broken::NamesOverwrite => "of them stored",
         Broken::PatientsMixed => "of another conversation stored",
+        Broken::RepeatsByIdAlone => "no Continue and no answer",
         Broken::FragmentsNotCounted | Broken::IndexNotCounted => "refusal with 31",
         Broken::WaitsForEver => "no acknowledgement",
         Broken::LateFragmentKept => "AA in message",

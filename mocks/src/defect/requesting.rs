@@ -79,6 +79,8 @@ super::defects! {
             "overwrites a document by another of its name",
         PatientsMixed "patients-mixed" "RCV-37"
             "files every document under the patient who registered first",
+        RepeatsByIdAlone "repeats-by-id-alone" "RCV-37"
+            "takes a message for a repeat if another conversation had one of its id",
         FragmentsNotCounted "fragments-not-counted" "RCV-38"
             "gives fragments no time of their own",
         IndexNotCounted "index-not-counted" "RCV-39"

@@ -37,6 +37,8 @@ pub(crate) struct Carelessness {
     pub(crate) repeats: bool,
     /// Whether a message is past its TimeToLive.
     pub(crate) time_to_live: bool,
+    /// In which conversation a message was delivered before.
+    pub(crate) conversations: bool,
 }
 
 /// What a delivery means to the owner of the inbox.
@@ -112,7 +114,11 @@ impl Inbox {
             return (answer, Inbound::Answered);
         }
         let key = (header.conversation_id.clone(), header.message_id.clone());
-        let known = self.answered.get(&key);
+        let known = self.answered.get(&key).or_else(|| {
+            let mut any = self.answered.iter().filter(|((_, id), _)| *id == key.1);
+            let of_any = any.next().map(|(_, answer)| answer);
+            of_any.filter(|_| self.carelessness.conversations)
+        });
         if let Some(answer) = known.filter(|_| !self.carelessness.repeats) {
             return (answer.clone(), Inbound::Answered);
         }

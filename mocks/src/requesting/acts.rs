@@ -1,9 +1,10 @@
 //! What people and the harness do to a requesting system.
 
 use gp2gp_model::directory::Practice;
-use gp2gp_model::plan::{Act, PdsUpdate, StrayMessage};
+use gp2gp_model::plan::{Act, PdsUpdate, Role, StrayMessage};
 use gp2gp_model::{
-    ConversationId, EbxmlMessageId, EhrRequestId, Hl7MessageId, NhsNumber, OdsCode, Time,
+    ConversationId, EbxmlMessageId, EhrRequestId, Hl7MessageId, NhsNumber, OdsCode, ResponseCode,
+    Time,
 };
 
 use super::Requesting;
@@ -28,7 +29,14 @@ impl Requesting {
             }
             Act::RepeatRequest { patient } => self.repeat_request(now, patient),
             Act::Stray { to, message } => self.stray(now, &to, message),
+            Act::AcknowledgeAgain {
+                by: Role::Requesting,
+                patient,
+                code,
+                times,
+            } => self.acknowledge_again(now, patient, code.as_ref(), times),
             other @ (Act::RepeatExtract { .. }
+            | Act::AcknowledgeAgain { .. }
             | Act::MoveOn { .. }
             | Act::SendUnrequested { .. }) => {
                 let notice = Notice::NotSupported(other);
@@ -173,6 +181,27 @@ impl Requesting {
         match repeated {
             Ok(message) => transfer.request_messages.push(message),
             Err(no_contract) => transfer.flags.push(no_contract.to_string()),
+        }
+    }
+
+    /// Acknowledges the latest core of a patient, whatever it said of it before: what a healthy
+    /// system does once.
+    fn acknowledge_again(
+        &mut self,
+        now: Time,
+        patient: NhsNumber,
+        code: Option<&ResponseCode>,
+        times: u32,
+    ) {
+        let Some(conversation) = self.latest.get(&patient).cloned() else {
+            return;
+        };
+        let Some(core) = self.memory.cores.get(&conversation).cloned() else {
+            return;
+        };
+        for _ in 0..times {
+            let core = core.clone();
+            self.acknowledge(now, &conversation, &core.sender, core.hl7_id, code.cloned());
         }
     }
 }

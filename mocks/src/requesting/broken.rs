@@ -21,7 +21,7 @@ const NOBODYS_SERIAL: u32 = 999_900;
 #[derive(Debug, Clone)]
 pub(super) struct Flaws(Arc<[RequestingDefect]>);
 
-/// What only a broken system remembers.
+/// What only a broken system remembers, or one that is told to misbehave.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// Cores that were taken.

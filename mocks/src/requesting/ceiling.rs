@@ -101,7 +101,7 @@ mod tests {
         let text = Placeholder {
             description: "scan.tif".to_owned(),
             sender: ceiling.sender.clone(),
-            conversation: ceiling.conversation.clone(),
+            conversation: ceiling.conversation,
             reason: PlaceholderReason::Undetermined,
         };
         assert_eq!(note.sha256, Sha256::of(text.to_string().as_bytes()));

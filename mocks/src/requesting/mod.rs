@@ -79,6 +79,7 @@ impl Requesting {
             inbox: inbox.careless(Carelessness {
                 repeats: flaws.has(RequestingDefect::EveryDeliveryIsNew),
                 time_to_live: flaws.has(RequestingDefect::NothingExpires),
+                conversations: flaws.has(RequestingDefect::RepeatsByIdAlone),
             }),
             letters: Letters::new(
                 config.identity.clone(),

@@ -23,8 +23,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use gp2gp_model::directory::{Directory, Practice};
-use gp2gp_model::manner::Manner;
-use gp2gp_model::plan::{Act, Cleanup, DocumentPlan, PatientPlan};
+use gp2gp_model::manner::{Manner, MessageIds};
+use gp2gp_model::plan::{Act, Cleanup, DocumentPlan, PatientPlan, Role};
 use gp2gp_model::trace::Observation;
 use gp2gp_model::{
     ConversationId, EbxmlMessageId, Hl7MessageId, Interaction, NhsNumber, ResponseCode, Time,
@@ -491,9 +491,16 @@ impl Sending {
                     holding.plan.current_practice = practice;
                 }
             }
+            Act::AcknowledgeAgain {
+                by: Role::Sending,
+                patient,
+                code,
+                times,
+            } => self.acknowledge_again(now, patient, code.as_ref(), times),
             other @ (Act::Register { .. }
             | Act::Decide { .. }
             | Act::RepeatRequest { .. }
+            | Act::AcknowledgeAgain { .. }
             | Act::Stray { .. }) => {
                 self.outputs
                     .push_back(Output::Notice(Notice::NotSupported(other)));
@@ -663,7 +670,10 @@ impl Sending {
 
     /// Ids of one conversation: what one transfer draws never shifts what another draws.
     fn ids_of(&self, conversation: &ConversationId) -> Ids {
-        let name = conversation.as_str().to_ascii_uppercase();
+        let name = match self.office.manner.message_ids {
+            MessageIds::Unique => conversation.as_str().to_ascii_uppercase(),
+            MessageIds::Repeated => "every conversation".to_owned(),
+        };
         Ids::new(self.streams.stream(&format!("sending/{name}")))
     }
 }

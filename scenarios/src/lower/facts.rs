@@ -43,6 +43,12 @@ pub(super) fn lower(
     if written.skeleton_sent.is_some() {
         facts.push(Fact::SkeletonSent);
     }
+    if written.whole_record_sent.is_some() {
+        facts.push(Fact::WholeRecordSent);
+    }
+    if written.message_ids_shared.is_some() {
+        facts.push(Fact::MessageIdsShared);
+    }
     if let Some(size) = &written.document_of {
         let at_least_bytes = size.get_ref().0;
         if at_least_bytes > largest_document(patients) {
@@ -133,6 +139,24 @@ fn core_code(code: Code<'_>) -> Result<Option<ResponseCode>, Problem> {
         return Ok(None);
     }
     registered(code, Role::Requesting, |row| row.by_requesting).map(Some)
+}
+
+/// What an acknowledgement of this system says: a refusal, or `None` for AA.
+pub(super) fn code_of(
+    by: Role,
+    written: Option<&Spanned<String>>,
+) -> Result<Option<ResponseCode>, Problem> {
+    let Some(written) = written.filter(|written| written.get_ref() != "AA") else {
+        return Ok(None);
+    };
+    let code = Code {
+        text: written.get_ref(),
+        span: written.span(),
+    };
+    match by {
+        Role::Requesting => core_code(code),
+        Role::Sending => request_code(code).map(Some),
+    }
 }
 
 fn registered(

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use gp2gp_model::plan::{Act, PatientPlan, Step, StrayMessage};
 
-use super::Practices;
 use super::patients::suppressible;
+use super::{Practices, facts};
 use crate::error::Problem;
 use crate::file::{self, File, Patient};
 use crate::spanned::Spanned;
@@ -81,6 +81,7 @@ enum PatientVerb<'a> {
     Decide(&'a file::Decide),
     RepeatRequest(&'a Spanned<String>),
     RepeatExtract(&'a Spanned<String>),
+    AcknowledgeAgain(&'a file::AcknowledgeAgain),
     MoveOn(&'a file::MoveOn),
     SendUnrequested(&'a Spanned<String>),
 }
@@ -94,6 +95,7 @@ impl<'a> PatientVerb<'a> {
             | Self::SendUnrequested(patient) => patient,
             Self::Decide(decide) => &decide.patient,
             Self::MoveOn(moved) => &moved.patient,
+            Self::AcknowledgeAgain(again) => &again.patient,
         }
     }
 
@@ -133,6 +135,12 @@ impl<'a> PatientVerb<'a> {
             Self::RepeatExtract(_) => Act::RepeatExtract {
                 patient: nhs_number,
             },
+            Self::AcknowledgeAgain(again) => Act::AcknowledgeAgain {
+                by: again.by,
+                patient: nhs_number,
+                code: facts::code_of(again.by, again.code.as_ref())?,
+                times: times(again.times.as_ref())?,
+            },
             Self::MoveOn(moved) => Act::MoveOn {
                 patient: nhs_number,
                 practice: practices.named(&moved.to)?,
@@ -153,6 +161,21 @@ impl<'a> PatientVerb<'a> {
     }
 }
 
+/// More than any message is known to have got.
+const MOST_ACKNOWLEDGEMENTS: u32 = 1_000;
+
+fn times(written: Option<&Spanned<u32>>) -> Result<u32, Problem> {
+    let Some(written) = written else { return Ok(1) };
+    match *written.get_ref() {
+        times @ 1..=MOST_ACKNOWLEDGEMENTS => Ok(times),
+        times => Err(Problem::at(
+            written.span(),
+            format!("nothing is acknowledged {times} times"),
+        )
+        .help(format!("write a number from 1 to {MOST_ACKNOWLEDGEMENTS}"))),
+    }
+}
+
 fn verb(written: &Spanned<file::Step>) -> Result<Verb<'_>, Problem> {
     let step = written.get_ref();
     let of_patient = [
@@ -160,6 +183,7 @@ fn verb(written: &Spanned<file::Step>) -> Result<Verb<'_>, Problem> {
         step.decide.as_ref().map(PatientVerb::Decide),
         step.repeat_request.as_ref().map(PatientVerb::RepeatRequest),
         step.repeat_extract.as_ref().map(PatientVerb::RepeatExtract),
+        (step.acknowledge_again.as_ref()).map(PatientVerb::AcknowledgeAgain),
         step.move_on.as_ref().map(PatientVerb::MoveOn),
         step.send_unrequested
             .as_ref()
@@ -170,7 +194,7 @@ fn verb(written: &Spanned<file::Step>) -> Result<Verb<'_>, Problem> {
     match (verbs.next(), verbs.next()) {
         (Some(verb), None) => Ok(verb),
         (None, _) => Err(Problem::at(written.span(), "this step does nothing")
-            .help("add one of `register`, `decide`, `repeat_request`, `repeat_extract`, `send_unrequested`, `move_on` and `stray`")),
+            .help("add one of `register`, `decide`, `repeat_request`, `repeat_extract`, `acknowledge_again`, `send_unrequested`, `move_on` and `stray`")),
         (Some(_), Some(_)) => Err(Problem::at(
             written.span(),
             "this step does more than one thing",

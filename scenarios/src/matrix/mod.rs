@@ -270,7 +270,12 @@ impl<'i> Value<'i> {
         let span = written.span();
         let mut table = match written.into_inner() {
             DeValue::Table(table) => table,
-            alone => return Self::alone(Spanned::new(span, alone)),
+            alone @ (DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_)) => return Self::alone(Spanned::new(span, alone)),
         };
         let own = table.remove(axis).ok_or_else(|| {
             Problem::at(

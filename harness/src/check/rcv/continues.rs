@@ -168,9 +168,8 @@ pub(super) fn unsendable_means_20(view: &View, _: Profile) -> Assessment {
 
 /// Every post of a message, repeats included.
 fn attempts_at<'v>(view: &'v View, message: &'v Post) -> impl Iterator<Item = &'v Post> {
-    view.posted_by(Role::Requesting).filter(move |post| {
-        post.message_id().is_some() && post.message_id() == message.message_id()
-    })
+    view.posted_by(Role::Requesting)
+        .filter(move |post| post.is_same_message(message))
 }
 
 /// The two practices, where they are known.

@@ -337,6 +337,9 @@ pub(super) fn patients_kept_apart(view: &View, _: Profile) -> Assessment {
                 )
             }));
         }
+        for transfer in &open {
+            ruling.unless(swallowed(view, transfer, &open));
+        }
         for record in filed(view).unwrap_or_default() {
             let foreign = foreign_documents(view, &record);
             for stored in &record.stored {
@@ -350,6 +353,30 @@ pub(super) fn patients_kept_apart(view: &View, _: Profile) -> Assessment {
         }
     }
     ruling.assess("no two records were transferred")
+}
+
+/// A core of which the system makes nothing, because another conversation had its id before.
+fn swallowed(view: &View, transfer: &Transfer<'_>, all: &[&Transfer<'_>]) -> Option<Violation> {
+    let core = transfer.core()?;
+    let first = all.iter().find_map(|other| {
+        let mut came = other.came.iter().filter(|_| other.id != transfer.id);
+        came.find(|post| post.seq < core.seq && post.message_id() == core.message_id())
+    })?;
+    let is_used = transfer.continues().next().is_some()
+        || transfer.decision().is_some()
+        || !transfer.acks_of(core).is_empty();
+    (!is_used && view.quiescent).then(|| {
+        violation(
+            core,
+            format!(
+                "core {} of conversation {} taken, though event {} of another one has its id",
+                id_of(core),
+                transfer.id,
+                first.seq
+            ),
+            "no Continue and no answer",
+        )
+    })
 }
 
 /// Contents that belong to other conversations and not to this one.
@@ -443,7 +470,7 @@ pub(super) fn very_large_records(view: &View, _: Profile) -> Assessment {
         let original = view.delivered_documents().iter().filter_map(|document| {
             let sent = view.posts.get(document.core)?;
             let restored = document.skeleton.as_ref()?.as_ref().ok()?;
-            (sent.message_id() == core.message_id()).then_some(restored.bytes)
+            sent.is_same_message(core).then_some(restored.bytes)
         });
         let original = original.max().unwrap_or_default();
         if original <= VERY_LARGE_BYTES && promises.len() < VERY_MANY {

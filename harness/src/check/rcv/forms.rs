@@ -152,7 +152,7 @@ fn form_of(
 fn documents_of<'v>(view: &'v View, core: &'v Post) -> impl Iterator<Item = &'v Document> {
     view.delivered_documents().iter().filter(|document| {
         let sent = view.posts.get(document.core);
-        sent.is_some_and(|sent| sent.message_id() == core.message_id())
+        sent.is_some_and(|sent| sent.is_same_message(core))
     })
 }
 

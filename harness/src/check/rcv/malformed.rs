@@ -131,7 +131,7 @@ pub(super) fn is_damaged_core(view: &View, core: &Post) -> bool {
         let of_core = view.posts.get(document.core);
         document.route == Route::Inline
             && (document.content.is_err() || is_of_another(core, document))
-            && of_core.is_some_and(|sent| sent.message_id() == core.message_id())
+            && of_core.is_some_and(|sent| sent.is_same_message(core))
     };
     core.seen().and_then(missing_part).is_some() || view.delivered_documents().iter().any(is_broken)
 }

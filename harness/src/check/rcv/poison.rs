@@ -113,7 +113,7 @@ impl<'v> Poison<'v> {
         let behind = view.delivered_to(Role::Requesting).filter(|post| {
             post.seq > self.post.seq && post.kind() == Some(MessageKind::EhrExtract)
         });
-        for core in behind.filter(|post| known.insert(post.message_id())) {
+        for core in behind.filter(|post| known.insert(post.name())) {
             let Some(seen) = core.seen() else { continue };
             let conversation = &seen.header.conversation_id;
             if Some(conversation) == self.conversation() {

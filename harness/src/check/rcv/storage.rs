@@ -68,7 +68,7 @@ pub(super) fn filed_content_of<'v>(
 ) -> Option<&'v str> {
     let is_of_core = |document: &&Document| {
         let sent = view.posts.get(document.core);
-        sent.is_some_and(|sent| sent.message_id() == core.message_id() && sent.is_of(&transfer.id))
+        sent.is_some_and(|sent| sent.is_same_message(core) && sent.is_of(&transfer.id))
     };
     let documents = view.delivered_documents().iter();
     let (own, others): (Vec<_>, Vec<_>) = documents.partition(is_of_core);
@@ -107,9 +107,7 @@ impl<'v> Filed<'v> {
         let patient = transfer.patient?;
         let documents = view.delivered_documents().iter().filter(|document| {
             let sent = view.posts.get(document.core);
-            sent.is_some_and(|sent| {
-                sent.message_id() == core.message_id() && sent.is_of(&transfer.id)
-            })
+            sent.is_some_and(|sent| sent.is_same_message(core) && sent.is_of(&transfer.id))
         });
         let stored = view
             .observed

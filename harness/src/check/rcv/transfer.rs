@@ -331,6 +331,7 @@ impl<'v> Transfer<'v> {
                 Act::Decide { .. }
                 | Act::Register { .. }
                 | Act::RepeatRequest { .. }
+                | Act::AcknowledgeAgain { .. }
                 | Act::RepeatExtract { .. }
                 | Act::MoveOn { .. }
                 | Act::Stray { .. }
@@ -379,6 +380,7 @@ impl<'v> Transfer<'v> {
             | Act::Decide { .. }
             | Act::RepeatExtract { .. }
             | Act::MoveOn { .. }
+            | Act::AcknowledgeAgain { .. }
             | Act::Stray { .. }
             | Act::SendUnrequested { .. } => false,
         })

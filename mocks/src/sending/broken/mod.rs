@@ -24,7 +24,7 @@ use super::core_extract::{Core, Enclosed, Order};
 use super::fetch::{Fetched, Linked};
 use super::letters::Correspondent;
 use super::transfer::Transfer;
-use super::{Sending, SendingConfig, Tag};
+use super::{Case, Sending, SendingConfig, Tag};
 use crate::defect::SendingDefect;
 use crate::mhs::{Address, Carelessness, Inbox, next_id};
 use crate::synthetic::{Patient, RecordSpec};
@@ -137,6 +137,7 @@ pub(super) fn inbox(sound: Inbox, defects: &[SendingDefect]) -> Inbox {
     sound.careless(Carelessness {
         repeats: (defects.iter()).any(|defect| takes_repeats.contains(defect)),
         time_to_live: false,
+        ..Carelessness::default()
     })
 }
 
@@ -222,6 +223,28 @@ impl Sending {
             });
         }
         tries
+    }
+
+    /// Acknowledges the request of a patient whose record it sent: what a healthy system does once.
+    pub(super) fn acknowledge_again(
+        &mut self,
+        now: Time,
+        patient: NhsNumber,
+        code: Option<&ResponseCode>,
+        times: u32,
+    ) {
+        let mut cases = self.cases.values_mut();
+        let transfer = cases.find_map(|case| match case {
+            Case::Open(transfer) if transfer.patient == patient => Some(transfer),
+            Case::Open(_) | Case::Fetching(_) | Case::Refused(..) => None,
+        });
+        let Some(transfer) = transfer else { return };
+        for _ in 0..times {
+            let id = next_id(&mut transfer.ids);
+            let (to, request) = (&transfer.core.to, transfer.request_ref.clone());
+            let answer = self.office.answer(now, to, id, request, code.cloned());
+            self.outbox.send(now, &answer, Tag::Loose);
+        }
     }
 
     /// Begins to send a record that nobody asked for, if there is one and somebody to send it to.
