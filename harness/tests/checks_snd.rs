@@ -22,6 +22,8 @@ mod documents;
 mod envelope;
 #[path = "checks_snd/fairness.rs"]
 mod fairness;
+#[path = "checks_snd/form.rs"]
+mod form;
 #[path = "checks_snd/hostile.rs"]
 mod hostile;
 #[path = "checks_snd/large.rs"]
@@ -54,6 +56,7 @@ fn cases() -> Vec<Case> {
         resend::cases(),
         custody::cases(),
         access::cases(),
+        form::cases(),
     ]
     .into_iter()
     .flatten()

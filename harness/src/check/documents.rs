@@ -13,11 +13,12 @@ use gp2gp_wire::Received;
 use gp2gp_wire::attachment::{
     AttachmentError, Description, DescriptionStyle, DocumentDecoder, GzipError, Placeholder,
 };
-use gp2gp_wire::hl7::Payload;
+use gp2gp_wire::hl7::{Departure, Payload};
 use gp2gp_wire::limits::RESTORED_EXTRACT_BYTES;
 use gp2gp_wire::message::{Inline, Location};
 use gp2gp_wire::mime::TransferEncoding;
 
+use super::seen::departures_of;
 use super::texts::{self, Narratives};
 use super::view::{AttachmentSeen, Place, Post, View, open};
 
@@ -85,6 +86,8 @@ pub struct Restored {
     pub marks: usize,
     /// Free texts of the record inside.
     pub narratives: Narratives,
+    /// Where it departs from the form of its version: the first few places.
+    pub departures: Vec<Departure>,
     /// Bytes of the message.
     pub bytes: u64,
 }
@@ -447,6 +450,7 @@ fn restore(xml: Vec<u8>) -> Result<Restored, String> {
                 documents: facts.documents,
                 marks: facts.marks,
                 narratives: texts::of_payload(&xml),
+                departures: departures_of(Some(extract.version), &xml),
                 bytes: xml.len() as u64,
             })
         }

@@ -8,7 +8,8 @@ use gp2gp_model::trace::{Bodies, BodyRef};
 use gp2gp_model::{ContentId, EbxmlMessageId, Hl7MessageId, Interaction, MessageKind, Sha256};
 use gp2gp_wire::ebxml;
 use gp2gp_wire::hl7::{
-    Acknowledgement, Continue, EhrExtract, EhrRequest, Fragment, Hl7Error, Payload, RecordFacts,
+    Acknowledgement, Continue, Departure, EhrExtract, EhrRequest, ExtractVersion, Fragment,
+    Hl7Error, Payload, RecordFacts, departures,
 };
 use gp2gp_wire::message::{self, Location};
 use gp2gp_wire::mime::TransferEncoding;
@@ -33,6 +34,8 @@ pub struct Seen {
     pub payload_is_ascii: bool,
     /// Facts of an extract's record.
     pub record: Option<RecordFacts>,
+    /// Where an extract departs from the form of its version: the first few places.
+    pub departures: Vec<Departure>,
     /// Free texts of an extract's record, where the trace knows what they should be.
     pub narratives: Narratives,
     /// Attachments in manifest order.
@@ -265,6 +268,7 @@ pub(super) fn open(
 fn see(received: Received, reads_texts: bool) -> Seen {
     let payload = received.payload();
     let is_extract = matches!(payload, Ok(Payload::EhrExtract(_)));
+    let version = version_of(&payload, received.interaction());
     let record = is_extract
         .then(|| gp2gp_wire::hl7::scan(&received.payload_xml).ok())
         .flatten();
@@ -274,6 +278,7 @@ fn see(received: Received, reads_texts: bool) -> Seen {
         payload_bytes: received.payload_xml.len(),
         payload_is_ascii: received.payload_xml.is_ascii(),
         record,
+        departures: departures_of(version, &received.payload_xml),
         narratives: match is_extract && reads_texts {
             true => texts::of_payload(&received.payload_xml),
             false => Narratives::new(),
@@ -291,6 +296,33 @@ fn see(received: Received, reads_texts: bool) -> Seen {
         has_parts: received.part_count > 0,
         header: received.header,
     }
+}
+
+/// The version of an extract; of one that lacks what is read of it, the version that it claims.
+fn version_of(
+    payload: &Result<Payload, Hl7Error>,
+    claimed: Option<Interaction>,
+) -> Option<ExtractVersion> {
+    match payload {
+        Ok(Payload::EhrExtract(extract)) => Some(extract.version),
+        Ok(
+            Payload::EhrRequest(_)
+            | Payload::Continue(_)
+            | Payload::Fragment(_)
+            | Payload::Acknowledgement(_),
+        ) => None,
+        Err(_) => [ExtractVersion::Uk06, ExtractVersion::Uk07]
+            .into_iter()
+            .find(|version| Some(version.interaction()) == claimed),
+    }
+}
+
+/// What is not well-formed departs from no form: it has none.
+pub(super) fn departures_of(version: Option<ExtractVersion>, payload_xml: &[u8]) -> Vec<Departure> {
+    const SHOWN: usize = 5;
+    version
+        .and_then(|version| departures(payload_xml, version, SHOWN).ok())
+        .unwrap_or_default()
 }
 
 fn without_record(payload: Payload) -> Payload {

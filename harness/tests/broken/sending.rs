@@ -23,6 +23,7 @@ pub(super) const fn proof(defect: Broken) -> (&'static str, &'static str) {
         Broken::ExtractAfterNack => (NOT_HELD, " after it"),
         Broken::SilentOnIncomplete => ("hostile/request-without-nhs-number", "no acknowledgement"),
         Broken::ServesTwice => ("duplicate/request", "EHR extract"),
+        Broken::StatusLeftOut => (SMALL, "`effectiveTime` in EHR extract"),
         Broken::WrongNhsNumber => (SMALL, "NHS number 9990000026 in EHR extract"),
         Broken::AsidsNotExchanged => (SMALL, "from 2000000"),
         Broken::RedactionsLost => ("transfer/redactions", "NOPAT 0 times"),

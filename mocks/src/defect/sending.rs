@@ -39,6 +39,8 @@ super::defects! {
             "says nothing to a request that it cannot read",
         ServesTwice "serves-twice" "SND-18"
             "sends the extract again when the request comes again",
+        StatusLeftOut "status-left-out" "SND-19"
+            "leaves a statusCode out of the record, which the form of the extract demands",
         WrongNhsNumber "wrong-nhs-number" "SND-20"
             "puts another patient's NHS number into the extract",
         AsidsNotExchanged "asids-not-exchanged" "SND-21"

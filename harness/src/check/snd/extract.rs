@@ -5,13 +5,46 @@ use std::collections::BTreeSet;
 use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_model::{EhrRequestId, OdsCode};
-use gp2gp_wire::hl7::{DocumentLink, EhrExtract, EhrRequest, ExtractVersion};
+use gp2gp_wire::hl7::{Departure, DocumentLink, EhrExtract, EhrRequest, ExtractVersion};
 
 use super::super::transfer::{Sent, Transfer, name, transfers};
 use super::super::view::{Place, Post, Seen, View};
 use super::super::{Tally, violation};
 use super::record::{expect_ids, expect_marks};
 use super::{NO_CORE, NO_REQUEST};
+
+/// SND-19, as far as structure goes: values are left to the receiver.
+pub(super) fn has_its_form(view: &View, _: Profile) -> Assessment {
+    let mut tally = Tally::default();
+    for (post, seen) in opened(view) {
+        if seen.record.is_some() || !seen.departures.is_empty() {
+            departs(post, &name(post), &seen.departures, &mut tally);
+        }
+    }
+    for transfer in transfers(view) {
+        for sent in transfer.documents(view) {
+            if let Some(Ok(whole)) = &sent.document.skeleton {
+                departs(sent.core, &sent.label(), &whole.departures, &mut tally);
+            }
+        }
+    }
+    tally.assess(NO_CORE)
+}
+
+fn departs(post: &Post, what: &str, departures: &[Departure], tally: &mut Tally) {
+    if departures.is_empty() {
+        tally.expect(true, || violation(post, "", ""));
+    }
+    for Departure { path, due, seen } in departures {
+        tally.expect(false, || {
+            violation(
+                post,
+                format!("{due} at {path}"),
+                format!("{seen} in {what}"),
+            )
+        });
+    }
+}
 
 /// SND-20.
 pub(super) fn mirrors_request(view: &View, _: Profile) -> Assessment {
@@ -117,7 +150,7 @@ pub(super) fn redactions(view: &View, _: Profile) -> Assessment {
 /// SND-23.
 pub(super) fn ids_and_agents(view: &View, _: Profile) -> Assessment {
     let mut tally = Tally::default();
-    for (post, seen) in all_cores(view) {
+    for (post, seen) in opened(view) {
         let (Some(extract), Some(record)) = (seen.extract(), &seen.record) else {
             continue;
         };
@@ -368,7 +401,7 @@ fn cores<'v>(transfer: &Transfer<'v>) -> impl Iterator<Item = (&'v Post, &'v Ehr
         .filter_map(|post| Some((*post, post.seen()?.extract()?)))
 }
 
-fn all_cores(view: &View) -> impl Iterator<Item = (&Post, &Seen)> {
+fn opened(view: &View) -> impl Iterator<Item = (&Post, &Seen)> {
     view.sent_by(Role::Sending)
         .filter_map(|post| Some((post, post.seen()?)))
 }

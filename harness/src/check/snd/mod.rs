@@ -49,6 +49,7 @@ pub fn checks() -> Vec<Check> {
         check("SND-16", refusals::nothing_after_refusal),
         check("SND-17", refusals::incomplete_request),
         check("SND-18", conversation::repeated_request),
+        check("SND-19", extract::has_its_form),
         check("SND-20", extract::mirrors_request),
         check("SND-21", conversation::asids_exchanged),
         check("SND-22", extract::redactions),

@@ -21,7 +21,8 @@ use extract::{Step, Steps};
 pub use acknowledgement::{AckDetail, AckReason, AckType, Acknowledgement};
 pub use copc::{CONTINUE_SUBJECT, Continue, Fragment, Gp2gpFragment};
 pub use extract::{
-    DocumentLink, EhrExtract, ExtractVersion, Narrative, RecordFacts, narratives, scan,
+    Departure, DocumentLink, EhrExtract, ExtractVersion, Narrative, RecordFacts, departures,
+    narratives, scan,
 };
 pub use request::EhrRequest;
 pub use wrapper::Wrapper;

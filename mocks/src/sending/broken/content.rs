@@ -18,6 +18,16 @@ pub(super) const SPOILS: &[(Broken, Spoil)] = &[
             text.chars().map(letter).collect()
         });
     }),
+    (Broken::StatusLeftOut, |message, _| {
+        rewrite_record(message, |text| {
+            let parts = text.split_once("<statusCode");
+            let rest = parts.and_then(|(before, rest)| Some((before, rest.split_once("/>")?.1)));
+            rest.map_or_else(
+                || text.to_owned(),
+                |(before, rest)| format!("{before}{rest}"),
+            )
+        });
+    }),
     (Broken::RedactionsLost, |message, _| {
         rewrite_record(message, |text| without_element(text, "confidentialityCode"));
     }),

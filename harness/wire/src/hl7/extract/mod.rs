@@ -2,6 +2,7 @@
 //! transfer needs is read, by streaming.
 
 mod facts;
+mod form;
 mod narratives;
 mod steps;
 
@@ -19,6 +20,7 @@ use crate::Dialect;
 use steps::Name;
 
 pub use facts::{DocumentLink, RecordFacts, scan};
+pub use form::{Departure, departures};
 pub use narratives::{Narrative, narratives};
 pub(super) use steps::{Step, Steps};
 

@@ -187,6 +187,17 @@ impl<'a> Element<'a> {
             .and_then(|attribute| attribute.value().ok())
     }
 
+    /// The value of the first attribute of this local name that has a prefix, references resolved.
+    pub(crate) fn prefixed_attribute(&self, name: &str) -> Option<Cow<'a, str>> {
+        let is_meant = |attribute: &Attribute<'_>| {
+            let (prefix, local) = split(attribute.name);
+            !prefix.is_empty() && local == name
+        };
+        (self.attributes().filter_map(Result::ok))
+            .find(is_meant)
+            .and_then(|attribute| attribute.value().ok())
+    }
+
     fn qualified_name(&self) -> &'a str {
         self.tag.get(..self.name_bytes).unwrap_or_default()
     }
