@@ -59,13 +59,14 @@ fn every_extract_and_acknowledgement_sent_is_schema_valid() {
     }
 }
 
-/// Extracts and acknowledgements posted by the two systems, and extracts inside skeletons. There is
+/// Extracts and acknowledgements that the two systems posted to Spine, and extracts inside skeletons. There is
 /// no published schema of the request; fragments are validated beside their codec.
 fn payloads(taken: &Taken) -> Vec<(Interaction, Bytes)> {
     let mut found = Vec::new();
     for event in &taken.trace.events {
         let What::Post {
             from: Endpoint::Requesting | Endpoint::Sending,
+            to: Endpoint::Spine,
             content_type,
             body,
             ..
