@@ -601,8 +601,8 @@ pub(crate) struct Exercised {
     pub(crate) core_never_acknowledged: Option<Spanned<True>>,
     /// The record travelled as an attachment, behind a skeleton.
     pub(crate) skeleton_sent: Option<True>,
-    /// The record travelled as it is, behind no skeleton.
-    pub(crate) whole_record_sent: Option<True>,
+    /// The same, or the contrary: `skeleton`, or `whole` for one that travelled as it is.
+    pub(crate) record_sent: Option<Spanned<RecordSent>>,
     /// Two messages of one system had the same id, in two conversations.
     pub(crate) message_ids_shared: Option<True>,
     /// A document at least this large went through.
@@ -613,6 +613,16 @@ pub(crate) struct Exercised {
     pub(crate) decided: Vec<Spanned<Decision>>,
     /// Systems that posted a message a second time.
     pub(crate) retransmitted_by: Vec<Role>,
+}
+
+/// How a record travelled.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RecordSent {
+    /// As it is.
+    Whole,
+    /// As an attachment, behind a skeleton.
+    Skeleton,
 }
 
 /// How it ends if both systems are good ones.

@@ -341,7 +341,7 @@ impl Linter<'_> {
             || facts.core_acknowledged.is_some()
             || facts.core_never_acknowledged.is_some()
             || facts.skeleton_sent.is_some()
-            || facts.whole_record_sent.is_some()
+            || facts.record_sent.is_some()
             || facts.message_ids_shared.is_some()
             || facts.document_of.is_some()
             || !facts.fault_fired.is_empty()

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use gp2gp_model::Capability;
 
-use crate::file::{Document, File, Kind, Patient};
+use crate::file::{Document, File, Kind, Patient, RecordSent};
 use crate::quantity::Size;
 use crate::spanned::Spanned;
 
@@ -27,7 +27,7 @@ fn patient(file: &File, is_so: impl Fn(&Patient) -> bool) -> Option<Range<usize>
         .map(|patient| patient.name.span())
 }
 
-/// Fragments must have come, or there is more than one message can hold. Between systems of which
+/// Fragments must have come, or a record behind a skeleton, or there is more than one message can hold. Between systems of which
 /// one cannot take it, such a record is only refused.
 fn large_messaging(file: &File) -> Option<Range<usize>> {
     if !(file.requesting.large_messaging && file.sending.large_messaging) {
@@ -43,8 +43,11 @@ fn large_messaging(file: &File) -> Option<Range<usize>> {
             .unwrap_or(unless_said);
         matches!(accepted.kind, Kind::Fragment | Kind::Continue) && least > 0
     });
+    let packed = file.exercised.record_sent.as_ref();
+    let packed = packed.filter(|sent| matches!(sent.get_ref(), RecordSent::Skeleton));
     fragments
         .map(Spanned::span)
+        .or_else(|| packed.map(Spanned::span))
         .or_else(|| patient(file, |patient| is_too_large(patient, file)))
 }
 

@@ -248,6 +248,7 @@ fn a_need_is_shown_by_what_the_scenario_does() {
             "[exercised]",
             "[exercised]\naccepted = [{ from = 'sending', kind = 'fragment' }]",
         ),
+        GOOD.replace("[exercised]", "[exercised]\nrecord_sent = 'skeleton'"),
     ] {
         assert_eq!(lints(&large, None), [Rule::NeedNotSaid], "{large}");
         let refused = large.replace("[requesting]", "[requesting]\nlarge_messaging = false");

@@ -8,7 +8,7 @@ use gp2gp_model::response_code::{REGISTER, Registered};
 use super::faults::sends;
 use crate::choice::OneOrMore;
 use crate::error::Problem;
-use crate::file::{Accepted, File};
+use crate::file::{Accepted, File, RecordSent};
 use crate::spanned::Spanned;
 
 pub(super) fn lower(
@@ -43,8 +43,10 @@ pub(super) fn lower(
     if written.skeleton_sent.is_some() {
         facts.push(Fact::SkeletonSent);
     }
-    if written.whole_record_sent.is_some() {
-        facts.push(Fact::WholeRecordSent);
+    match written.record_sent.as_ref().map(Spanned::get_ref) {
+        Some(RecordSent::Whole) => facts.push(Fact::WholeRecordSent),
+        Some(RecordSent::Skeleton) => facts.push(Fact::SkeletonSent),
+        None => {}
     }
     if written.message_ids_shared.is_some() {
         facts.push(Fact::MessageIdsShared);
