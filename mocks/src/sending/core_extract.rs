@@ -8,7 +8,7 @@ use gp2gp_model::{
     Time,
 };
 use gp2gp_sim::Ids;
-use gp2gp_wire::attachment::{Placeholder, PlaceholderReason, skeleton_record};
+use gp2gp_wire::attachment::{Description, Placeholder, PlaceholderReason, skeleton_record};
 use gp2gp_wire::hl7::{EhrExtract, ExtractVersion, Payload};
 use gp2gp_wire::message::{Attachment, Message};
 
@@ -276,7 +276,8 @@ impl Attached {
 }
 
 /// What the record links, and what is attached for each link. A placeholder is linked under its
-/// own name, so that links and manifest agree (SND-27).
+/// own name, and a document under one that its description can carry, so that links and manifest
+/// agree (SND-27).
 fn contents(
     order: &Order<'_>,
     office: &Office,
@@ -288,8 +289,10 @@ fn contents(
                 in_store: enclosed.fetched.in_store.clone(),
                 content: content.clone(),
             };
+            let linked = enclosed.document.clone();
+            let carried = Description::carried_name(&linked.file_name);
             (
-                enclosed.document.clone(),
+                linked.with_file_name(carried),
                 enclosed.plan.description,
                 content,
             )
