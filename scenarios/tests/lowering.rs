@@ -12,7 +12,7 @@ use gp2gp_model::plan::{Act, Decision, Fact, Plan, Role};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::TimeMode;
 use gp2gp_model::{Dialect, Interaction, MessageKind, ResponseCode};
-use gp2gp_scenarios::{ScenarioError, catalogue, lint, load_str, lower, parse};
+use gp2gp_scenarios::{ScenarioError, catalogue, load_str, lower, parse};
 
 static CATALOGUE: LazyLock<Vec<Requirement>> = LazyLock::new(|| catalogue().unwrap());
 
@@ -31,33 +31,6 @@ fn plan(text: &str) -> Plan {
 
 fn refused(text: &str) -> String {
     plans(text).unwrap_err().to_string()
-}
-
-#[test]
-fn the_examples_of_the_readme_are_good_scenarios() {
-    let readme = include_str!("../README.md");
-    let examples: Vec<&str> = readme
-        .split("```toml")
-        .skip(1)
-        .filter_map(|rest| Some(rest.split_once("```")?.0))
-        .collect();
-    let [all_keys, matrix] = examples.as_slice() else {
-        panic!("{} examples", examples.len())
-    };
-    let plan = plan(all_keys);
-    assert_eq!(
-        (
-            plan.seed,
-            plan.patients[0].documents.len(),
-            plan.steps.len()
-        ),
-        (7, 3, 2)
-    );
-    assert_eq!(plans(matrix).unwrap().len(), 3);
-    for example in examples {
-        let scenarios = parse(&load_str("readme/example", example).unwrap()).unwrap();
-        assert_eq!(lint(&scenarios, &CATALOGUE, None), []);
-    }
 }
 
 #[test]

@@ -1,0 +1,222 @@
+//! `docs/write-a-scenario.md` is true: its files are checked and run, its pieces of files make a
+//! scenario, its commands say what it says that they say, and it leaves nothing out.
+
+#![cfg(test)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use gp2gp_scenarios::{Rule, load_str, lower, parse, schema};
+use serde_json::Value;
+
+const PAGE: &str = include_str!("../../docs/write-a-scenario.md");
+
+/// What every piece of a file is completed with, unless it says it itself.
+const REST: &str = r#"
+title = "A piece of the page"
+judges = ["requesting", "sending"]
+[[patient]]
+name = "ellis"
+"#;
+
+/// A fenced block of the page.
+struct Block {
+    line: usize,
+    /// What stands behind the fence: a language, and the name of a file.
+    info: &'static str,
+    text: String,
+}
+
+fn blocks() -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut lines = (1..).zip(PAGE.lines());
+    while let Some((line, text)) = lines.next() {
+        if let Some(info) = text.strip_prefix("```") {
+            let inside = lines.by_ref().map(|(_, text)| text);
+            let inside: Vec<&str> = inside.take_while(|text| *text != "```").collect();
+            let text = inside.join("\n") + "\n";
+            blocks.push(Block { line, info, text });
+        }
+    }
+    blocks
+}
+
+#[test]
+fn every_block_of_the_page_is_put_to_the_test() {
+    for block in blocks() {
+        let is_known = block.info == "console" || block.info.split(' ').next() == Some("toml");
+        assert!(is_known, "line {}: `{}`", block.line, block.info);
+    }
+    assert!(blocks().len() > 15, "only {} blocks", blocks().len());
+}
+
+#[test]
+fn every_piece_of_a_file_makes_a_scenario() {
+    for Block { line, text, .. } in blocks().iter().filter(|block| block.info == "toml") {
+        let mut whole: toml::Table = REST.parse().expect("the rest is right");
+        let piece: toml::Table = text
+            .parse()
+            .unwrap_or_else(|error| panic!("line {line}: {error}"));
+        whole.extend(piece);
+        let whole = toml::to_string(&whole).expect("it is written");
+        let scenarios = parse(&load_str("guide/piece", &whole).expect("a source"));
+        let plans = scenarios.and_then(|scenarios| {
+            let catalogue = support::catalogue();
+            let mut scenarios = scenarios.iter();
+            scenarios.try_for_each(|scenario| lower(scenario, &catalogue, None).map(drop))
+        });
+        if let Err(error) = plans {
+            panic!("line {line}: {:?}", miette::Report::new(error));
+        }
+    }
+}
+
+#[test]
+fn every_command_says_what_the_page_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for block in blocks() {
+        if let Some(file) = block.info.strip_prefix("toml ") {
+            std::fs::write(folder.path().join(file), &block.text).expect("it is written");
+        }
+    }
+    for block in blocks().iter().filter(|block| block.info == "console") {
+        let mut status = None;
+        for (command, expected) in commands(&block.text) {
+            let seen = if command == "echo $?" {
+                format!("{}\n", status.expect("a command before it"))
+            } else {
+                let (code, text) = run(folder.path(), command);
+                status = Some(code);
+                text
+            };
+            assert!(
+                fits(&expected, &seen),
+                "line {}: `{command}` says\n{seen}",
+                block.line
+            );
+        }
+    }
+}
+
+/// Each command of a block, and the lines below it.
+fn commands(text: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut commands: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in text.lines() {
+        match (line.strip_prefix("$ "), commands.last_mut()) {
+            (Some(command), _) => commands.push((command, Vec::new())),
+            (None, Some((_, lines))) => lines.push(line),
+            (None, None) => panic!("`{line}` stands below no command"),
+        }
+    }
+    commands
+}
+
+fn run(folder: &Path, command: &str) -> (i32, String) {
+    let mut words = command.split(' ');
+    assert_eq!(words.next(), Some("gp2gp"), "{command}");
+    let output = Command::new(env!("CARGO_BIN_EXE_gp2gp"))
+        .current_dir(folder)
+        .args(words)
+        .output()
+        .expect("the binary runs");
+    let text = String::from_utf8(output.stdout).expect("stdout is text");
+    (output.status.code().expect("it ends by itself"), text)
+}
+
+/// What stands for anything: lines, or a part of one.
+const ANY: &str = "...";
+
+/// Whether these lines were seen, with any others where `...` stands.
+fn fits(expected: &[&str], seen: &str) -> bool {
+    let seen: Vec<&str> = seen.lines().map(str::trim_end).collect();
+    fits_lines(expected, &seen)
+}
+
+fn fits_lines(expected: &[&str], seen: &[&str]) -> bool {
+    let Some((first, rest)) = expected.split_first() else {
+        return seen.is_empty();
+    };
+    if *first == ANY {
+        return (0..=seen.len()).any(|from| fits_lines(rest, &seen[from..]));
+    }
+    match seen.split_first() {
+        Some((line, others)) => fits_line(first, line) && fits_lines(rest, others),
+        None => false,
+    }
+}
+
+fn fits_line(expected: &str, seen: &str) -> bool {
+    match expected.split_once(ANY) {
+        None => expected == seen,
+        Some((before, after)) => seen
+            .strip_prefix(before)
+            .is_some_and(|rest| rest.ends_with(after)),
+    }
+}
+
+#[test]
+fn lines_are_left_out_only_where_the_page_says_so() {
+    assert!(fits(&["a", "...", "c"], "a\nb\nc\n"));
+    assert!(fits(&["...", "b", "..."], "a\nb\nc\n"));
+    assert!(!fits(&["a", "c"], "a\nb\nc\n"));
+    assert!(!fits(&["...", "b"], "a\nb\nc\n"));
+    assert!(!fits(&["...", "c", "...", "a", "..."], "a\nb\nc\n"));
+    assert!(!fits(&["a", "...", "a"], "a\n"));
+    assert!(fits(&["a ... c"], "a b c\n"));
+    assert!(!fits(&["a ... c"], "a b d\n"));
+}
+
+/// Keys and values of the schema, each somewhere on the page as a word of its own.
+#[test]
+fn the_page_names_all_that_a_file_can_say() {
+    let words: BTreeSet<&str> = PAGE
+        .split(|c: char| !(c.is_ascii_alphanumeric() || "_-".contains(c)))
+        .collect();
+    let mut names = BTreeSet::new();
+    gather(&schema(), &mut names);
+    let missing: Vec<&String> = names
+        .iter()
+        .filter(|name| !words.contains(name.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "the page does not name {missing:?}");
+    assert!(
+        names.len() > 150,
+        "the schema has only {} names",
+        names.len()
+    );
+}
+
+fn gather(schema: &Value, names: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(object) => {
+            for (key, value) in object {
+                match (key.as_str(), value) {
+                    ("properties", Value::Object(properties)) => {
+                        names.extend(properties.keys().cloned());
+                    }
+                    ("enum", Value::Array(values)) => {
+                        names.extend(values.iter().filter_map(Value::as_str).map(str::to_owned));
+                    }
+                    ("const", Value::String(value)) => {
+                        names.insert(value.clone());
+                    }
+                    (_, _) => {}
+                }
+                gather(value, names);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| gather(value, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn the_page_explains_every_rule_of_the_lint() {
+    for rule in Rule::ALL {
+        let row = format!("| {rule} | ");
+        assert!(PAGE.contains(&row), "{rule}");
+    }
+}
