@@ -71,9 +71,14 @@ fn the_same_text_gives_the_same_plan() {
     }
 }
 
+/// Unless one is written: what was measured to the byte holds for one seed.
 #[test]
 fn scenarios_differ_in_their_seeds() {
-    let plans = all_plans();
+    let plans: Vec<Plan> = builtin()
+        .iter()
+        .filter(|source| !source.text.contains("\nseed = "))
+        .flat_map(|source| plans(source, None))
+        .collect();
     let seeds: BTreeSet<u64> = plans.iter().map(|plan| plan.seed).collect();
     assert_eq!(seeds.len(), plans.len());
 }
