@@ -1,6 +1,7 @@
 //! Whether a run ended as it ends between good systems.
 
 use gp2gp_model::expectation::{Expectation, Of, Outcome};
+use gp2gp_model::export::ExportState;
 use gp2gp_model::plan::Role;
 use gp2gp_model::report::ExpectationReport;
 use gp2gp_model::response_code::ResponseCode;
@@ -46,8 +47,9 @@ fn judge_one(expectation: &Expectation, view: &View) -> (Verdict, String) {
         },
         Expectation::DocumentsFiled(of) => filed(of, view, "documents", is_document),
         Expectation::PlaceholdersFiled(of) => filed(of, view, "placeholders", is_placeholder),
+        Expectation::Case(of) => case(of, view),
         Expectation::MessagesAtMost(most) => {
-            let posted = Role::ALL.map(|role| view.posted_by(role).count());
+            let posted = Role::OF_TRANSFERS.map(|role| view.posted_by(role).count());
             let all: usize = posted.iter().sum();
             let [requesting, sending] = posted;
             (
@@ -69,6 +71,14 @@ fn unsaid(why: &str) -> (Verdict, String) {
     (Verdict::CouldNotRun, why.to_owned())
 }
 
+/// Where the export of a patient stands by what happened in it.
+fn case(of: &Of<ExportState>, view: &View) -> (Verdict, String) {
+    let cases = view.export.as_ref().map(|export| export.ledger.cases());
+    let case = cases.and_then(|cases| cases.get(&of.patient));
+    let state = case.map_or(ExportState::Idle, |case| case.state.0);
+    (pass_if(state == of.value), state.to_string())
+}
+
 /// How many things of a sort were filed for a patient.
 fn filed(
     of: &Of<u32>,
@@ -76,8 +86,21 @@ fn filed(
     what: &str,
     is_of_sort: impl Fn(&Observation, NhsNumber, &View) -> bool,
 ) -> (Verdict, String) {
-    let observed = (view.observed.iter()).filter(|(by, _)| *by == Endpoint::Requesting);
+    let new_practice = match &view.export {
+        Some(_) => Endpoint::Importing,
+        None => Endpoint::Requesting,
+    };
+    let observed = (view.observed.iter()).filter(|(by, _)| *by == new_practice);
     let mut observed = observed.map(|(_, observation)| observation).peekable();
+    if view.export.is_some() {
+        // Whatever an importing practice holds, it has filed.
+        let filed = observed.filter(|observation| is_of_sort(observation, of.patient, view));
+        let filed = filed.count();
+        return (
+            pass_if(filed == of.value as usize),
+            format!("{filed} {what}"),
+        );
+    }
     if observed.peek().is_none() {
         return unsaid("the requesting system does not say what it has filed");
     }

@@ -8,6 +8,7 @@ use gp2gp_model::fault::Fault;
 use gp2gp_model::plan::{Act, Fact, Plan, Role};
 use gp2gp_model::report::FaultReport;
 
+use crate::check::exp::history::Happened;
 use crate::check::view::{Seen, View};
 
 /// What a scenario is about and a trace does not show, in words: facts, and faults that never
@@ -135,6 +136,24 @@ fn check(fact: &Fact, view: &View) -> Result<(), String> {
             }),
             || format!("the people never decided {decision:?}"),
         ),
+        Fact::CaseWas { state } => {
+            let export = view.export.as_ref();
+            let mut cases = export.into_iter().flat_map(|it| it.ledger.cases().values());
+            hold(cases.any(|case| case.visited.contains(state)), || {
+                format!("no export was ever {state}")
+            })
+        }
+        Fact::Declined { wish } => {
+            let export = view.export.as_ref();
+            let mut happenings = export.into_iter().flat_map(|it| &it.happenings);
+            let is_it = |what: &Happened| matches!(what, Happened::Declined { wish: declined, .. } if declined == wish);
+            hold(happenings.any(|happening| is_it(&happening.what)), || {
+                format!(
+                    "the document system never refused to {}",
+                    crate::story::tell_wish(*wish)
+                )
+            })
+        }
         Fact::Retransmitted { by } => hold(
             view.posted_by(*by).any(|post| post.is_retransmission),
             || format!("the {by} system never posted a message a second time"),

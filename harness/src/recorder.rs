@@ -96,6 +96,11 @@ impl Recorder {
         );
     }
 
+    /// A system refuses what people want of it.
+    pub fn declined(&mut self, at: Time, by: Endpoint, act: Act, why: String) {
+        self.push(at, What::Declined { by, act, why });
+    }
+
     /// A planned fault acts.
     pub fn fault(&mut self, at: Time, name: String) {
         self.push(

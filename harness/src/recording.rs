@@ -321,11 +321,12 @@ fn header(path: &Path, started: Time) -> Header {
             || path.display().to_string(),
             |name| name.to_string_lossy().into_owned(),
         ),
-        sut_roles: Role::ALL.to_vec(),
+        sut_roles: Role::OF_TRANSFERS.to_vec(),
         time_mode: TimeMode::Recorded,
         started,
         directory: Directory::default(),
         practices: None,
+        export: None,
     }
 }
 

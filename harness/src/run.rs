@@ -138,6 +138,13 @@ pub fn scenario_report(view: &View, named: Named, judged: Judged) -> ScenarioRep
         expectations,
         faults,
     } = judged;
+    let messages = match &view.export {
+        Some(export) => export.requests,
+        None => {
+            let bytes = view.posts.iter().map(|post| post.body.bytes);
+            (view.posts.len(), bytes.sum())
+        }
+    };
     let lasted = view.ended_at.since(view.header.started);
     ScenarioReport {
         id: named.id,
@@ -156,8 +163,8 @@ pub fn scenario_report(view: &View, named: Named, judged: Judged) -> ScenarioRep
             .collect(),
         faults,
         lasted_ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
-        messages: view.posts.len(),
-        bytes: view.posts.iter().map(|post| post.body.bytes).sum(),
+        messages: messages.0,
+        bytes: messages.1,
         reproduce: named.reproduce,
     }
 }

@@ -1,16 +1,18 @@
 //! The story of a transfer, a line per step, for people and for snapshots: ids become numbers,
 //! times become spans since the start, so that a change of behaviour is a small difference.
 
+mod export;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gp2gp_model::http::Method;
-use gp2gp_model::plan::{Act, Decision, PdsUpdate, Role, StrayMessage};
+use gp2gp_model::plan::{Act, Decision, PdsUpdate, Role, StrayMessage, Wish};
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{ConversationId, EbxmlMessageId, Hl7MessageId, MessageKind};
 use gp2gp_wire::attachment::DescriptionStyle;
 
-use crate::check::view::{AttachmentSeen, Ending, Place, Post, Seen, StoreCall, View};
+use crate::check::view::{Acted, AttachmentSeen, Ending, Place, Post, Seen, StoreCall, View};
 
 /// A run of this many chunks and their acknowledgements becomes one line.
 const FOLD: usize = 6;
@@ -19,7 +21,8 @@ const FOLD: usize = 6;
 pub fn tell(view: &View) -> Vec<String> {
     let names = Names::of(view);
     let mut lines: Vec<Line> = Vec::new();
-    lines.extend(view.acts.iter().map(|acted| Line {
+    let told = |act: &&Acted| !matches!(act.act, Act::File { .. });
+    lines.extend(view.acts.iter().filter(told).map(|acted| Line {
         seq: acted.seq,
         at: acted.at.since(view.header.started),
         who: "people".to_owned(),
@@ -40,6 +43,7 @@ pub fn tell(view: &View) -> Vec<String> {
             .map(|post| names.line(view, post)),
     );
     lines.extend(store_lines(view));
+    lines.extend((view.export.iter()).flat_map(|it| export::lines(view, it)));
     lines.sort_by_key(|line| line.seq);
     let mut story = fold(&lines);
     story.extend(
@@ -53,10 +57,17 @@ pub fn tell(view: &View) -> Vec<String> {
     story
 }
 
+/// What people of an exporting practice want, in one clause.
+pub const fn tell_wish(wish: Wish) -> &'static str {
+    export::tell_wish(wish)
+}
+
 /// What a system does in the document store: a line for all that it does in one go.
 fn store_lines(view: &View) -> Vec<Line> {
+    // What an export reads is told by its packages.
+    let is_read = |call: &StoreCall| call.method == Method::Get || call.document().is_none();
     let mut calls = (view.store_calls.iter())
-        .filter(|call| is_told(call))
+        .filter(|call| is_told(call) && !(view.export.is_some() && is_read(call)))
         .peekable();
     let mut lines = Vec::new();
     while let Some(first) = calls.next() {
@@ -394,6 +405,9 @@ fn tell_act(act: &Act, not_supported: bool) -> String {
         Act::Decide { decision, .. } => {
             format!("decide: {}", tell_decision(*decision))
         }
+        // Told by what the store holds from then on.
+        Act::File { .. } => "a letter comes".to_owned(),
+        Act::AtOffice { wish, .. } => export::tell_wish(*wish).to_owned(),
         Act::RepeatRequest { .. } => "(mock) request again".to_owned(),
         Act::AcknowledgeAgain {
             by, code, times, ..
@@ -401,7 +415,7 @@ fn tell_act(act: &Act, not_supported: bool) -> String {
             "(mock) acknowledge the {} again{}: {}",
             match by {
                 Role::Requesting => "record",
-                Role::Sending => "request",
+                Role::Sending | Role::Exporting => "request",
             },
             match times {
                 1 => String::new(),

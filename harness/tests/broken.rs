@@ -4,6 +4,8 @@
 
 mod support;
 
+#[path = "broken/exporting.rs"]
+mod exporting;
 #[path = "broken/requesting.rs"]
 mod requesting;
 #[path = "broken/sending.rs"]
@@ -14,7 +16,7 @@ use std::collections::BTreeSet;
 use gp2gp::driver::{Sut, Transport};
 use gp2gp::run::{Options, run, usual_jobs};
 use gp2gp::score::Scope;
-use gp2gp_mocks::{Defect, SendingDefect};
+use gp2gp_mocks::{Defect, ExportingDefect, SendingDefect};
 use gp2gp_model::plan::Plan;
 use gp2gp_model::report::{Grade, RunReport};
 use gp2gp_model::requirement::Level;
@@ -40,6 +42,10 @@ impl Proof {
             Defect::Requesting(own) => (None, requesting::reason(own)),
             Defect::Sending(own) => {
                 let (scenario, seen) = sending::proof(own);
+                (Some(scenario), seen)
+            }
+            Defect::Exporting(own) => {
+                let (scenario, seen) = exporting::proof(own);
                 (Some(scenario), seen)
             }
         };
@@ -169,6 +175,18 @@ fn every_check_is_turned_red_by_a_broken_system() {
         .filter(|requirement| !caught.contains(requirement))
         .collect();
     assert!(uncaught.is_empty(), "no broken system breaks {uncaught:?}");
+}
+
+#[test]
+fn a_broken_exporting_system_is_unsafe_where_a_safety_invariant_breaks() {
+    for defect in ExportingDefect::ALL.iter().copied().map(Defect::from) {
+        let report = Proof::of(defect).run(Profile::Strict);
+        let wanted = match defect.caught_by() {
+            "EXP-05" => Grade::DoesNotConform,
+            _ => Grade::Unsafe,
+        };
+        assert_eq!(report.score.grade, wanted, "broken:{defect}");
+    }
 }
 
 /// In the field profile: a supplier's way of refusing another patient's record is no fault there.

@@ -185,6 +185,7 @@ fn every_way_to_end_is_told_from_the_wire() {
                 Expectation::PrintState(_)
                 | Expectation::DocumentsFiled(_)
                 | Expectation::PlaceholdersFiled(_)
+                | Expectation::Case(_)
                 | Expectation::MessagesAtMost(_) => None,
             })
             .collect();

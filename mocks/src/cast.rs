@@ -6,22 +6,129 @@ mod tests;
 use std::collections::BTreeMap;
 
 use gp2gp_model::directory::Practice;
+use gp2gp_model::export::ExportPlan;
 use gp2gp_model::plan::{DocumentPlan, PatientPlan, Plan, Role, Side};
 use gp2gp_model::store::DeletePolicy;
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{NhsNumber, OdsCode, Sha256};
 use gp2gp_sim::Streams;
 
-use crate::defect::{Defect, RequestingDefect, SendingDefect};
+use crate::defect::{Defect, ExportingDefect, RequestingDefect, SendingDefect};
+use crate::export::{Board, ClearingHouse, Desk, Importing, Office, OfficeConfig};
 use crate::mhs::Identity;
+use crate::peer::Peer;
 use crate::people::People;
 use crate::requesting::{Requesting, RequestingConfig};
 use crate::sending::{Holding, Sending, SendingConfig, reason_on_paper};
 use crate::spine::{Spine, SpineConfig};
-use crate::store::{Document, Store, StoreConfig, StoredPatient};
+use crate::store::{Document, Requester, Store, StoreConfig, StoredPatient};
 use crate::synthetic::{DocumentKind, DocumentSpec, Patient, RecordSpec, RecordTruth};
 
-/// Everybody who plays in a run.
+/// Everybody who plays in a run, whichever variant it is of.
+pub struct Ensemble {
+    /// Who takes part.
+    pub peers: BTreeMap<Endpoint, Box<dyn Peer>>,
+    /// The people of the requesting practice.
+    pub people: People,
+    /// The truth about every document that the old practice holds, in the order of the plan.
+    pub held: Vec<HeldDocument>,
+    /// The truth about every document that it will get during the run, by the number under which
+    /// [`Act::File`](gp2gp_model::plan::Act::File) names it.
+    pub arriving: Vec<HeldDocument>,
+    /// The truth about every record that it holds, in the order of the plan.
+    pub records: Vec<(NhsNumber, RecordTruth)>,
+}
+
+impl Ensemble {
+    /// The ensemble of a plan. Each defect goes to the system whose conduct it breaks.
+    pub fn from_plan(plan: &Plan, sut_defects: &[Defect]) -> Result<Self, NoSuchPractice> {
+        match &plan.export {
+            None => Cast::from_plan(plan, sut_defects).map(Self::of_transfer),
+            Some(export) => Self::of_export(plan, export, sut_defects),
+        }
+    }
+
+    fn of_transfer(cast: Cast) -> Self {
+        Self {
+            peers: BTreeMap::from([
+                (Endpoint::Requesting, boxed(cast.requesting)),
+                (Endpoint::Spine, boxed(cast.spine)),
+                (Endpoint::Sending, boxed(cast.sending)),
+                (Endpoint::Store, boxed(cast.store)),
+            ]),
+            people: cast.people,
+            held: cast.held,
+            arriving: Vec::new(),
+            records: cast.records,
+        }
+    }
+
+    fn of_export(
+        plan: &Plan,
+        export: &ExportPlan,
+        sut_defects: &[Defect],
+    ) -> Result<Self, NoSuchPractice> {
+        let practice = identity(plan, Role::Exporting)?;
+        let defects = exporting_defects(sut_defects);
+        let requester = Requester {
+            asid: practice.practice.asid.clone(),
+            practice: plan.sending.ods.clone(),
+            store: practice.practice.asid.clone(),
+            base: STORE.to_owned(),
+        };
+        let holdings = holdings(plan);
+        let mut store = store(plan, &practice, &holdings, Streams::new(plan.seed));
+        if defects.contains(&ExportingDefect::EverybodyMay) {
+            store = store.where_everybody_may();
+        }
+        let held = store.documents().iter().map(held_document).collect();
+        let arriving: Vec<Document> = holdings.iter().flat_map(arriving).collect();
+        let office = OfficeConfig {
+            practice: plan.sending.ods.clone(),
+            requester: requester.clone(),
+            defects: defects.clone(),
+        };
+        let desk = Desk::new(export.terms.clone(), requester, defects.clone());
+        let clearing = ClearingHouse::new(export.processing, defects);
+        Ok(Self {
+            held,
+            arriving: arriving.iter().map(held_document).collect(),
+            records: holdings.iter().filter_map(held_record).collect(),
+            people: People::default(),
+            peers: BTreeMap::from([
+                (Endpoint::Store, boxed(store.with_arrivals(arriving))),
+                (Endpoint::Office, boxed(Office::new(office))),
+                (Endpoint::Desk, boxed(desk)),
+                (Endpoint::Board, boxed(Board::new(export.permission))),
+                (Endpoint::ClearingHouse, boxed(clearing)),
+                (Endpoint::Importing, boxed(Importing::new())),
+            ]),
+        })
+    }
+}
+
+fn boxed(peer: impl Peer + 'static) -> Box<dyn Peer> {
+    Box::new(peer)
+}
+
+fn exporting_defects(defects: &[Defect]) -> Vec<ExportingDefect> {
+    let of_export = |defect: &Defect| match defect {
+        Defect::Exporting(defect) => Some(*defect),
+        Defect::Requesting(_) | Defect::Sending(_) => None,
+    };
+    defects.iter().filter_map(of_export).collect()
+}
+
+/// The documents of a patient that come during the run.
+fn arriving(holding: &Holding) -> impl Iterator<Item = Document> {
+    let coming = holding
+        .documents
+        .iter()
+        .filter(|(plan, _)| plan.arrives.is_some());
+    coming.map(|(plan, spec)| Document::new(holding.plan.nhs_number, spec.clone(), plan.missing))
+}
+
+/// Everybody who plays in a transfer.
 pub struct Cast {
     /// The requesting system.
     pub requesting: Requesting,
@@ -67,6 +174,21 @@ pub struct NoSuchPractice {
 }
 
 impl Cast {
+    /// Whoever plays there, if anybody does in a transfer.
+    pub fn peer_mut(&mut self, endpoint: Endpoint) -> Option<&mut dyn Peer> {
+        match endpoint {
+            Endpoint::Requesting => Some(&mut self.requesting),
+            Endpoint::Spine => Some(&mut self.spine),
+            Endpoint::Sending => Some(&mut self.sending),
+            Endpoint::Store => Some(&mut self.store),
+            Endpoint::Office
+            | Endpoint::Desk
+            | Endpoint::Board
+            | Endpoint::ClearingHouse
+            | Endpoint::Importing => None,
+        }
+    }
+
     /// The cast of a plan. Each defect goes to the system whose conduct it breaks.
     pub fn from_plan(plan: &Plan, sut_defects: &[Defect]) -> Result<Self, NoSuchPractice> {
         let requesting = identity(plan, Role::Requesting)?;
@@ -132,7 +254,7 @@ fn identity(plan: &Plan, role: Role) -> Result<Identity, NoSuchPractice> {
 const fn side(plan: &Plan, role: Role) -> &Side {
     match role {
         Role::Requesting => &plan.requesting,
-        Role::Sending => &plan.sending,
+        Role::Sending | Role::Exporting => &plan.sending,
     }
 }
 
@@ -157,6 +279,7 @@ fn sort_defects(defects: &[Defect]) -> (Vec<RequestingDefect>, Vec<SendingDefect
         match defect {
             Defect::Requesting(defect) => requesting.push(*defect),
             Defect::Sending(defect) => sending.push(*defect),
+            Defect::Exporting(_) => {}
         }
     }
     (requesting, sending)
@@ -235,6 +358,7 @@ fn store(plan: &Plan, sending: &Identity, holdings: &[Holding], streams: Streams
         .map(|holding| StoredPatient {
             record: holding.record.clone(),
             documents: (holding.documents.iter())
+                .filter(|(plan, _)| plan.arrives.is_none())
                 .map(|(plan, spec)| (spec.clone(), plan.missing))
                 .collect(),
         })
@@ -243,7 +367,7 @@ fn store(plan: &Plan, sending: &Identity, holdings: &[Holding], streams: Streams
         base: STORE.to_owned(),
         asid: sending.practice.asid.clone(),
         practice: plan.sending.ods.clone(),
-        policy: DeletePolicy::default(),
+        policy: (plan.export.as_ref()).map_or_else(DeletePolicy::default, |it| it.policy),
         patients,
         faults: plan.faults.clone(),
         started: plan.starts_at,

@@ -1,8 +1,9 @@
-//! Sans-IO peers of a GP2GP transfer, the synthetic records they hold, and `serve`, which puts
+//! Sans-IO peers of a GP2GP transfer and of an export, the synthetic records they hold, and `serve`, which puts
 //! any of them on loopback HTTP.
 
 pub mod cast;
 pub mod defect;
+pub mod export;
 pub mod mhs;
 pub mod peer;
 pub mod people;
@@ -14,5 +15,5 @@ pub mod spool;
 pub mod store;
 pub mod synthetic;
 
-pub use defect::{Defect, RequestingDefect, SendingDefect};
+pub use defect::{Defect, ExportingDefect, RequestingDefect, SendingDefect};
 pub use peer::{Input, Output, Peer};

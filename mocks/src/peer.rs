@@ -185,6 +185,13 @@ pub enum Notice {
     },
     /// The system does not know a verb.
     NotSupported(Act),
+    /// The system does not do what people want, and says why.
+    Declined {
+        /// What they want.
+        act: Act,
+        /// Why not.
+        why: String,
+    },
 }
 
 /// An HTTP request, as much as matters.

@@ -190,6 +190,7 @@ fn config() -> SendingConfig {
         missing: None,
         already_missing: None,
         same_id: false,
+        arrives: None,
     };
     let holding = Holding {
         plan: PatientPlan {

@@ -1,13 +1,16 @@
 //! What an author may write in a scenario file. Unknown keys are refused; what is left out has
 //! the value that a real system would have.
 
+mod export;
+
 use std::time::Duration;
 
 use gp2gp_model::expectation::Outcome;
+use gp2gp_model::export::ExportState;
 use gp2gp_model::fault::{Spoil, StoreOperation};
 use gp2gp_model::manner::Manner;
 use gp2gp_model::plan::{
-    Cleanup, Decision, DescriptionChoice, MissingReason, PdsUpdate, Role, StrayMessage,
+    Cleanup, Decision, DescriptionChoice, MissingReason, PdsUpdate, Role, StrayMessage, Wish,
 };
 use gp2gp_model::trace::TimeMode;
 use gp2gp_model::{Break, Capability, Dialect, MessageKind};
@@ -18,6 +21,8 @@ use serde::de::{Deserializer, Error};
 use crate::choice::{OfPatients, OneOrMore};
 use crate::quantity::{Size, Span};
 use crate::spanned::Spanned;
+
+pub(crate) use export::{AtOffice, Export, Permitting};
 
 /// A scenario file.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -53,6 +58,9 @@ pub(crate) struct File {
     /// The old practice, which sends the record.
     #[serde(default)]
     pub(crate) sending: Practice,
+    /// Of an export: its terms. There `requesting` is the importing and `sending` the exporting
+    /// practice.
+    pub(crate) export: Option<Spanned<Export>>,
     /// What the directory says of how reliably both practices take messages.
     #[serde(default)]
     pub(crate) contract: Contract,
@@ -349,6 +357,8 @@ pub(crate) struct Document {
     pub(crate) same_id: Option<Spanned<bool>>,
     /// So many alike.
     pub(crate) count: Option<Spanned<u32>>,
+    /// Of an export: it is filed only so long after the start.
+    pub(crate) arrives: Option<Spanned<Span>>,
 }
 
 /// Something done at a time: exactly one of the verbs.
@@ -374,6 +384,8 @@ pub(crate) struct Step {
     pub(crate) stray: Option<StrayMessage>,
     /// The old practice sends a record that nobody asked for.
     pub(crate) send_unrequested: Option<Spanned<String>>,
+    /// Of an export: somebody at the practice wants something of the document system.
+    pub(crate) at_office: Option<AtOffice>,
 }
 
 impl Step {
@@ -382,6 +394,7 @@ impl Step {
         let decided = self.decide.as_ref().map(|decide| &decide.patient);
         let moved = self.move_on.as_ref().map(|moved| &moved.patient);
         let again = self.acknowledge_again.as_ref().map(|again| &again.patient);
+        let wished = self.at_office.as_ref().map(|wished| &wished.patient);
         let others = [
             &self.register,
             &self.repeat_request,
@@ -392,6 +405,7 @@ impl Step {
             .into_iter()
             .chain(moved)
             .chain(again)
+            .chain(wished)
             .chain(others.into_iter().flatten())
     }
 }
@@ -535,6 +549,12 @@ pub(crate) enum System {
     Sending,
     /// Spine.
     Spine,
+    /// The document system of an exporting practice.
+    Practice,
+    /// The support desk of an export.
+    Desk,
+    /// The clearing house of an export.
+    Clearing,
 }
 
 /// When, and how often.
@@ -613,6 +633,10 @@ pub(crate) struct Exercised {
     pub(crate) decided: Vec<Spanned<Decision>>,
     /// Systems that posted a message a second time.
     pub(crate) retransmitted_by: Vec<Role>,
+    /// Of an export: where the case of a patient once stood.
+    pub(crate) case_was: Vec<ExportState>,
+    /// Of an export: what the document system refused to do.
+    pub(crate) declined: Vec<Wish>,
 }
 
 /// How a record travelled.
@@ -637,6 +661,8 @@ pub(crate) struct Expect {
     pub(crate) documents_filed: Option<Spanned<OfPatients<u32>>>,
     /// How many of them are placeholders, for every patient or by name.
     pub(crate) placeholders_filed: Option<Spanned<OfPatients<u32>>>,
+    /// Where the export of a patient stands in the end, for every patient or by name.
+    pub(crate) case: Option<Spanned<OfPatients<ExportState>>>,
     /// How many messages both systems posted at most, repetitions included.
     pub(crate) messages_at_most: Option<Spanned<u32>>,
 }

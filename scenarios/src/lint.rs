@@ -241,11 +241,11 @@ impl Linter<'_> {
         for (written, row) in named {
             let is_judged = match row.role {
                 Obliged::Any => true,
-                Obliged::Sending | Obliged::Requesting => judges
+                Obliged::Sending | Obliged::Requesting | Obliged::Exporting => judges
                     .get_ref()
                     .iter()
                     .any(|role| Some(*role) == row.role.role()),
-                Obliged::Exporting | Obliged::Hub => false,
+                Obliged::Hub => false,
             };
             if !is_judged {
                 self.report(
@@ -346,7 +346,9 @@ impl Linter<'_> {
             || facts.document_of.is_some()
             || !facts.fault_fired.is_empty()
             || !facts.decided.is_empty()
-            || !facts.retransmitted_by.is_empty();
+            || !facts.retransmitted_by.is_empty()
+            || !facts.case_was.is_empty()
+            || !facts.declined.is_empty();
         if !has_fact {
             self.report(
                 Rule::NoFact,

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use gp2gp_model::Capability;
+use gp2gp_model::plan::Role;
 
 use crate::file::{Document, File, Kind, Patient, RecordSent};
 use crate::quantity::Size;
@@ -13,6 +14,10 @@ const MOST_ATTACHMENTS: u64 = 98;
 
 /// The capability that is used, and the place that shows it.
 pub(crate) fn shown_by(file: &File, capability: Capability) -> Option<Range<usize>> {
+    if file.judges.get_ref().contains(&Role::Exporting) {
+        // Capabilities are those of transfers.
+        return None;
+    }
     match capability {
         Capability::LargeMessaging => large_messaging(file),
         Capability::Redactions => patient(file, |patient| patient.redactions),

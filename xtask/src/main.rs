@@ -1,4 +1,4 @@
-//! Chores of the repository: `cargo xtask ci`, `cargo xtask tidy`, `cargo xtask requirements`.
+//! Chores of the repository: `cargo xtask ci`, `tidy`, `diagram`, `requirements`.
 
 #![expect(
     clippy::print_stdout,
@@ -7,6 +7,7 @@
 )]
 
 mod ci;
+mod export;
 mod requirements;
 mod tidy;
 
@@ -18,6 +19,7 @@ Usage: cargo xtask <chore>
 
   ci            everything that must pass: format, clippy, tests, tidy, and every scenario
   tidy          what no compiler minds: long files, tabs, trailing blanks, paths of one machine, lints of scenarios
+  diagram       writes the diagram of exports into docs/export.md
   requirements  every requirement with the scenarios that name it";
 
 fn main() -> ExitCode {
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         ["ci"] => ci::run(&root()),
         ["tidy"] => tidy::run(&root()),
+        ["diagram"] => export::run(&root()),
         ["requirements"] => requirements::run(),
         ["help" | "-h" | "--help"] => {
             println!("{USAGE}");

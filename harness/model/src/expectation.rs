@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::NhsNumber;
+use crate::export::ExportState;
 
 /// One thing that must be true when a run is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub enum Expectation {
     DocumentsFiled(Of<u32>),
     /// How many of them are placeholders.
     PlaceholdersFiled(Of<u32>),
+    /// Where the export of a patient stands in the end.
+    Case(Of<ExportState>),
     /// How many messages the two systems posted at most, every repetition counted.
     MessagesAtMost(u32),
 }
@@ -36,6 +39,7 @@ impl fmt::Display for Expectation {
             Self::PlaceholdersFiled(of) => {
                 write!(f, "{} placeholders of {} are filed", of.value, of.label)
             }
+            Self::Case(of) => write!(f, "the export of {} ends {}", of.label, of.value),
             Self::MessagesAtMost(most) => {
                 write!(f, "the two systems post at most {most} messages")
             }

@@ -252,6 +252,7 @@ impl Effect {
                 system: Endpoint::Requesting | Endpoint::Sending
             }
         );
+        let on_export = matches!(target, Target::System { system } if system.is_of_export());
         let on_spine = matches!(
             target,
             Target::System {
@@ -280,16 +281,16 @@ impl Effect {
                 "it happens to messages with leg = \"posting\" and to system = \"spine\"",
             ),
             Self::Crash(_) => (
-                on_posting || on_delivery || on_practice,
-                "it happens to messages, and to system = \"requesting\" or \"sending\"",
+                on_posting || on_delivery || on_practice || on_export,
+                "it happens to messages, and to a system of a practice or of an export",
             ),
             Self::FullDisk => (
                 on_practice || on_store,
                 "it happens to system = \"requesting\" or \"sending\", and to operations of the store",
             ),
             Self::ClockJump(_) => (
-                on_practice,
-                "it happens to system = \"requesting\" or \"sending\"",
+                on_practice || on_export,
+                "it happens to a system of a practice or of an export",
             ),
             Self::Spoil(how) => match target {
                 Target::Store { operation, .. } => how.fits(*operation),

@@ -8,6 +8,7 @@ pub mod dialect;
 pub mod digest;
 pub mod directory;
 pub mod expectation;
+pub mod export;
 pub mod failure_mode;
 pub mod fault;
 pub mod http;

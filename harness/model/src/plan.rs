@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::directory::Directory;
 use crate::expectation::Expectation;
+use crate::export::{ExportPlan, ExportState};
 use crate::fault::Fault;
 use crate::manner::Manner;
 use crate::trace::TimeMode;
@@ -49,6 +50,9 @@ pub struct Plan {
     pub manner: Manner,
     /// How much the reference requesting system takes.
     pub caps: Caps,
+    /// The export variant, if it is one: then the sending practice exports, and nothing passes
+    /// through Spine.
+    pub export: Option<ExportPlan>,
     /// The patients and what is held of them.
     pub patients: Vec<PatientPlan>,
     /// What the people and the harness do, and when.
@@ -143,25 +147,32 @@ pub enum Role {
     Requesting,
     /// Old practice: sends the record.
     Sending,
+    /// Old practice in the export variant: hands the record to the clearing house.
+    Exporting,
 }
 
 impl Role {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Requesting, Self::Sending];
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Requesting, Self::Sending, Self::Exporting];
+
+    /// The two of a transfer.
+    pub const OF_TRANSFERS: [Self; 2] = [Self::Requesting, Self::Sending];
 
     /// Lower-case name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Requesting => "requesting",
             Self::Sending => "sending",
+            Self::Exporting => "exporting",
         }
     }
 
-    /// The other side.
+    /// Who is on the other side of Spine; an export has nobody there but itself.
     pub const fn other(self) -> Self {
         match self {
             Self::Requesting => Self::Sending,
             Self::Sending => Self::Requesting,
+            Self::Exporting => Self::Exporting,
         }
     }
 }
@@ -224,6 +235,8 @@ pub struct DocumentPlan {
     pub already_missing: Option<MissingReason>,
     /// It bears the id of the document before it.
     pub same_id: bool,
+    /// It is filed in the store only so long after the start.
+    pub arrives: Option<Duration>,
 }
 
 /// How an inline attachment is described.
@@ -326,6 +339,20 @@ pub enum Act {
         /// What.
         message: StrayMessage,
     },
+    /// A letter is filed in the document store.
+    File {
+        /// Whose.
+        patient: NhsNumber,
+        /// Which: its place among the documents that arrive in this run, from 0.
+        arrival: usize,
+    },
+    /// Somebody at the practice does something in the document system.
+    AtOffice {
+        /// With whose documents.
+        patient: NhsNumber,
+        /// What.
+        wish: Wish,
+    },
     /// A mock sending system posts an extract that nobody asked for, in a conversation of its own.
     SendUnrequested {
         /// Whose.
@@ -333,6 +360,22 @@ pub enum Act {
         /// To which practice.
         to: OdsCode,
     },
+}
+
+/// What people of an exporting practice want of their document system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wish {
+    /// Export the patient, with the box "include GP2GP information" ticked.
+    Export,
+    /// Export the patient with the box unticked: documents only.
+    ExportDocuments,
+    /// Delete the documents by hand, for which nobody at a practice has the right.
+    Delete,
+    /// Restore deleted documents, for which nobody at a practice has the right.
+    Restore,
+    /// A mock office sends the package that it last sent once more, as another one.
+    SendAgain,
 }
 
 /// A message that belongs to nothing.
@@ -417,6 +460,16 @@ pub enum Fact {
     Decided {
         /// What.
         decision: Decision,
+    },
+    /// The export of a patient once stood there.
+    CaseWas {
+        /// Where.
+        state: ExportState,
+    },
+    /// The document system refused to do this.
+    Declined {
+        /// What.
+        wish: Wish,
     },
     /// A message was posted at least twice under one message id.
     Retransmitted {

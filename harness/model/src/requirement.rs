@@ -73,12 +73,13 @@ pub enum Obliged {
 }
 
 impl Obliged {
-    /// The role of a transfer that is meant, if one is.
+    /// The role that is meant, if one is.
     pub const fn role(self) -> Option<Role> {
         match self {
             Self::Sending => Some(Role::Sending),
             Self::Requesting => Some(Role::Requesting),
-            Self::Exporting | Self::Hub | Self::Any => None,
+            Self::Exporting => Some(Role::Exporting),
+            Self::Hub | Self::Any => None,
         }
     }
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::directory::Directory;
+use crate::export::ExportTerms;
 use crate::http::{Headers, Method};
 use crate::plan::{Act, Caps, Role};
 use crate::store::DocumentState;
@@ -48,6 +49,9 @@ pub struct Header {
     pub directory: Directory,
     /// Whether the record goes from where to where, if known from the plan.
     pub practices: Option<Practices>,
+    /// Of an export: what everybody knows who takes part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export: Option<ExportTerms>,
 }
 
 /// The two practices of a run.
@@ -119,6 +123,7 @@ impl Event {
             | What::Answer { exchange, .. }
             | What::NoAnswer { exchange, .. } => Some(*exchange),
             What::Acted { .. }
+            | What::Declined { .. }
             | What::Patient { .. }
             | What::Record { .. }
             | What::Held { .. }
@@ -136,6 +141,7 @@ impl Event {
             What::Record { narratives, .. } => Some(*narratives),
             What::NoAnswer { .. }
             | What::Acted { .. }
+            | What::Declined { .. }
             | What::Patient { .. }
             | What::Held { .. }
             | What::Observed { .. }
@@ -158,15 +164,34 @@ pub enum Endpoint {
     Sending,
     /// The document store of the sending practice.
     Store,
+    /// The exporting practice: its document system and who sits before it.
+    Office,
+    /// The support desk of the document system.
+    Desk,
+    /// Whoever permits to delete by hand.
+    Board,
+    /// The national body through which packages go.
+    ClearingHouse,
+    /// The practice that gets the packages.
+    Importing,
 }
 
 impl Endpoint {
-    /// The role of this endpoint; Spine and the document store have none.
+    /// The role of this endpoint; what belongs to everybody has none.
     pub const fn role(self) -> Option<Role> {
         match self {
             Self::Requesting => Some(Role::Requesting),
             Self::Sending => Some(Role::Sending),
-            Self::Spine | Self::Store => None,
+            Self::Office | Self::Desk => Some(Role::Exporting),
+            Self::Spine | Self::Store | Self::Board | Self::ClearingHouse | Self::Importing => None,
+        }
+    }
+
+    /// Whether it takes part in exports only, and so speaks no GP2GP.
+    pub const fn is_of_export(self) -> bool {
+        match self {
+            Self::Office | Self::Desk | Self::Board | Self::ClearingHouse | Self::Importing => true,
+            Self::Requesting | Self::Sending | Self::Spine | Self::Store => false,
         }
     }
 }
@@ -176,6 +201,7 @@ impl From<Role> for Endpoint {
         match role {
             Role::Requesting => Self::Requesting,
             Role::Sending => Self::Sending,
+            Role::Exporting => Self::Office,
         }
     }
 }
@@ -187,6 +213,11 @@ impl fmt::Display for Endpoint {
             Self::Spine => "spine",
             Self::Sending => "sending",
             Self::Store => "store",
+            Self::Office => "practice",
+            Self::Desk => "desk",
+            Self::Board => "board",
+            Self::ClearingHouse => "clearing",
+            Self::Importing => "importing",
         })
     }
 }
@@ -252,6 +283,15 @@ pub enum What {
         act: Act,
         /// The system said that it does not know this verb.
         not_supported: bool,
+    },
+    /// A system refused what people wanted of it.
+    Declined {
+        /// Which system.
+        by: Endpoint,
+        /// What they wanted.
+        act: Act,
+        /// What it told them.
+        why: String,
     },
     /// What is true of a patient in this run, whatever systems make of it.
     Patient {

@@ -89,7 +89,7 @@ impl Between {
         while !quiet {
             quiet = true;
             for endpoint in ENDPOINTS {
-                while let Some(output) = self.peer(endpoint).poll_output() {
+                while let Some(output) = self.poll_output(endpoint) {
                     quiet = false;
                     self.take(endpoint, output)?;
                 }
@@ -145,9 +145,10 @@ impl Between {
             self.fragments.push((without_body, body));
             return Ok(());
         }
-        let to = match from {
-            Endpoint::Requesting => Endpoint::Sending,
-            Endpoint::Sending | Endpoint::Spine | Endpoint::Store => Endpoint::Requesting,
+        let to = if from == Endpoint::Requesting {
+            Endpoint::Sending
+        } else {
+            Endpoint::Requesting
         };
         self.deliver(to, request);
         Ok(())
@@ -162,16 +163,13 @@ impl Between {
 
     fn peer_handles(&mut self, endpoint: Endpoint, input: Input) {
         let now = self.now;
-        self.peer(endpoint).handle(now, input);
+        if let Some(peer) = self.cast.peer_mut(endpoint) {
+            peer.handle(now, input);
+        }
     }
 
-    fn peer(&mut self, endpoint: Endpoint) -> &mut dyn Peer {
-        match endpoint {
-            Endpoint::Requesting => &mut self.cast.requesting,
-            Endpoint::Spine => &mut self.cast.spine,
-            Endpoint::Sending => &mut self.cast.sending,
-            Endpoint::Store => &mut self.cast.store,
-        }
+    fn poll_output(&mut self, endpoint: Endpoint) -> Option<Output> {
+        self.cast.peer_mut(endpoint)?.poll_output()
     }
 
     fn all_arrived(&self) -> bool {

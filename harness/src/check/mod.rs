@@ -5,6 +5,7 @@
 
 pub mod custody;
 pub mod documents;
+pub mod exp;
 pub mod fetched;
 pub mod rcv;
 pub mod seen;
@@ -27,7 +28,8 @@ pub struct Check {
 
 /// Every check, in the order of the catalogue.
 pub fn all() -> Vec<Check> {
-    snd::checks().into_iter().chain(rcv::checks()).collect()
+    let snd = snd::checks().into_iter();
+    snd.chain(rcv::checks()).chain(exp::checks()).collect()
 }
 
 /// Collects occasions and violations, so that a check reads as its rule.

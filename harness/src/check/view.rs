@@ -14,6 +14,7 @@ use gp2gp_wire::OpenError;
 use gp2gp_wire::ebxml::{self, Envelope, NaspError};
 
 use super::documents::{self, Document};
+use super::exp::Export;
 use super::fetched::{self, Listed, StoreAnswer};
 use super::seen::Decoder;
 pub(super) use super::seen::open;
@@ -46,6 +47,8 @@ pub struct View {
     pub documents: Vec<Document>,
     /// The same, put together from what Spine delivered. Empty if Spine altered nothing.
     pub altered_documents: Vec<Document>,
+    /// The export, if it is one.
+    pub export: Option<Export>,
     /// Time of the last event.
     pub ended_at: Time,
     /// The run fell silent, as opposed to being cut off. False for a recording.
@@ -237,6 +240,7 @@ impl View {
             store_calls: Vec::new(),
             documents: Vec::new(),
             altered_documents: Vec::new(),
+            export: Export::of(trace, bodies),
             ended_at: trace.header.started,
             quiescent: false,
         };
@@ -270,6 +274,8 @@ impl View {
                         answer: None,
                     });
                 }
+                // Judged from the history of the export.
+                What::Post { to, .. } if to.is_of_export() => {}
                 What::Post {
                     exchange,
                     from,
@@ -405,6 +411,8 @@ impl View {
                 What::Observed { by, observation } => {
                     view.observed.push((*by, observation.clone()));
                 }
+                // Told by the history of the export.
+                What::Declined { .. } => {}
                 What::FaultFired { name, .. } => view.faults.push(name.clone()),
                 What::Lifecycle { system, change } => view.lifecycle.push(Lived {
                     seq: event.seq,
@@ -526,6 +534,8 @@ impl View {
             | Act::AcknowledgeAgain { .. }
             | Act::RepeatExtract { .. }
             | Act::Stray { .. }
+            | Act::File { .. }
+            | Act::AtOffice { .. }
             | Act::SendUnrequested { .. } => None,
         });
         let planned = self.patients.iter().find(|truth| truth.patient == patient);

@@ -42,7 +42,9 @@ fn judge(
     let header = &recording.trace.header;
     let view = View::new(&recording.trace, &recording.bodies);
     let plan = plan(header, catalogue)?;
-    let roles = plan.as_ref().map_or(&Role::ALL[..], |plan| &plan.judges);
+    let roles = plan
+        .as_ref()
+        .map_or(&Role::OF_TRANSFERS[..], |plan| &plan.judges);
     let question = Question {
         catalogue,
         roles,

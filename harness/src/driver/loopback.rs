@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::DriverError;
-use super::stage::{Carry, ENDPOINTS, Stage, Watch};
+use super::stage::{Carry, Stage, Watch};
 use crate::bodies::BodyStore;
 
 /// Requests and results that may wait for the stage; senders are held back beyond.
@@ -86,7 +86,7 @@ impl Loopback {
         let (arrive, incoming) = mpsc::channel(WAITING);
         let (end, ended) = mpsc::channel(WAITING);
         let mut servers = BTreeMap::new();
-        for endpoint in ENDPOINTS {
+        for endpoint in stage.endpoints() {
             let server = serve(endpoint, arrive.clone()).await.map_err(opening)?;
             let door = Door {
                 addr: server.addr(),

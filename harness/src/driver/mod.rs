@@ -8,7 +8,7 @@ mod virtual_time;
 use std::io;
 
 use gp2gp_mocks::Defect;
-use gp2gp_mocks::cast::{Cast, NoSuchPractice};
+use gp2gp_mocks::cast::{Ensemble, NoSuchPractice};
 use gp2gp_model::plan::Plan;
 use gp2gp_model::trace::{FORMAT, Header, Practices, TimeMode, Trace};
 
@@ -89,8 +89,8 @@ pub fn run(
     transport: Transport,
     bodies: BodyStore,
 ) -> Result<(Trace, BodyStore), DriverError> {
-    let cast = Cast::from_plan(plan, &sut.defects())?;
-    let stage = Stage::new(header(plan, sut, transport), plan, cast, bodies)?;
+    let ensemble = Ensemble::from_plan(plan, &sut.defects())?;
+    let stage = Stage::new(header(plan, sut, transport), plan, ensemble, bodies)?;
     match transport {
         Transport::Virtual => virtual_time::run(plan, stage),
         Transport::Http => loopback::run(plan, stage),
@@ -118,5 +118,6 @@ fn header(plan: &Plan, sut: Sut, transport: Transport) -> Header {
             sending_enabled: plan.sending.enabled,
             caps: plan.caps,
         }),
+        export: plan.export.as_ref().map(|export| export.terms.clone()),
     }
 }

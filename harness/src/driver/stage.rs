@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use gp2gp_mocks::cast::{Cast, HeldDocument};
+use gp2gp_mocks::cast::{Ensemble, HeldDocument};
 use gp2gp_mocks::peer::{
     AnswerId, Condition, Conduct, HttpRequest, HttpResponse, Input, Notice, Output, Peer, PostId,
     TransportError,
 };
+use gp2gp_mocks::people::People;
 use gp2gp_model::Time;
 use gp2gp_model::plan::{Act, PatientPlan, Plan};
 use gp2gp_model::trace::{Endpoint, Header, Lifecycle, Trace, What};
@@ -19,17 +20,12 @@ use super::conditions::{Change, ChangeKind, Conditions};
 use crate::bodies::BodyStore;
 use crate::recorder::Recorder;
 
-/// All endpoints, in the order in which they are served.
-pub(super) const ENDPOINTS: [Endpoint; 4] = [
-    Endpoint::Requesting,
-    Endpoint::Spine,
-    Endpoint::Sending,
-    Endpoint::Store,
-];
-
 /// Peers and trace.
 pub(super) struct Stage {
-    cast: Cast,
+    peers: BTreeMap<Endpoint, Box<dyn Peer>>,
+    people: People,
+    /// The truth about documents that come during the run, by the number of the arrival.
+    arriving: Vec<HeldDocument>,
     recorder: Recorder,
     under_way: BTreeMap<u64, UnderWay>,
     exchanges: u64,
@@ -114,7 +110,7 @@ impl Stage {
     pub(super) fn new(
         header: Header,
         plan: &Plan,
-        mut cast: Cast,
+        ensemble: Ensemble,
         bodies: BodyStore,
     ) -> Result<Self, DriverError> {
         let mut recorder = Recorder::new(header, bodies);
@@ -122,17 +118,19 @@ impl Stage {
             .patients
             .iter()
             .map(truth)
-            .chain(cast.held.iter().map(held))
+            .chain(ensemble.held.iter().map(held))
         {
             recorder.truth(plan.starts_at, truth);
         }
-        for (patient, truth) in std::mem::take(&mut cast.records) {
+        for (patient, truth) in &ensemble.records {
             recorder
-                .record(plan.starts_at, patient, &truth)
+                .record(plan.starts_at, *patient, truth)
                 .map_err(keeping_a_body)?;
         }
         Ok(Self {
-            cast,
+            peers: ensemble.peers,
+            people: ensemble.people,
+            arriving: ensemble.arriving,
             recorder,
             under_way: BTreeMap::new(),
             exchanges: 0,
@@ -149,8 +147,18 @@ impl Stage {
             return Ok(Vec::new());
         }
         self.recorder.acted(now, on, act.clone(), false);
+        if let Act::File { arrival, .. } = act
+            && let Some(document) = self.arriving.get(arrival)
+        {
+            self.recorder.truth(now, held(document));
+        }
         self.handle(now, on, Input::Act(act));
         self.drain(now)
+    }
+
+    /// Everybody who takes part, in the order in which they are served.
+    pub(super) fn endpoints(&self) -> Vec<Endpoint> {
+        self.peers.keys().copied().collect()
     }
 
     /// Whether a system is down, and so takes nothing.
@@ -198,11 +206,11 @@ impl Stage {
 
     /// The earliest time at which somebody wants to be woken.
     pub(super) fn deadline(&self) -> Option<Time> {
-        let peers = ENDPOINTS.into_iter().filter_map(|endpoint| {
-            let deadline = self.peer(endpoint).poll_timeout()?;
-            self.conditions.true_time(endpoint, deadline.at)
+        let peers = self.peers.iter().filter_map(|(endpoint, peer)| {
+            let deadline = peer.poll_timeout()?;
+            self.conditions.true_time(*endpoint, deadline.at)
         });
-        let people = self.cast.people.poll_timeout();
+        let people = self.people.poll_timeout();
         peers
             .chain(people.map(|deadline| deadline.at))
             .chain(self.conditions.next_time())
@@ -215,11 +223,10 @@ impl Stage {
         while let Some(change) = self.conditions.pop_due(now) {
             carries.extend(self.change(now, change)?);
         }
-        for endpoint in ENDPOINTS {
-            let Some(shown) = self.conditions.shown_time(endpoint, now) else {
+        for (endpoint, peer) in &mut self.peers {
+            let Some(shown) = self.conditions.shown_time(*endpoint, now) else {
                 continue;
             };
-            let peer = self.peer_mut(endpoint);
             if peer
                 .poll_timeout()
                 .is_some_and(|deadline| deadline.at <= shown)
@@ -227,7 +234,7 @@ impl Stage {
                 peer.handle_timeout(shown);
             }
         }
-        for act in self.cast.people.handle_timeout(now) {
+        for act in self.people.handle_timeout(now) {
             carries.extend(self.act(now, act)?);
         }
         carries.extend(self.drain(now)?);
@@ -291,16 +298,19 @@ impl Stage {
 
     /// Gives a peer an input at the time that its clock shows. A system that is down gets nothing.
     fn handle(&mut self, now: Time, endpoint: Endpoint, input: Input) {
-        if let Some(shown) = self.conditions.shown_time(endpoint, now) {
-            self.peer_mut(endpoint).handle(shown, input);
+        if let (Some(shown), Some(peer)) = (
+            self.conditions.shown_time(endpoint, now),
+            self.peers.get_mut(&endpoint),
+        ) {
+            peer.handle(shown, input);
         }
     }
 
     /// Asks every system for what it says of itself, and closes the trace.
     pub(super) fn finish(mut self, now: Time, quiescent: bool) -> (Trace, BodyStore) {
-        for endpoint in [Endpoint::Requesting, Endpoint::Sending, Endpoint::Store] {
-            for observation in self.peer(endpoint).observe() {
-                self.recorder.observed(now, endpoint, observation);
+        for (endpoint, peer) in &self.peers {
+            for observation in peer.observe() {
+                self.recorder.observed(now, *endpoint, observation);
             }
         }
         self.recorder.finish(now, quiescent)
@@ -308,10 +318,13 @@ impl Stage {
 
     fn drain(&mut self, now: Time) -> Result<Vec<Carry>, DriverError> {
         let mut carries = Vec::new();
-        for from in ENDPOINTS {
+        for from in self.endpoints() {
             // What a system wants done while it goes down, it wants again when it is up.
             while !self.conditions.is_down(from)
-                && let Some(output) = self.peer_mut(from).poll_output()
+                && let Some(output) = self
+                    .peers
+                    .get_mut(&from)
+                    .and_then(|peer| peer.poll_output())
             {
                 carries.extend(self.take(now, from, output)?);
             }
@@ -372,7 +385,11 @@ impl Stage {
                 Vec::new()
             }
             Output::Notice(notice @ Notice::ReadyToIntegrate { .. }) => {
-                self.cast.people.notice(now, &notice);
+                self.people.notice(now, &notice);
+                Vec::new()
+            }
+            Output::Notice(Notice::Declined { act, why }) => {
+                self.recorder.declined(now, from, act, why);
                 Vec::new()
             }
             Output::FaultFired(name) => {
@@ -381,24 +398,6 @@ impl Stage {
             }
             Output::Crash { system, down_for } => self.crash(now, system, down_for),
         })
-    }
-
-    fn peer(&self, endpoint: Endpoint) -> &dyn Peer {
-        match endpoint {
-            Endpoint::Requesting => &self.cast.requesting,
-            Endpoint::Spine => &self.cast.spine,
-            Endpoint::Sending => &self.cast.sending,
-            Endpoint::Store => &self.cast.store,
-        }
-    }
-
-    fn peer_mut(&mut self, endpoint: Endpoint) -> &mut dyn Peer {
-        match endpoint {
-            Endpoint::Requesting => &mut self.cast.requesting,
-            Endpoint::Spine => &mut self.cast.spine,
-            Endpoint::Sending => &mut self.cast.sending,
-            Endpoint::Store => &mut self.cast.store,
-        }
     }
 }
 
@@ -433,6 +432,8 @@ fn target(act: &Act) -> Endpoint {
         Act::RepeatExtract { .. } | Act::MoveOn { .. } | Act::SendUnrequested { .. } => {
             Endpoint::Sending
         }
+        Act::File { .. } => Endpoint::Store,
+        Act::AtOffice { .. } => Endpoint::Office,
     }
 }
 

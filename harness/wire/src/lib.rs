@@ -9,6 +9,7 @@
 pub mod attachment;
 
 pub mod ebxml;
+pub mod export;
 pub mod hl7;
 pub mod limits;
 pub mod message;

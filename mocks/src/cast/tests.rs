@@ -36,6 +36,7 @@ fn document(media_type: &str, bytes: u64) -> DocumentPlan {
         missing: None,
         already_missing: None,
         same_id: false,
+        arrives: None,
     }
 }
 
@@ -85,6 +86,7 @@ fn plan(dialect: Dialect, patients: Vec<PatientPlan>) -> Plan {
         sending: side(OWN, dialect),
         manner: Manner::default(),
         caps: Caps::default(),
+        export: None,
         patients,
         steps: Vec::new(),
         faults: Vec::new(),
@@ -197,12 +199,7 @@ impl Stage {
     }
 
     fn peer(&mut self, endpoint: Endpoint) -> &mut dyn Peer {
-        match endpoint {
-            Endpoint::Requesting => &mut self.cast.requesting,
-            Endpoint::Spine => &mut self.cast.spine,
-            Endpoint::Sending => &mut self.cast.sending,
-            Endpoint::Store => &mut self.cast.store,
-        }
+        self.cast.peer_mut(endpoint).unwrap()
     }
 
     /// Name and digest of each document that arrived for a patient; placeholders and the record

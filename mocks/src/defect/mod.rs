@@ -1,6 +1,7 @@
 //! Ways in which a reference system can be broken on purpose. Each must be caught by the
 //! requirement that it breaks: they are the test of the judge.
 
+mod exporting;
 mod requesting;
 mod sending;
 
@@ -8,6 +9,7 @@ use std::fmt;
 
 use gp2gp_model::plan::Role;
 
+pub use exporting::ExportingDefect;
 pub use requesting::RequestingDefect;
 pub use sending::SendingDefect;
 
@@ -18,6 +20,8 @@ pub enum Defect {
     Requesting(RequestingDefect),
     /// Of a sending system.
     Sending(SendingDefect),
+    /// Of an exporting system.
+    Exporting(ExportingDefect),
 }
 
 /// What there is to say of a defect.
@@ -56,7 +60,8 @@ impl Defect {
     pub fn all() -> impl Iterator<Item = Self> {
         let requesting = RequestingDefect::ALL.iter().copied().map(Self::Requesting);
         let sending = SendingDefect::ALL.iter().copied().map(Self::Sending);
-        requesting.chain(sending)
+        let exporting = ExportingDefect::ALL.iter().copied().map(Self::Exporting);
+        requesting.chain(sending).chain(exporting)
     }
 
     /// The defect of this name.
@@ -84,6 +89,7 @@ impl Defect {
         match self {
             Self::Requesting(_) => Role::Requesting,
             Self::Sending(_) => Role::Sending,
+            Self::Exporting(_) => Role::Exporting,
         }
     }
 
@@ -91,6 +97,7 @@ impl Defect {
         match self {
             Self::Requesting(defect) => defect.card(),
             Self::Sending(defect) => defect.card(),
+            Self::Exporting(defect) => defect.card(),
         }
     }
 }
@@ -98,6 +105,12 @@ impl Defect {
 impl From<RequestingDefect> for Defect {
     fn from(defect: RequestingDefect) -> Self {
         Self::Requesting(defect)
+    }
+}
+
+impl From<ExportingDefect> for Defect {
+    fn from(defect: ExportingDefect) -> Self {
+        Self::Exporting(defect)
     }
 }
 

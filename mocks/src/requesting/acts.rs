@@ -38,6 +38,8 @@ impl Requesting {
             other @ (Act::RepeatExtract { .. }
             | Act::AcknowledgeAgain { .. }
             | Act::MoveOn { .. }
+            | Act::File { .. }
+            | Act::AtOffice { .. }
             | Act::SendUnrequested { .. }) => {
                 let notice = Notice::NotSupported(other);
                 self.outputs.push_back(Output::Notice(notice));

@@ -501,6 +501,8 @@ impl Sending {
             | Act::Decide { .. }
             | Act::RepeatRequest { .. }
             | Act::AcknowledgeAgain { .. }
+            | Act::File { .. }
+            | Act::AtOffice { .. }
             | Act::Stray { .. }) => {
                 self.outputs
                     .push_back(Output::Notice(Notice::NotSupported(other)));

@@ -71,7 +71,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use gp2gp_model::fault::Fault;
 use gp2gp_model::http::Method;
-use gp2gp_model::plan::MissingReason;
+use gp2gp_model::plan::{Act, MissingReason};
 use gp2gp_model::store::{ActingRole, DeletePolicy, DocumentOperation};
 use gp2gp_model::trace::Observation;
 use gp2gp_model::{Asid, DocumentId, OdsCode, Time};
@@ -136,6 +136,8 @@ pub struct Store {
     /// By their logical ids.
     patients: BTreeMap<String, RecordSpec>,
     shelf: Shelf,
+    /// What has not come yet, by the number of the arrival.
+    arriving: BTreeMap<usize, Document>,
     faults: Faults,
     /// Tokens that expired before their time.
     expired: BTreeSet<String>,
@@ -172,6 +174,7 @@ impl Store {
             practice: config.practice,
             patients,
             shelf: Shelf::new(config.policy, documents),
+            arriving: BTreeMap::new(),
             faults: Faults::new(config.faults, config.started, streams),
             expired: BTreeSet::new(),
             outputs: VecDeque::new(),
@@ -183,6 +186,20 @@ impl Store {
     #[must_use]
     pub fn at(self, base: String) -> Self {
         Self { base, ..self }
+    }
+
+    /// The same store that will get these documents during the run, by their order.
+    #[must_use]
+    pub fn with_arrivals(self, documents: Vec<Document>) -> Self {
+        let arriving = documents.into_iter().enumerate().collect();
+        Self { arriving, ..self }
+    }
+
+    /// The same store, broken: it lets everybody do everything.
+    #[must_use]
+    pub fn where_everybody_may(mut self) -> Self {
+        self.shelf.everybody_may = true;
+        self
     }
 
     /// Every document that there is or was, in order.
@@ -504,6 +521,10 @@ impl Peer for Store {
             Input::Request { id, request } => self.take(now, id, &request),
             // A store posts nothing.
             Input::Response { .. } | Input::Failed { .. } | Input::Condition(_) => {}
+            Input::Act(Act::File { arrival, .. }) => {
+                let document = self.arriving.remove(&arrival);
+                document.into_iter().for_each(|it| self.shelf.file(it));
+            }
             Input::Act(act) => {
                 let notice = Notice::NotSupported(act);
                 self.outputs.push_back(Output::Notice(notice));

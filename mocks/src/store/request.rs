@@ -103,6 +103,31 @@ impl Requester {
         request
     }
 
+    /// Reads where a document stands.
+    pub fn state(&self, now: Time, trace: &str, role: ActingRole, document: &str) -> HttpRequest {
+        let path = format!("/Binary/{document}/$state");
+        self.managing(now, trace, role, Operation::State, path)
+    }
+
+    /// Reads what the audit trail says of a document.
+    pub fn audit(&self, now: Time, trace: &str, role: ActingRole, document: &str) -> HttpRequest {
+        let path = format!("/$audit?document={document}");
+        self.managing(now, trace, role, Operation::Audit, path)
+    }
+
+    fn managing(
+        &self,
+        now: Time,
+        trace: &str,
+        role: ActingRole,
+        operation: Operation,
+        path: String,
+    ) -> HttpRequest {
+        let mut request = self.request(now, trace, operation, Method::Get, path);
+        request.headers.push(ACTING_ROLE, role.name());
+        request
+    }
+
     fn request(
         &self,
         now: Time,

@@ -23,6 +23,9 @@ pub(super) fn lower(file: &File, patients: &[PatientPlan]) -> Result<Vec<Expecta
     for each in of_patients(&written.placeholders_filed, patients)? {
         expectations.push(Expectation::PlaceholdersFiled(documents(&each)?));
     }
+    for each in of_patients(&written.case, patients)? {
+        expectations.push(Expectation::Case(each.of()));
+    }
     if let Some(most) = &written.messages_at_most {
         expectations.push(Expectation::MessagesAtMost(messages(most)?));
     }

@@ -73,6 +73,12 @@ pub(super) fn lower(
             decision: decided(decision, patients, steps)?,
         });
     }
+    for state in &written.case_was {
+        facts.push(Fact::CaseWas { state: *state });
+    }
+    for wish in &written.declined {
+        facts.push(Fact::Declined { wish: *wish });
+    }
     facts.extend(
         written
             .retransmitted_by
@@ -158,6 +164,7 @@ pub(super) fn code_of(
     match by {
         Role::Requesting => core_code(code),
         Role::Sending => request_code(code).map(Some),
+        Role::Exporting => Err(Problem::at(code.span, "an export has no acknowledgements")),
     }
 }
 

@@ -114,6 +114,9 @@ fn target(effect: &Effect, written: &Spanned<file::On>) -> Result<Target, Proble
                 System::Requesting => Endpoint::Requesting,
                 System::Sending => Endpoint::Sending,
                 System::Spine => Endpoint::Spine,
+                System::Practice => Endpoint::Office,
+                System::Desk => Endpoint::Desk,
+                System::Clearing => Endpoint::ClearingHouse,
             },
         }),
         (None, Some(operation)) if on.message.is_none() && on.from.is_none() && on.leg.is_none() => {
@@ -284,15 +287,16 @@ fn sound(often: Often, span: std::ops::Range<usize>) -> Result<Often, Problem> {
 
 /// Refuses a message that this role never sends.
 pub(super) fn sends(role: Role, kind: Kind, span: std::ops::Range<usize>) -> Result<(), Problem> {
-    let (kinds, help) = match role {
+    let (kinds, help): (&[Kind], _) = match role {
         Role::Requesting => (
-            [Kind::Request, Kind::Continue, Kind::Acknowledgement],
+            &[Kind::Request, Kind::Continue, Kind::Acknowledgement],
             "it sends `request`, `continue` and `acknowledgement`",
         ),
         Role::Sending => (
-            [Kind::Extract, Kind::Fragment, Kind::Acknowledgement],
+            &[Kind::Extract, Kind::Fragment, Kind::Acknowledgement],
             "it sends `extract`, `fragment` and `acknowledgement`",
         ),
+        Role::Exporting => (&[], "nothing of an export passes through Spine"),
     };
     if kinds.contains(&kind) {
         return Ok(());

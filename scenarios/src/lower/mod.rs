@@ -2,6 +2,7 @@
 //! cannot be, and says at which place of the file.
 
 mod expect;
+mod export;
 mod facts;
 mod faults;
 mod patients;
@@ -78,6 +79,7 @@ fn plan(
         sending: practices.sending.clone(),
         manner: manner(file)?,
         caps: caps(file)?,
+        export: export::lower(file)?,
         link_delay: LINK_DELAY,
         failure_modes: failure_modes(file)?,
         heavy: file.heavy,
@@ -135,7 +137,7 @@ fn judges(file: &File) -> Result<Vec<Role>, Problem> {
     let judges = file.judges.get_ref();
     if judges.is_empty() {
         return Err(Problem::at(file.judges.span(), "nobody is judged")
-            .help("name `requesting`, `sending` or both"));
+            .help("name `requesting`, `sending` or both, or `exporting`"));
     }
     let mut judges = judges.clone();
     judges.sort();

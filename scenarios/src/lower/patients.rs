@@ -1,7 +1,9 @@
 //! Patients, their numbers and their documents.
 
+use std::time::Duration;
+
 use gp2gp_model::NhsNumber;
-use gp2gp_model::plan::{Decision, DocumentPlan, Habit, PatientPlan};
+use gp2gp_model::plan::{Decision, DocumentPlan, Habit, PatientPlan, Role};
 
 use super::Practices;
 use crate::error::Problem;
@@ -31,6 +33,7 @@ pub(super) fn lower(file: &File, practices: &mut Practices) -> Result<Vec<Patien
                 .help("add a [[patient]] with a name"),
         );
     }
+    let is_export = file.judges.get_ref().contains(&Role::Exporting);
     let mut numbers = Numbers::reserving(file)?;
     let mut patients: Vec<PatientPlan> = Vec::new();
     for (index, written) in (0..).zip(&file.patient) {
@@ -47,7 +50,7 @@ pub(super) fn lower(file: &File, practices: &mut Practices) -> Result<Vec<Patien
             returning: written.returning,
             record_bytes: record_bytes(written)?,
             redactions: written.redactions,
-            documents: documents(written)?,
+            documents: documents(written, is_export)?,
             habit: habit(written)?,
         });
     }
@@ -112,10 +115,10 @@ pub(super) fn suppressible(
     Ok(())
 }
 
-fn documents(patient: &Patient) -> Result<Vec<DocumentPlan>, Problem> {
+fn documents(patient: &Patient, is_export: bool) -> Result<Vec<DocumentPlan>, Problem> {
     let mut plans: Vec<DocumentPlan> = Vec::new();
     for document in &patient.document {
-        let plan = document_plan(document)?;
+        let plan = document_plan(document, is_export)?;
         if let Some(same_id) = &document.get_ref().same_id
             && plan.same_id
             && plans.is_empty()
@@ -148,7 +151,7 @@ fn count(document: &Document) -> Result<u32, Problem> {
     }
 }
 
-fn document_plan(written: &Spanned<Document>) -> Result<DocumentPlan, Problem> {
+fn document_plan(written: &Spanned<Document>, is_export: bool) -> Result<DocumentPlan, Problem> {
     let document = written.get_ref();
     let (media_type, bytes) = match (
         &document.already_missing,
@@ -178,8 +181,21 @@ fn document_plan(written: &Spanned<Document>) -> Result<DocumentPlan, Problem> {
         description: document.description,
         missing: document.missing,
         already_missing: (document.already_missing.as_ref()).map(|reason| *reason.get_ref()),
+        arrives: arrives(document, is_export)?,
         same_id: (document.same_id.as_ref()).is_some_and(|same_id| *same_id.get_ref()),
     })
+}
+
+/// A transfer has one moment at which documents are listed; in an export, letters keep coming.
+fn arrives(document: &Document, is_export: bool) -> Result<Option<Duration>, Problem> {
+    match &document.arrives {
+        Some(written) if !is_export => Err(Problem::at(
+            written.span(),
+            "documents arrive during a run only in an export",
+        )
+        .help("leave `arrives` out: the document is there from the start")),
+        written => Ok(written.as_ref().map(|span| span.get_ref().0)),
+    }
 }
 
 fn bytes(size: &Spanned<Size>) -> Result<u64, Problem> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gp2gp_model::plan::{Act, PatientPlan, Step, StrayMessage};
+use gp2gp_model::plan::{Act, PatientPlan, Role, Step, StrayMessage, Wish};
 
 use super::patients::suppressible;
 use super::{Practices, facts};
@@ -10,13 +10,14 @@ use crate::error::Problem;
 use crate::file::{self, File, Patient};
 use crate::spanned::Spanned;
 
-/// Where nothing else is said, every patient registers when the run begins.
+/// Where nothing else is said, every patient registers, or is exported, when the run begins.
 pub(super) fn lower(
     file: &File,
     patients: &[PatientPlan],
     practices: &mut Practices,
     time_limit: Duration,
 ) -> Result<Vec<Step>, Problem> {
+    let arrivals = super::export::arrivals(patients);
     let registrations = (file.patient.iter().zip(patients))
         .map(|(written, patient)| register(written, patient, practices))
         .collect::<Result<Vec<_>, _>>()?;
@@ -25,9 +26,16 @@ pub(super) fn lower(
             at: Duration::ZERO,
             act,
         };
-        return Ok(registrations.into_iter().map(at_once).collect());
+        let acts = if is_export(file) {
+            patients.iter().map(export).collect()
+        } else {
+            registrations
+        };
+        let mut steps: Vec<Step> = acts.into_iter().map(at_once).chain(arrivals).collect();
+        steps.sort_by_key(|step| step.at);
+        return Ok(steps);
     }
-    let mut steps = Vec::new();
+    let mut steps = arrivals;
     for written in &file.step {
         let at = written.get_ref().at.0;
         if at > time_limit {
@@ -42,6 +50,7 @@ pub(super) fn lower(
                 message,
             },
             Verb::OfPatient(verb) => {
+                verb.belongs_to(file, written.span())?;
                 let (patient, registration) = find(verb.patient(), patients, &registrations)?;
                 verb.comes_after_registration(patient, at, &file.step)?;
                 verb.act(patient, registration, practices)?
@@ -51,6 +60,17 @@ pub(super) fn lower(
     }
     steps.sort_by_key(|step| step.at);
     Ok(steps)
+}
+
+fn is_export(file: &File) -> bool {
+    file.judges.get_ref().contains(&Role::Exporting)
+}
+
+const fn export(patient: &PatientPlan) -> Act {
+    Act::AtOffice {
+        patient: patient.nhs_number,
+        wish: Wish::Export,
+    }
 }
 
 /// Unless it is said otherwise, the sending practice is the previous one.
@@ -84,6 +104,7 @@ enum PatientVerb<'a> {
     AcknowledgeAgain(&'a file::AcknowledgeAgain),
     MoveOn(&'a file::MoveOn),
     SendUnrequested(&'a Spanned<String>),
+    AtOffice(&'a file::AtOffice),
 }
 
 impl<'a> PatientVerb<'a> {
@@ -96,6 +117,18 @@ impl<'a> PatientVerb<'a> {
             Self::Decide(decide) => &decide.patient,
             Self::MoveOn(moved) => &moved.patient,
             Self::AcknowledgeAgain(again) => &again.patient,
+            Self::AtOffice(wished) => &wished.patient,
+        }
+    }
+
+    /// Nobody registers in an export, and nobody exports in a transfer.
+    fn belongs_to(&self, file: &File, span: std::ops::Range<usize>) -> Result<(), Problem> {
+        match (is_export(file), matches!(self, Self::AtOffice(_))) {
+            (true, false) => Err(Problem::at(span, "this is no step of an export")
+                .help("in an export, people act `at_office`")),
+            (false, true) => Err(Problem::at(span, "nobody exports here")
+                .help("an export has `judges = [\"exporting\"]`")),
+            (true, true) | (false, false) => Ok(()),
         }
     }
 
@@ -107,7 +140,10 @@ impl<'a> PatientVerb<'a> {
         steps: &[Spanned<file::Step>],
     ) -> Result<(), Problem> {
         let label = &patient.label;
-        let needs_none = matches!(self, Self::Register(_) | Self::SendUnrequested(_));
+        let needs_none = matches!(
+            self,
+            Self::Register(_) | Self::SendUnrequested(_) | Self::AtOffice(_)
+        );
         if needs_none || is_registered(label, at, steps) {
             return Ok(());
         }
@@ -149,6 +185,10 @@ impl<'a> PatientVerb<'a> {
                 patient: nhs_number,
                 to: practices.requesting.ods.clone(),
             },
+            Self::AtOffice(wished) => Act::AtOffice {
+                patient: nhs_number,
+                wish: wished.wish,
+            },
             Self::Decide(decide) => {
                 let decision = *decide.decision.get_ref();
                 suppressible(Some(decision), patient.returning, decide.decision.span())?;
@@ -188,13 +228,14 @@ fn verb(written: &Spanned<file::Step>) -> Result<Verb<'_>, Problem> {
         step.send_unrequested
             .as_ref()
             .map(PatientVerb::SendUnrequested),
+        step.at_office.as_ref().map(PatientVerb::AtOffice),
     ];
     let of_patient = of_patient.into_iter().flatten().map(Verb::OfPatient);
     let mut verbs = of_patient.chain(step.stray.map(Verb::Stray));
     match (verbs.next(), verbs.next()) {
         (Some(verb), None) => Ok(verb),
         (None, _) => Err(Problem::at(written.span(), "this step does nothing")
-            .help("add one of `register`, `decide`, `repeat_request`, `repeat_extract`, `acknowledge_again`, `send_unrequested`, `move_on` and `stray`")),
+            .help("add one of `register`, `decide`, `repeat_request`, `repeat_extract`, `acknowledge_again`, `send_unrequested`, `move_on`, `at_office` and `stray`")),
         (Some(_), Some(_)) => Err(Problem::at(
             written.span(),
             "this step does more than one thing",

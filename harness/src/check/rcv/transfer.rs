@@ -335,6 +335,8 @@ impl<'v> Transfer<'v> {
                 | Act::RepeatExtract { .. }
                 | Act::MoveOn { .. }
                 | Act::Stray { .. }
+                | Act::File { .. }
+                | Act::AtOffice { .. }
                 | Act::SendUnrequested { .. } => None,
             })
     }
@@ -382,6 +384,8 @@ impl<'v> Transfer<'v> {
             | Act::MoveOn { .. }
             | Act::AcknowledgeAgain { .. }
             | Act::Stray { .. }
+            | Act::File { .. }
+            | Act::AtOffice { .. }
             | Act::SendUnrequested { .. } => false,
         })
     }

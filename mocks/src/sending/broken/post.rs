@@ -19,7 +19,13 @@ impl Flaws {
             match to {
                 Endpoint::Spine => self.spoil_message(request),
                 Endpoint::Store => self.spoil_token(request),
-                Endpoint::Requesting | Endpoint::Sending => {}
+                Endpoint::Requesting
+                | Endpoint::Sending
+                | Endpoint::Office
+                | Endpoint::Desk
+                | Endpoint::Board
+                | Endpoint::ClearingHouse
+                | Endpoint::Importing => {}
             }
         }
         output

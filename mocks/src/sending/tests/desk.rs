@@ -110,6 +110,7 @@ pub(super) fn document(
         missing: None,
         already_missing: None,
         same_id: false,
+        arrives: None,
     };
     (plan, DocumentSpec::generate(7, number, kind, bytes))
 }
