@@ -178,9 +178,14 @@ impl Spooled {
 
     /// The content from its beginning; any number of readers may be under way.
     pub fn open(&self) -> SpoolReader {
+        self.open_at(0)
+    }
+
+    /// The content behind its first so many bytes.
+    pub fn open_at(&self, at: u64) -> SpoolReader {
         SpoolReader {
             content: self.clone(),
-            at: 0,
+            at,
         }
     }
 
@@ -397,6 +402,23 @@ mod tests {
         let mut rest = Vec::new();
         half.read_to_end(&mut rest).unwrap();
         assert!([head, rest].concat() == one);
+    }
+
+    #[test]
+    fn a_content_is_read_from_anywhere() {
+        let bytes = content(200_000, 1);
+        for spool in [Spool::new(), Spool::on_disk_of(1_000_000)] {
+            let other = spool.keep(&content(70_000, 9)).unwrap();
+            for length in [0, 1, 60_000, 200_000] {
+                let spooled = spool.keep(&bytes[..length]).unwrap();
+                for at in [0, 1, length / 2, length, length + 1] {
+                    let mut rest = Vec::new();
+                    spooled.open_at(at as u64).read_to_end(&mut rest).unwrap();
+                    assert!(rest == bytes[at.min(length)..length], "{at} of {length}");
+                }
+            }
+            drop(other);
+        }
     }
 
     #[test]

@@ -157,22 +157,18 @@ impl Fragments {
         writer.carry(&chunk.mid, &chunk.label, vec![attachment])
     }
 
-    /// The text of a chunk. In the usual order the document is read once; going back means to read
-    /// it from its start again.
+    /// The text of a chunk. In whatever order chunks are wanted, each is read once.
     fn text(&mut self, at: usize, number: usize, parcel: &Parcel) -> Result<Bytes, Unsendable> {
         let usable =
-            (self.open.take()).filter(|open| open.attachment == at && open.next_chunk <= number);
+            (self.open.take()).filter(|open| open.attachment == at && open.next_chunk == number);
         let mut open = match usable {
             Some(open) => open,
             None => Open {
                 attachment: at,
-                next_chunk: 0,
-                texts: parcel.texts()?,
+                next_chunk: number,
+                texts: parcel.texts_from(number as u64)?,
             },
         };
-        for _ in open.next_chunk..number {
-            next_text(&mut open.texts, &parcel.label)?;
-        }
         let text = next_text(&mut open.texts, &parcel.label)?;
         open.next_chunk = number + 1;
         let is_last = open.next_chunk as u64 == parcel.chunks();

@@ -118,7 +118,7 @@ impl Parcel {
             cut.may_compress && label.can_say_compressed() && content.is_worth_gzip(&label);
         let mut stream = spool.writer();
         let plan = ChunkPlan::survey(
-            content.open(cut.dialect)?,
+            content.open_at(0, cut.dialect)?,
             content.known_bytes(),
             compress.then_some(&mut stream),
             cut.text,
@@ -135,11 +135,18 @@ impl Parcel {
 
     /// The base64 texts of the content, each short enough for one message.
     pub(super) fn texts(&self) -> Result<DocumentEncoder<Source>, SpoolError> {
+        self.texts_from(0)
+    }
+
+    /// The same from this one on. What goes before it is not read.
+    pub(super) fn texts_from(&self, chunk: u64) -> Result<DocumentEncoder<Source>, SpoolError> {
+        let (plan, cut) = (self.plan, self.cut.text);
+        let before = plan.content_before(chunk, cut);
         let source = match &self.stream {
-            Some(stream) => Box::new(stream.open()),
-            None => self.content.open(self.cut.dialect)?,
+            Some(stream) => Box::new(stream.open_at(before)),
+            None => self.content.open_at(before, self.cut.dialect)?,
         };
-        Ok(DocumentEncoder::new(source, self.plan, self.cut.text))
+        Ok(DocumentEncoder::starting_at(chunk, source, plan, cut))
     }
 
     /// The same attachment in at least two chunks.
@@ -326,11 +333,17 @@ impl Content {
         }
     }
 
-    fn open(&self, dialect: Dialect) -> Result<Source, SpoolError> {
+    /// The content behind its first so many bytes.
+    fn open_at(&self, at: u64, dialect: Dialect) -> Result<Source, SpoolError> {
+        let in_memory = |text: Bytes| {
+            let mut text = Cursor::new(text);
+            text.set_position(at);
+            Box::new(text)
+        };
         Ok(match self {
-            Self::Document { content, .. } => Box::new(content.open()),
-            Self::Placeholder(text) => Box::new(Cursor::new(text.clone())),
-            Self::Extract(extract) => Box::new(Cursor::new(extract.write(dialect)?)),
+            Self::Document { content, .. } => Box::new(content.open_at(at)),
+            Self::Placeholder(text) => in_memory(text.clone()),
+            Self::Extract(extract) => in_memory(extract.write(dialect)?),
         })
     }
 }

@@ -162,6 +162,33 @@ mod tests {
         }
 
         #[test]
+        fn a_chunk_is_the_same_wherever_reading_begins_and_costs_no_more_than_itself(
+            document in documents(), threshold in prop_oneof![4..300_usize, 300..100_000_usize], try_gzip: bool, first: prop::sample::Index,
+        ) {
+            for (wrap, ends) in WRAPS.into_iter().flat_map(|wrap| ENDS.map(|ends| (wrap, ends))) {
+                let cut = Cut { wrap, threshold, ends };
+                let plan = surveyed(&document, try_gzip, cut);
+                let chunks = cut_up(&document, plan, cut);
+                let mut content = document.clone();
+                if plan.compressed {
+                    content.clear();
+                    ChunkPlan::survey(&document[..], None, Some(&mut content), cut).unwrap();
+                }
+                let first = first.index(chunks.len());
+                let before = usize::try_from(plan.content_before(first as u64, cut)).unwrap();
+                let mut rest = &content[before..];
+                let mut encoder = DocumentEncoder::starting_at(first as u64, &mut rest, plan, cut);
+                let one = encoder.next().unwrap().unwrap();
+                prop_assert!(one == chunks[first]);
+                prop_assert!(encoder.map(Result::unwrap).eq(chunks[first + 1..].iter().cloned()));
+
+                let mut rest = &content[before..];
+                let _ = DocumentEncoder::starting_at(first as u64, &mut rest, plan, cut).next();
+                prop_assert!(content.len() - before - rest.len() <= threshold + 2 * PIECE);
+            }
+        }
+
+        #[test]
         fn tiny_thresholds_neither_loop_nor_lose_a_byte(
             document in vec(any::<u8>(), 0..700), threshold in 0..200_usize,
         ) {

@@ -131,6 +131,27 @@ impl ChunkPlan {
         }
     }
 
+    /// Bytes of the content that need not be read for the text of a chunk, from 0, and of those
+    /// behind it.
+    pub fn content_before(&self, chunk: u64, cut: Cut) -> u64 {
+        match cut.ends {
+            ChunkEnds::Groups | ChunkEnds::Padded => {
+                chunk.saturating_mul(self.content_per_chunk(cut) as u64)
+            }
+            ChunkEnds::Uneven => {
+                let (text, content) = unit(cut.wrap);
+                chunk.saturating_mul(self.chunk_text_bytes) / text * content
+            }
+        }
+    }
+
+    fn content_per_chunk(&self, cut: Cut) -> usize {
+        match self.chunks {
+            1 => usize::MAX,
+            _ => bytes_per_chunk(cut),
+        }
+    }
+
     /// Base64 characters of all chunks.
     pub fn characters(&self, cut: Cut) -> u64 {
         let last = self.chunks.saturating_sub(1);
@@ -140,6 +161,15 @@ impl ChunkPlan {
             }
             ChunkEnds::Uneven => characters_before(self.text_bytes, cut.wrap),
         }
+    }
+}
+
+/// Bytes of text, and of the content that they stand for, before and after which text can be made on
+/// its own: a line with its end, or a group.
+const fn unit(wrap: Wrap) -> (u64, u64) {
+    match wrap.line_end().len() as u64 {
+        0 => (4, 3),
+        line_end => (LINE as u64 + line_end, LINE as u64 / 4 * 3),
     }
 }
 
@@ -248,27 +278,37 @@ pub struct DocumentEncoder<R> {
     piece: Vec<u8>,
     /// Text beyond the end of the last chunk, where chunks are cut from one text.
     uncut: Vec<u8>,
+    /// Bytes of text before the first chunk, there.
+    skipped: usize,
 }
 
 impl<R: Read> DocumentEncoder<R> {
     /// Encodes what was surveyed, with the same cut: the gzip stream if the plan is `compressed`,
     /// else the document. A source that gives something else than was surveyed is an error.
     pub fn new(content: R, plan: ChunkPlan, cut: Cut) -> Self {
-        let chunk_bytes = if plan.chunks == 1 {
-            usize::MAX
-        } else {
-            bytes_per_chunk(cut)
+        Self::starting_at(0, content, plan, cut)
+    }
+
+    /// The same from this chunk on, counted from 0. The content begins behind
+    /// [`ChunkPlan::content_before`].
+    pub fn starting_at(chunk: u64, content: R, plan: ChunkPlan, cut: Cut) -> Self {
+        let content_bytes = plan.content_before(chunk, cut);
+        let before = chunk.saturating_mul(plan.chunk_text_bytes);
+        let skipped = match cut.ends {
+            ChunkEnds::Groups | ChunkEnds::Padded => 0,
+            ChunkEnds::Uneven => before % unit(cut.wrap).0,
         };
         Self {
             content,
             plan,
             cut,
-            chunk_bytes,
-            chunks: 0,
-            content_bytes: 0,
-            text_bytes: 0,
+            chunk_bytes: plan.content_per_chunk(cut),
+            chunks: chunk,
+            content_bytes,
+            text_bytes: before - skipped,
             piece: Vec::new(),
             uncut: Vec::new(),
+            skipped: usize::try_from(skipped).unwrap_or_default(),
         }
     }
 
@@ -303,14 +343,17 @@ impl<R: Read> DocumentEncoder<R> {
     /// Cuts a chunk off one text. More is made than the chunk needs: what is left over is never
     /// empty before the end, and so the next line knows that one stands before it.
     fn cut_chunk(&mut self) -> Result<Vec<u8>, AttachmentError> {
+        let skipped = std::mem::take(&mut self.skipped);
         let wanted = usize::try_from(self.plan.chunk_text_bytes).unwrap_or(usize::MAX);
+        let wanted = wanted.saturating_add(skipped);
         while self.uncut.len() <= wanted && self.read_content(PIECE)? > 0 {
             append_encoded(&mut self.uncut, &self.piece, self.cut.wrap);
             self.check_length(self.uncut.len())?;
         }
         let rest = self.uncut.split_off(wanted.min(self.uncut.len()));
-        let text = std::mem::replace(&mut self.uncut, rest);
+        let mut text = std::mem::replace(&mut self.uncut, rest);
         self.text_bytes += text.len() as u64;
+        text.drain(..skipped.min(text.len()));
         Ok(text)
     }
 
