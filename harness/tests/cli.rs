@@ -146,10 +146,10 @@ fn coverage_shows_what_is_put_to_the_test_and_what_is_not() {
             .as_array()
             .is_some_and(|names| names.contains(&"duplicate/core-while-pending".into()))
     );
-    let export = &modes[7];
+    let directory = &modes[55];
     assert_eq!(
-        (&export["scope"], &export["scenarios"]),
-        (&"export".into(), &serde_json::json!([]))
+        (&directory["scope"], &directory["scenarios"]),
+        (&"directory".into(), &serde_json::json!([]))
     );
 
     let output = gp2gp(folder.path(), &["list", "--coverage"]);
@@ -157,9 +157,9 @@ fn coverage_shows_what_is_put_to_the_test_and_what_is_not() {
     let text = stdout(&output);
     for line in [
         "    33     4  The core comes more than once",
-        "     8  none  The data for an investigation",
-        "  EXP-01  none  After an export",
-        "  failure modes, export        3 of   9  without: 4, 5, 6, 7, 8, 9",
+        "    56  none  A GP has moved",
+        "  DIR-01  none  For a GP who works at two practices",
+        "  failure modes, directory     5 of   7  without: 56, 60",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }

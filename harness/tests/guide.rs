@@ -213,6 +213,47 @@ fn gather(schema: &Value, names: &mut BTreeSet<String>) {
     }
 }
 
+/// Every row of the table of effects, in every place that it names.
+#[test]
+fn every_effect_of_the_page_can_be_written_where_the_page_says() {
+    let rows: Vec<Vec<&str>> = section("## Every effect", "### ")
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.trim_matches(['|', ' ']).split(" | ").collect())
+        .collect();
+    assert!(rows.len() >= 17, "only {} effects", rows.len());
+    for row in rows {
+        let [effect, _, places] = row.as_slice() else {
+            panic!("{row:?}");
+        };
+        let effect = effect.trim_matches('`');
+        for place in places.split(", ") {
+            let on = match place {
+                "messages" | "delivery" => "{ message = 'extract' }",
+                "posting" => "{ message = 'extract', leg = 'posting' }",
+                "`system = \"spine\"`" => "{ system = 'spine' }",
+                "systems" => "{ system = 'requesting' }",
+                "store" => "{ store = 'read' }",
+                other => panic!("`{other}` is no place"),
+            };
+            let fault = format!(
+                "[[fault]]\nname = 'f'\neffect = {effect}\non = {on}\nwhen = {{ from = '1h' }}\n"
+            );
+            let text = format!("{REST}{fault}");
+            let source = load_str("guide/effect", &text).expect("a source");
+            let scenarios = parse(&source).unwrap_or_else(|error| panic!("{fault}{error}"));
+            if let Err(error) = lower(&scenarios[0], &support::catalogue(), None) {
+                panic!("{fault}{:?}", miette::Report::new(error));
+            }
+        }
+    }
+}
+
+fn section(heading: &str, until: &str) -> &'static str {
+    let (_, rest) = PAGE.split_once(heading).expect("the page has it");
+    rest.split_once(until).map_or(rest, |(section, _)| section)
+}
+
 #[test]
 fn the_page_explains_every_rule_of_the_lint() {
     for rule in Rule::ALL {
