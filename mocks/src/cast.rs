@@ -213,6 +213,7 @@ impl Cast {
                         .map(|patient| patient.nhs_number)
                         .collect(),
                     caps: plan.caps,
+                    message_ids: plan.requesting_message_ids,
                     defects: requesting_defects,
                 },
                 streams,

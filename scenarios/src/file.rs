@@ -8,7 +8,7 @@ use std::time::Duration;
 use gp2gp_model::expectation::Outcome;
 use gp2gp_model::export::ExportState;
 use gp2gp_model::fault::{Spoil, StoreOperation};
-use gp2gp_model::manner::Manner;
+use gp2gp_model::manner::{Manner, MessageIds};
 use gp2gp_model::plan::{
     Cleanup, Decision, DescriptionChoice, MissingReason, PdsUpdate, Role, StrayMessage, Wish,
 };
@@ -131,6 +131,9 @@ pub(crate) struct Practice {
     /// Of a requesting system only: the largest document that it files. For one that is larger it
     /// files a placeholder.
     pub(crate) largest_document: Option<Spanned<Size>>,
+    /// Of a requesting system only: whether a message id is used again in another conversation. A
+    /// sending system has a manner for it.
+    pub(crate) message_ids: Option<Spanned<MessageIds>>,
     /// Of a requesting system only: documents of one record together. What goes beyond is refused
     /// with 30.
     pub(crate) largest_total: Option<Spanned<Size>>,
@@ -150,6 +153,7 @@ impl Default for Practice {
             manner: None,
             largest_document: None,
             largest_total: None,
+            message_ids: None,
         }
     }
 }

@@ -321,6 +321,10 @@ fn what_cannot_be_is_refused() {
             "`alice` is not registered by then",
         ),
         (
+            format!("{alice}[sending]\nmessage_ids = 'repeated'\n"),
+            "the ids of a sending system are part of its manner",
+        ),
+        (
             format!("{alice}[sending]\nlargest_document = '1 MB'\n"),
             "a sending system files no documents",
         ),

@@ -10,7 +10,7 @@ use crate::directory::Directory;
 use crate::expectation::Expectation;
 use crate::export::{ExportPlan, ExportState};
 use crate::fault::Fault;
-use crate::manner::Manner;
+use crate::manner::{Manner, MessageIds};
 use crate::trace::TimeMode;
 use crate::{
     Capability, Dialect, FailureModeId, MessageKind, NhsNumber, OdsCode, RequirementId,
@@ -50,6 +50,8 @@ pub struct Plan {
     pub manner: Manner,
     /// How much the reference requesting system takes.
     pub caps: Caps,
+    /// Whether it uses a message id again in another conversation.
+    pub requesting_message_ids: MessageIds,
     /// The export variant, if it is one: then the sending practice exports, and nothing passes
     /// through Spine.
     pub export: Option<ExportPlan>,

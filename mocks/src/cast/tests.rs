@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gp2gp_model::ScenarioId;
 use gp2gp_model::directory::Directory;
-use gp2gp_model::manner::Manner;
+use gp2gp_model::manner::{Manner, MessageIds};
 use gp2gp_model::plan::{
     Act, Caps, Cleanup, Decision, DescriptionChoice, DocumentPlan, Habit, MissingReason,
     PatientPlan, Plan, Side,
@@ -86,6 +86,7 @@ fn plan(dialect: Dialect, patients: Vec<PatientPlan>) -> Plan {
         sending: side(OWN, dialect),
         manner: Manner::default(),
         caps: Caps::default(),
+        requesting_message_ids: MessageIds::default(),
         export: None,
         patients,
         steps: Vec::new(),

@@ -8,7 +8,7 @@ use gp2gp_model::{
     ConversationId, EbxmlMessageId, EhrRequestId, Hl7MessageId, Interaction, NhsNumber, OdsCode,
     ResponseCode, Time,
 };
-use gp2gp_sim::Ids;
+use gp2gp_sim::{Ids, Streams};
 use gp2gp_wire::hl7::{
     Acknowledgement, CONTINUE_SUBJECT, Continue, EhrRequest, Gp2gpFragment, Payload,
 };
@@ -25,9 +25,18 @@ pub(super) struct Letters {
     directory: Directory,
     flaws: Flaws,
     ids: Ids,
+    message_ids: MessageIds,
     pub(super) outbox: Outbox<Letter>,
     /// What must not get lost without a consequence, for delivery failures that Spine reports later.
     vital: BTreeMap<EbxmlMessageId, Letter>,
+}
+
+/// Where the ids of messages come from.
+pub(super) enum MessageIds {
+    /// No two messages have the same.
+    Unique,
+    /// Every conversation has those of every other.
+    Repeated(Streams, BTreeMap<ConversationId, Ids>),
 }
 
 /// What was sent, to recognise what became of it.
@@ -42,19 +51,37 @@ pub(super) enum Letter {
 }
 
 impl Letters {
-    pub(super) fn new(identity: Identity, directory: Directory, flaws: Flaws, ids: Ids) -> Self {
+    pub(super) fn new(
+        identity: Identity,
+        directory: Directory,
+        flaws: Flaws,
+        ids: Ids,
+        message_ids: MessageIds,
+    ) -> Self {
         Self {
             outbox: Outbox::new(identity.dialect, directory.clone()),
             identity,
             directory,
             flaws,
             ids,
+            message_ids,
             vital: BTreeMap::new(),
         }
     }
 
     pub(super) fn next_id<I: FromStr>(&mut self) -> I {
         next_id(&mut self.ids)
+    }
+
+    /// The id of the next message of a conversation.
+    fn next_message_id(&mut self, conversation: &ConversationId) -> EbxmlMessageId {
+        match &mut self.message_ids {
+            MessageIds::Unique => next_id(&mut self.ids),
+            MessageIds::Repeated(streams, started) => {
+                let fresh = || Ids::new(streams.stream("requesting/every conversation"));
+                next_id(started.entry(conversation.clone()).or_insert_with(fresh))
+            }
+        }
     }
 
     /// Asks a practice for a record; gives the id of the message.
@@ -67,7 +94,7 @@ impl Letters {
         from: &Practice,
     ) -> Result<Hl7MessageId, NoContract> {
         let to = Address::from(from);
-        let message_id: EbxmlMessageId = self.next_id();
+        let message_id = self.next_message_id(conversation);
         let hl7_id = Hl7MessageId::from(&message_id);
         let interaction = Interaction::EhrRequestUk05;
         let payload = Payload::EhrRequest(EhrRequest {
@@ -90,7 +117,7 @@ impl Letters {
         conversation: &ConversationId,
         core: &CoreRef,
     ) -> Result<(), NoContract> {
-        let message_id: EbxmlMessageId = self.next_id();
+        let message_id = self.next_message_id(conversation);
         let hl7_id = Hl7MessageId::from(&message_id);
         let core_id = Hl7MessageId::from(&core.message_id);
         let mut message = Continue {
@@ -121,7 +148,7 @@ impl Letters {
         message_ref: Hl7MessageId,
         code: Option<ResponseCode>,
     ) -> Result<(), NoContract> {
-        let message_id: EbxmlMessageId = self.next_id();
+        let message_id = self.next_message_id(conversation);
         let hl7_id = Hl7MessageId::from(&message_id);
         let wrapper = self
             .identity

@@ -16,6 +16,7 @@ mod transfer;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use gp2gp_model::directory::Directory;
+use gp2gp_model::manner;
 use gp2gp_model::plan::Caps;
 use gp2gp_model::trace::Observation;
 use gp2gp_model::{
@@ -27,7 +28,7 @@ use gp2gp_wire::message::Received;
 
 use self::arrival::Arrival;
 use self::broken::{Flaws, Memory};
-use self::letters::{Letter, Letters};
+use self::letters::{Letter, Letters, MessageIds};
 use self::transfer::{Persist, Reply, Transfer};
 use crate::defect::RequestingDefect;
 use crate::mhs::{Address, Carelessness, Identity, Inbound, Inbox};
@@ -47,6 +48,8 @@ pub struct RequestingConfig {
     pub returning: BTreeSet<NhsNumber>,
     /// How much it takes.
     pub caps: Caps,
+    /// Whether a message id is used again in another conversation.
+    pub message_ids: manner::MessageIds,
     /// How it is broken on purpose.
     pub defects: Vec<RequestingDefect>,
 }
@@ -86,6 +89,10 @@ impl Requesting {
                 config.directory.clone(),
                 flaws.clone(),
                 ids("requesting/ids"),
+                match config.message_ids {
+                    manner::MessageIds::Unique => MessageIds::Unique,
+                    manner::MessageIds::Repeated => MessageIds::Repeated(streams, BTreeMap::new()),
+                },
             ),
             flaws,
             memory: Memory::default(),

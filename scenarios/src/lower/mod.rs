@@ -11,7 +11,7 @@ mod steps;
 
 use std::time::Duration;
 
-use gp2gp_model::manner::Manner;
+use gp2gp_model::manner::{Manner, MessageIds};
 use gp2gp_model::plan::{Caps, Plan, Role};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::TimeMode;
@@ -79,6 +79,7 @@ fn plan(
         sending: practices.sending.clone(),
         manner: manner(file)?,
         caps: caps(file)?,
+        requesting_message_ids: message_ids(file)?,
         export: export::lower(file)?,
         link_delay: LINK_DELAY,
         failure_modes: failure_modes(file)?,
@@ -119,6 +120,18 @@ fn caps(file: &File) -> Result<Caps, Problem> {
         document_bytes: bytes(&file.requesting.largest_document),
         total_bytes: bytes(&file.requesting.largest_total),
     })
+}
+
+fn message_ids(file: &File) -> Result<MessageIds, Problem> {
+    if let Some(written) = &file.sending.message_ids {
+        return Err(Problem::at(
+            written.span(),
+            "the ids of a sending system are part of its manner",
+        )
+        .help("write `manner = { message_ids = \"repeated\" }`"));
+    }
+    let written = file.requesting.message_ids.as_ref();
+    Ok(written.map_or_else(MessageIds::default, |ids| *ids.get_ref()))
 }
 
 fn time_limit(file: &File) -> Result<Duration, Problem> {

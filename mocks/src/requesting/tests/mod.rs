@@ -51,6 +51,7 @@ fn config() -> RequestingConfig {
         enabled: true,
         returning: BTreeSet::new(),
         caps: Caps::default(),
+        message_ids: manner::MessageIds::default(),
         defects: Vec::new(),
     }
 }
