@@ -119,7 +119,10 @@ impl Sending {
         if self.has(Broken::EarlyAckForgotten) && self.outbox.unsettled() > 0 {
             return None;
         }
+        let is_of_spine = ack.type_code == AckType::Ar && ack.reason.is_none();
+        // Spine would reject the reply, and be answered again: for ever.
         if self.has(Broken::AcknowledgesAcks)
+            && !is_of_spine
             && let Some(transfer) = self.open_transfer(conversation)
         {
             let to = transfer.core.to.clone();
@@ -128,7 +131,6 @@ impl Sending {
             self.send(now, reply, Tag::Loose);
         }
         let core = self.open_transfer(conversation)?.core.hl7_id().clone();
-        let is_of_spine = ack.type_code == AckType::Ar && ack.reason.is_none();
         let is_suppressed = ack.code().is_some_and(ResponseCode::counts_as_success);
         let taken_for_success =
             self.has(Broken::RefusalIsSuccess) || (is_of_spine && self.has(Broken::SpineNotHeard));
