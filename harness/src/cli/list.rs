@@ -196,14 +196,18 @@ fn requirements(listing: &Listing, only_unchecked: bool) -> String {
 }
 
 fn broken(listing: &Listing) -> String {
+    let width = listing.broken.iter().map(|row| row.name.len()).max();
+    let width = width.unwrap_or_default();
     let mut text = String::new();
     for row in &listing.broken {
         let _ = writeln!(
             text,
-            "{:<28} {:<10} caught by {}  {}",
+            "{:<width$}  {:<10}  caught by {}  {}",
             row.name, row.role, row.caught_by, row.what
         );
     }
-    text.push_str("\nrun one with: gp2gp run --sut broken:<name>   (exit status 1)\n");
+    text.push_str(
+        "\nrun one with: gp2gp run --sut broken:<name>   (exit status 1; 0 and a warning if it breaks a SHOULD)\n",
+    );
     text
 }
