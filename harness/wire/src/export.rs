@@ -156,6 +156,9 @@ pub struct Word {
     pub outcome: DeskOutcome,
     /// Why, for people.
     pub why: String,
+    /// Of a restored record: the documents that have to be exported again, and no others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<DocumentId>,
 }
 
 /// What came of a case at the desk.

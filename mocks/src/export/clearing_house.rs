@@ -2,8 +2,8 @@
 //! for a while, stops duplicates, and delivers the rest to the importing practice.
 //!
 //! A package is a duplicate if it holds a document of an earlier one of the patient, or comes on
-//! the day of an earlier one without a ticket of the support desk. Whatever it duplicates and was
-//! not delivered yet is stopped with it, and the restore of the record is ordered.
+//! the day of an earlier one without a ticket of the support desk. If what it duplicates still waits,
+//! whatever waits of the patient is stopped with it, and the restore of the record is ordered.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -155,7 +155,7 @@ impl ClearingHouse {
         };
         let earlier = self.earlier_like(&sealed);
         if !earlier.is_empty() && !self.has(ExportingDefect::DeliversDuplicates) {
-            sealed.fate = self.stop(&earlier);
+            sealed.fate = self.stop(patient, &earlier);
         }
         let is_recalled = sealed.fate == Fate::Recalled;
         self.packages.insert(package.to_owned(), sealed);
@@ -184,19 +184,21 @@ impl ClearingHouse {
             .collect()
     }
 
-    /// Stops what was not delivered yet; says what becomes of the duplicate.
-    fn stop(&mut self, earlier: &[String]) -> Fate {
-        let mut fate = Fate::Held;
-        for package in earlier {
-            if let Some(sealed) = self.packages.get_mut(package)
-                && sealed.fate == Fate::Accepted
-                && !sealed.is_leaving
-            {
-                sealed.fate = Fate::Recalled;
-                fate = Fate::Recalled;
-            }
+    /// Stops whatever waits of the patient, unless what the duplicate duplicates is on its way
+    /// already; says what becomes of the duplicate.
+    fn stop(&mut self, patient: NhsNumber, earlier: &[String]) -> Fate {
+        let can_be_stopped = earlier.iter().all(|package| {
+            let sealed = self.packages.get(package);
+            sealed.is_some_and(Sealed::is_waiting)
+        });
+        if !can_be_stopped {
+            return Fate::Held;
         }
-        fate
+        let waiting = self.packages.values_mut();
+        waiting
+            .filter(|sealed| sealed.opening.patient == patient && sealed.is_waiting())
+            .for_each(|sealed| sealed.fate = Fate::Recalled);
+        Fate::Recalled
     }
 
     fn order_restore(&mut self, patient: NhsNumber) {

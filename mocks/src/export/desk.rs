@@ -40,6 +40,10 @@ const ARCHIVE_PAUSE: Duration = Duration::from_mins(10);
 const DELETE_TRIES: u32 = 5;
 const DELETE_PAUSE: Duration = Duration::from_hours(1);
 
+/// Packages that are tried for one ticket, and the pause after one that failed.
+const EXPORT_TRIES: u32 = 48;
+const EXPORT_PAUSE: Duration = Duration::from_hours(1);
+
 /// The pause before anything else that failed is tried again.
 const PAUSE: Duration = Duration::from_mins(10);
 
@@ -71,6 +75,10 @@ struct Case {
     /// Documents whose archive step fails although they have a copy.
     asking: Vec<DocumentId>,
     packages: u32,
+    /// Of an order to restore: which documents.
+    ordered: Vec<DocumentId>,
+    /// The ticket came when the investigation data were gone.
+    is_expired: bool,
 }
 
 #[derive(Debug)]
@@ -168,10 +176,10 @@ impl Desk {
         let mut case = Case::new(number.clone(), patient, Doing::Packages);
         case.exported_at = Some(exported_at);
         if now.since(exported_at) > self.terms.retention {
-            case.tell(
-                DeskOutcome::Kept,
-                "the investigation data have expired: nothing can be proven, so nothing is deleted",
-            );
+            // Nothing can be proven of what was left then; what came since can still be exported.
+            case.is_expired = true;
+            case.kept = ticket.left.into_iter().collect();
+            case.doing = Doing::Look;
         }
         case.resting_until = Some(now + ATTENTION);
         self.tickets.push(case);
@@ -213,8 +221,9 @@ impl Desk {
             }
         }
         let number = format!("R-{}", self.tickets.len() + 1);
-        let doing = Doing::Restore(order.documents.into());
+        let doing = Doing::Restore(order.documents.clone().into());
         let mut case = Case::new(number, order.patient, doing);
+        case.ordered = order.documents;
         case.resting_until = Some(now + ATTENTION);
         self.tickets.push(case);
         bare_answer(202)
@@ -255,6 +264,8 @@ impl Case {
             kept: BTreeSet::new(),
             asking: Vec::new(),
             packages: 0,
+            ordered: Vec::new(),
+            is_expired: false,
         }
     }
 
@@ -262,6 +273,7 @@ impl Case {
         self.doing = Doing::Tell(Word {
             outcome,
             why: why.to_owned(),
+            documents: self.ordered.clone(),
         });
     }
 
@@ -336,13 +348,19 @@ impl Case {
                     self.exported.extend(packing.ids());
                     self.doing = Doing::Look;
                 }
-                Progress::Sealed(Fate::Held | Fate::Recalled) | Progress::Failed => {
-                    // What cannot be exported is not deleted either.
+                // What the clearing house does not take is not deleted either.
+                Progress::Sealed(Fate::Held | Fate::Recalled) => {
                     self.kept.extend(packing.ids());
-                    self.doing = Doing::GiveUp(packing.package().to_owned());
+                    self.doing = Doing::Look;
                 }
+                Progress::Failed => self.doing = Doing::GiveUp(packing.package().to_owned()),
             },
-            Doing::GiveUp(_) => self.doing = Doing::Look,
+            // The ticket stays open for as long as something cannot be exported.
+            Doing::GiveUp(_) if self.packages < EXPORT_TRIES => {
+                self.resting_until = Some(now + EXPORT_PAUSE);
+                self.doing = Doing::Look;
+            }
+            Doing::GiveUp(_) => {}
             Doing::Clean(clean) => self.cleaned(now, clean, response, defects),
             Doing::Ask if response.is_some_and(is_done) => self.doing = Doing::AwaitRuling,
             Doing::Ask => self.again(now, Doing::Ask),
@@ -362,7 +380,13 @@ impl Case {
                 }
             }
             Doing::Tell(_) if response.is_some_and(is_done) => {}
-            Doing::Tell(word) => self.again(now, Doing::Tell(word)),
+            Doing::Tell(word) => match word.outcome {
+                // The ticket is still open, and letters may have come meanwhile.
+                DeskOutcome::Closed | DeskOutcome::Kept => self.again(now, Doing::Look),
+                DeskOutcome::NeverMade | DeskOutcome::Restored => {
+                    self.again(now, Doing::Tell(word));
+                }
+            },
             doing @ (Doing::AwaitRuling | Doing::Done) => self.doing = doing,
         }
     }
@@ -430,7 +454,11 @@ impl Case {
         } else if self.kept.is_empty() {
             self.tell(DeskOutcome::Closed, "nothing is left in the record");
         } else {
-            let why = "documents stay in the record: they may not or cannot be deleted";
+            let why = if self.is_expired {
+                "the investigation data have expired: what was left then stays in the record"
+            } else {
+                "documents stay in the record: they may not or cannot be deleted"
+            };
             self.tell(DeskOutcome::Kept, why);
         }
     }

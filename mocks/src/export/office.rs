@@ -76,6 +76,8 @@ struct Case {
     /// Runs of this export so far that failed.
     failures: u32,
     mornings_left: u32,
+    /// After a restore: what has to be exported again, and nothing else.
+    only: Option<BTreeSet<DocumentId>>,
     /// Only of a broken system: it has tried once more to delete what was left.
     was_cleaned_again: bool,
 }
@@ -99,8 +101,8 @@ enum Doing {
     Raise,
     /// Looks for letters that came since the export.
     LookForLate,
-    /// Around every rule: what a mock does to provoke a duplicate.
-    SendAgain(Box<Packing>),
+    /// Around every rule: what a mock does to provoke a duplicate, and what it goes on with then.
+    SendAgain(Box<Packing>, Box<Self>),
 }
 
 /// Something that somebody at the practice tries without the right to.
@@ -252,6 +254,7 @@ impl Case {
             packages: 0,
             failures: 0,
             mornings_left: 0,
+            only: None,
             was_cleaned_again: false,
         }
     }
@@ -300,12 +303,16 @@ impl Case {
         patient: NhsNumber,
         practice: &OdsCode,
     ) -> Result<(), &'static str> {
-        if self.open.is_some() || self.listed.is_empty() {
+        let mut sent_before = self.listed.clone();
+        sent_before.retain(|listed| self.exported.contains(&listed.packed.document));
+        let is_restoring = matches!(self.state, ExportState::Recalled | ExportState::ToRepeat);
+        if self.open.is_some() || is_restoring || sent_before.is_empty() {
             return Err("there is nothing that could be sent again now");
         }
-        let packing = self.packing(now, patient, practice, false, self.listed.clone());
+        let packing = self.packing(now, patient, practice, false, sent_before);
         self.resting_until = None;
-        self.doing = Doing::SendAgain(Box::new(packing));
+        let before = std::mem::replace(&mut self.doing, Doing::Nothing);
+        self.doing = Doing::SendAgain(Box::new(packing), Box::new(before));
         Ok(())
     }
 
@@ -331,7 +338,7 @@ impl Case {
                 };
                 (Endpoint::Store, request)
             }
-            Doing::Pack(packing) | Doing::SendAgain(packing) => packing.request(now, store),
+            Doing::Pack(packing) | Doing::SendAgain(packing, _) => packing.request(now, store),
             Doing::GiveUp(package) => give_up(package),
             Doing::Clean { left, step } => {
                 let document = left.front()?.as_str();
@@ -398,15 +405,15 @@ impl Case {
                     self.doing = Doing::Raise;
                 }
             },
-            Doing::SendAgain(mut packing) => match packing.settle(response) {
-                Progress::GoingOn => self.doing = Doing::SendAgain(packing),
+            Doing::SendAgain(mut packing, before) => match packing.settle(response) {
+                Progress::GoingOn => self.doing = Doing::SendAgain(packing, before),
                 Progress::After(pause) => {
                     self.resting_until = Some(now + pause);
-                    self.doing = Doing::SendAgain(packing);
+                    self.doing = Doing::SendAgain(packing, before);
                 }
                 Progress::Sealed(Fate::Recalled) => self.step(ExportEvent::DuplicateStopped),
                 Progress::Sealed(Fate::Accepted | Fate::Delivered | Fate::Held)
-                | Progress::Failed => {}
+                | Progress::Failed => self.doing = *before,
             },
         }
     }
@@ -463,7 +470,7 @@ impl Case {
             | Doing::GiveUp(_)
             | Doing::Clean { .. }
             | Doing::Raise
-            | Doing::SendAgain(_) => {}
+            | Doing::SendAgain(..) => {}
         }
     }
 
@@ -496,6 +503,7 @@ impl Case {
             Fate::Accepted | Fate::Delivered => {
                 self.step(ExportEvent::Accepted);
                 self.failures = 0;
+                self.only = None;
                 self.exported.extend(packing.ids());
                 self.exported_at = Some(packing.exported_at());
                 self.clean(packing.ids().collect(), config);
@@ -561,6 +569,8 @@ impl Case {
             DeskOutcome::Kept => {}
             DeskOutcome::NeverMade | DeskOutcome::Restored => {
                 self.exported.clear();
+                self.only = (word.outcome == DeskOutcome::Restored)
+                    .then(|| word.documents.iter().cloned().collect());
                 self.resting_until = Some(now + RERUN);
                 self.doing = Doing::LookBefore {
                     gp2gp_information: false,
@@ -610,7 +620,11 @@ impl Case {
 
     fn not_exported(&self) -> Vec<Listed> {
         let mut documents = self.listed.clone();
-        documents.retain(|listed| !self.exported.contains(&listed.packed.document));
+        documents.retain(|listed| {
+            let document = &listed.packed.document;
+            let is_meant = (self.only.as_ref()).is_none_or(|only| only.contains(document));
+            is_meant && !self.exported.contains(document)
+        });
         documents
     }
 

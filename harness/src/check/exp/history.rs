@@ -41,6 +41,8 @@ pub enum Happened {
     },
     /// The document system refuses it.
     Declined {
+        /// With whose documents.
+        patient: NhsNumber,
         /// What.
         wish: Wish,
         /// Why.
@@ -311,12 +313,12 @@ impl Reader<'_> {
                 self.push(event, Happened::Wished { patient, wish });
             }
             What::Declined {
-                act: Act::AtOffice { wish, .. },
+                act: Act::AtOffice { patient, wish },
                 why,
                 ..
             } => {
-                let (wish, why) = (*wish, why.clone());
-                self.push(event, Happened::Declined { wish, why });
+                let (patient, wish, why) = (*patient, *wish, why.clone());
+                self.push(event, Happened::Declined { patient, wish, why });
             }
             What::Post {
                 exchange,
@@ -642,6 +644,7 @@ impl Happened {
         match self {
             Self::Filed(Filed { patient, .. })
             | Self::Wished { patient, .. }
+            | Self::Declined { patient, .. }
             | Self::Listed { patient, .. }
             | Self::GivenUp { patient, .. }
             | Self::Told { patient, .. }
@@ -657,8 +660,7 @@ impl Happened {
             | Self::PermissionAsked(PermissionRequest { patient, .. })
             | Self::RestoreOrdered(RestoreOrder { patient, .. }) => Some(*patient),
             Self::Ticket { ticket, .. } => ticket.patient,
-            Self::Declined { .. }
-            | Self::Store(_)
+            Self::Store(_)
             | Self::State { .. }
             | Self::Audited { .. }
             | Self::Ruled { .. }

@@ -176,9 +176,14 @@ impl Ledger {
             }
             Happened::Ruled { on, role } => self.ruled(on, *role),
             Happened::RulingTaken { role, taken } => self.ruling_taken(*role, *taken),
-            Happened::RestoreOrdered(_) => {}
+            Happened::RestoreOrdered(order) => self.restore_ordered(order),
             Happened::Told { patient, word } => self.told(*patient, word),
             Happened::Ended => self.ended(),
+            Happened::Declined {
+                patient,
+                wish: Wish::SendAgain,
+                ..
+            } => self.cases.entry(*patient).or_default().is_provoked = false,
             Happened::Declined { .. }
             | Happened::GivenUp { .. }
             | Happened::State {

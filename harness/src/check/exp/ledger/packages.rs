@@ -3,7 +3,7 @@
 use gp2gp_model::export::{ExportEvent, ExportState, is_on_a_later_day};
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{NhsNumber, Sha256};
-use gp2gp_wire::export::{Fate, Opening};
+use gp2gp_wire::export::{Fate, Opening, RestoreOrder};
 
 use super::{Document, Ledger, Sent};
 use crate::check::exp::history::{Carried, Package};
@@ -66,12 +66,6 @@ impl Ledger {
             .filter_map(|carried| self.carried(package.patient, carried))
             .collect();
         self.judge_contents(by, package, &documents, fate);
-        if fate == Fate::Recalled {
-            let recalled = self.packages.values_mut();
-            recalled
-                .filter(|sent| sent.patient == patient && sent.fate == Fate::Accepted)
-                .for_each(|sent| sent.fate = Fate::Recalled);
-        }
         self.packages.insert(
             package.id.clone(),
             Sent {
@@ -90,6 +84,26 @@ impl Ledger {
             (_, Fate::Recalled) => self.step(patient, ExportEvent::DuplicateStopped),
             (_, Fate::Accepted | Fate::Delivered | Fate::Held) => {}
         }
+    }
+
+    /// The clearing house orders the restore of every package that it has stopped. Until the desk
+    /// has the order, it takes what was accepted for exported.
+    pub(super) fn restore_ordered(&mut self, order: &RestoreOrder) {
+        let ordered: Vec<usize> = (order.documents.iter())
+            .filter_map(|document| self.ids.get(document).copied())
+            .collect();
+        self.recall(order.patient, |sent| {
+            let mut documents = sent.documents.iter();
+            !sent.documents.is_empty() && documents.all(|index| ordered.contains(index))
+        });
+    }
+
+    fn recall(&mut self, patient: NhsNumber, is_meant: impl Fn(&Sent) -> bool) {
+        let accepted = self.packages.values_mut();
+        accepted
+            .filter(|sent| sent.patient == patient && sent.fate == Fate::Accepted)
+            .filter(|sent| is_meant(sent))
+            .for_each(|sent| sent.fate = Fate::Recalled);
     }
 
     /// What may be in a package, and what the clearing house has to say to it.

@@ -32,7 +32,8 @@ impl Ledger {
             {
                 self.not_archivable.insert(step.document.clone());
             }
-            (DocumentOperation::Restore, Stage::Done) => {
+            // Whether it is back, the next list says; until then nobody may say that it is not.
+            (DocumentOperation::Restore, Stage::Done | Stage::NoAnswer) => {
                 if let Some(document) = self.document_mut(&step.document) {
                     document.in_record = true;
                 }
