@@ -242,6 +242,29 @@ fn every_transition_is_exercised_by_a_scenario_or_listed_as_not_exercised() {
 }
 
 #[test]
+fn the_life_of_an_exported_document_ends_with_the_new_practice() {
+    let view = trace_of("export/leftovers").view();
+    for life in gp2gp::check::custody::lives(&view) {
+        let report = life.report(&view);
+        assert_eq!(report.whereabouts, "with the new practice");
+        let steps: Vec<&str> = report.steps.iter().map(|step| step.what.as_str()).collect();
+        assert_eq!(
+            steps.first(),
+            Some(&"read from the store by the exporting system")
+        );
+        assert!(
+            steps.contains(&"in a package that the clearing house accepts"),
+            "{steps:?}"
+        );
+        assert!(
+            steps.contains(&"delivered by the clearing house"),
+            "{steps:?}"
+        );
+        assert_eq!(steps.last(), Some(&"filed by the new practice"));
+    }
+}
+
+#[test]
 fn a_broken_safety_invariant_names_event_document_and_rule() {
     let taken = drop_all(
         trace_of("export/good"),

@@ -12,8 +12,11 @@ use gp2gp_model::report::{CustodyReport, CustodyStep};
 use gp2gp_model::store::DocumentState;
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{DocumentId, NhsNumber, Sha256, Time};
+use gp2gp_wire::export::Fate;
 
 use super::documents::{Document, Route};
+use super::exp::Export;
+use super::exp::history::{Happened, Package};
 use super::transfer::{Transfer, transfers};
 use super::view::{Ending, Held, Post, StoreCall, View};
 
@@ -58,7 +61,11 @@ pub enum StepKind<'v> {
     Delete(&'v StoreCall),
     /// The store brought it back, or refused to.
     Restore(&'v StoreCall),
-    /// The requesting system says that it has it.
+    /// It is in a package that the clearing house has, or has stopped.
+    Packed(Fate),
+    /// The clearing house has delivered such a package.
+    Delivered,
+    /// The new practice says that it has it.
     Filed,
 }
 
@@ -79,6 +86,11 @@ pub fn lives(view: &View) -> Vec<Life<'_>> {
             }) {
                 steps.extend(in_transfer(view, transfer, held));
             }
+            steps.extend(
+                view.export
+                    .iter()
+                    .flat_map(|export| in_export(export, held)),
+            );
             steps.extend(filed(view, held));
             steps.sort_by_key(|step| step.event);
             Life { held, id, steps }
@@ -126,6 +138,33 @@ fn in_store<'v>(view: &'v View, id: &DocumentId) -> Vec<Step<'v>> {
             })
         })
         .collect()
+}
+
+/// The packages that carried it.
+fn in_export<'v>(export: &Export, held: &Held) -> Vec<Step<'v>> {
+    let carries = |package: &Package| {
+        let mut documents = package.documents.iter();
+        package.patient == held.patient && documents.any(|carried| carried.sha256 == held.sha256)
+    };
+    let steps = export.happenings.iter().filter_map(|happening| {
+        let what = if let Happened::Sealed { package, fate, .. } = &happening.what
+            && carries(package)
+        {
+            StepKind::Packed(*fate)
+        } else if let Happened::Delivered(package) = &happening.what
+            && carries(package)
+        {
+            StepKind::Delivered
+        } else {
+            return None;
+        };
+        Some(Step {
+            at: happening.at,
+            event: happening.seq,
+            what,
+        })
+    });
+    steps.collect()
 }
 
 /// How it travelled, and what became of the record that carried it.
@@ -177,12 +216,16 @@ fn filed<'v>(view: &View, held: &Held) -> Option<Step<'v>> {
     };
     view.observed
         .iter()
-        .any(|(by, observation)| *by == Endpoint::Requesting && is_it(observation))
+        .any(|(by, observation)| is_new_practice(*by) && is_it(observation))
         .then_some(Step {
             at: view.ended_at,
             event: u64::MAX,
             what: StepKind::Filed,
         })
+}
+
+fn is_new_practice(by: Endpoint) -> bool {
+    matches!(by, Endpoint::Requesting | Endpoint::Importing)
 }
 
 impl Life<'_> {
@@ -234,7 +277,7 @@ impl Life<'_> {
             .filter(|(by, observation)| match observation {
                 Observation::Stored {
                     patient, sha256, ..
-                } => *by == Endpoint::Requesting && is_it(*patient, *sha256),
+                } => is_new_practice(*by) && is_it(*patient, *sha256),
                 Observation::InStore { .. } | Observation::Transfer { .. } => false,
             })
             .count();
@@ -275,7 +318,16 @@ impl Life<'_> {
 impl std::fmt::Display for StepKind<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Read(_) => f.write_str("read from the store by the sending system"),
+            Self::Read(call) => match call.from.role() {
+                Some(role) => write!(f, "read from the store by the {role} system"),
+                None => f.write_str("read from the store"),
+            },
+            Self::Packed(fate) => f.write_str(match fate {
+                Fate::Accepted | Fate::Delivered => "in a package that the clearing house accepts",
+                Fate::Held => "in a duplicate that the clearing house holds",
+                Fate::Recalled => "in a duplicate, for which the clearing house stops the record",
+            }),
+            Self::Delivered => f.write_str("delivered by the clearing house"),
             Self::Sent { document, .. } => write!(f, "sent: {}", travelled(document)),
             Self::Acknowledged(_) => {
                 f.write_str("record acknowledged: AA reached the old practice")
@@ -291,7 +343,7 @@ impl std::fmt::Display for StepKind<'_> {
             Self::Archive(call) => write!(f, "archive: {}", said(call)),
             Self::Delete(call) => write!(f, "delete: {}", said(call)),
             Self::Restore(call) => write!(f, "restore: {}", said(call)),
-            Self::Filed => f.write_str("filed by the requesting system"),
+            Self::Filed => f.write_str("filed by the new practice"),
         }
     }
 }
@@ -330,6 +382,8 @@ pub fn deletes<'v, 'l>(
             | StepKind::TurnedAway(_)
             | StepKind::Archive(_)
             | StepKind::Restore(_)
+            | StepKind::Packed(_)
+            | StepKind::Delivered
             | StepKind::Filed => None,
         })
     })

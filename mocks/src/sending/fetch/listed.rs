@@ -97,7 +97,7 @@ mod tests {
     fn a_patient_is_found_when_there_is_one() {
         let alice = json!({ "resourceType": "Patient", "id": "patient-1" });
         assert_eq!(
-            patient(&bundle_of(&[alice.clone()])),
+            patient(&bundle_of(std::slice::from_ref(&alice))),
             Some("patient-1".to_owned())
         );
         assert_eq!(patient(&bundle_of(&[alice.clone(), alice.clone()])), None);
