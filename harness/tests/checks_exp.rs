@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 use gp2gp::driver::Sut;
 use gp2gp_model::export::{NOT_EXERCISED, TRANSITIONS};
+use gp2gp_model::http::Headers;
 
 use falsify::{answered, body, drop_all, is_to, status, twice};
 use gp2gp_model::trace::{Endpoint, What};
@@ -239,6 +240,29 @@ fn every_transition_is_exercised_by_a_scenario_or_listed_as_not_exercised() {
     let all: BTreeSet<_> = TRANSITIONS.iter().map(|row| (row.from, row.on)).collect();
     let not_taken: BTreeSet<_> = all.difference(&taken).copied().collect();
     assert_eq!(not_taken, BTreeSet::from(NOT_EXERCISED));
+}
+
+/// The desk says 200 to a permission that the document system gives itself.
+#[test]
+fn a_permission_of_somebody_without_the_right_must_not_be_taken() {
+    let taken = trace_of("export/permission-granted").events(|events| {
+        for event in events {
+            if let What::Post { path, headers, .. } = &mut event.what
+                && path == "/rulings"
+            {
+                *headers = Headers::new().with("Acting-Role", "system");
+            }
+        }
+    });
+    let Assessment::Broken(violations) = taken.assess("EXP-13", Profile::Strict) else {
+        panic!("EXP-13 is kept");
+    };
+    assert_eq!(violations[0].seen, "somebody else's permission was taken");
+    let unpermitted = taken.assess("EXP-06", Profile::Strict);
+    assert!(
+        matches!(unpermitted, Assessment::Broken(_)),
+        "{unpermitted:#?}"
+    );
 }
 
 #[test]
