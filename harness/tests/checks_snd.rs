@@ -24,6 +24,8 @@ mod envelope;
 mod fairness;
 #[path = "checks_snd/form.rs"]
 mod form;
+#[path = "checks_snd/fetched.rs"]
+mod fetched;
 #[path = "checks_snd/hostile.rs"]
 mod hostile;
 #[path = "checks_snd/large.rs"]
@@ -57,6 +59,7 @@ fn cases() -> Vec<Case> {
         custody::cases(),
         access::cases(),
         form::cases(),
+        fetched::cases(),
     ]
     .into_iter()
     .flatten()

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use gp2gp_model::directory::Directory;
+use gp2gp_model::fault::Fault;
 use gp2gp_model::manner::Manner;
 use gp2gp_model::plan::{Cleanup, DescriptionChoice, DocumentPlan, Habit, PatientPlan};
 use gp2gp_model::store::DeletePolicy;
@@ -41,8 +42,11 @@ pub(super) struct Desk {
     pub(super) sending: Sending,
     /// The document store of the practice, which answers at once.
     pub(super) store: Store,
+    pub(super) store_answers: bool,
     /// What it was asked: method and path.
     pub(super) asked: Vec<String>,
+    /// As whom.
+    pub(super) tokens: Vec<String>,
     pub(super) now: Time,
     /// Whether Spine answers posts at once.
     pub(super) spine_answers: bool,
@@ -170,8 +174,8 @@ pub(super) fn without_large_messaging(code: &str, mut config: SendingConfig) -> 
     config
 }
 
-/// What the store of such a practice holds, without faults.
-fn store(config: &SendingConfig) -> Store {
+/// What the store of such a practice holds.
+fn store(config: &SendingConfig, faults: Vec<Fault>) -> Store {
     let patients = (config.holdings.iter())
         .map(|holding| StoredPatient {
             record: holding.record.clone(),
@@ -186,7 +190,7 @@ fn store(config: &SendingConfig) -> Store {
         practice: config.identity.practice.ods.clone(),
         policy: DeletePolicy::default(),
         patients,
-        faults: Vec::new(),
+        faults,
         started: START,
     };
     Store::new(config, Streams::new(7))
@@ -194,9 +198,16 @@ fn store(config: &SendingConfig) -> Store {
 
 impl Desk {
     pub(super) fn new(config: SendingConfig) -> Self {
+        Self::with_store(config, Vec::new())
+    }
+
+    /// A desk with a store that misbehaves.
+    pub(super) fn with_store(config: SendingConfig, faults: Vec<Fault>) -> Self {
         Self {
-            store: store(&config),
+            store: store(&config, faults),
+            store_answers: true,
             asked: Vec::new(),
+            tokens: Vec::new(),
             sending: Sending::new(config, Streams::new(7)),
             now: START,
             spine_answers: true,
@@ -341,7 +352,11 @@ impl Desk {
                 } => {
                     self.asked
                         .push(format!("{} {}", request.method.name(), request.path));
-                    self.ask_store(id, request);
+                    let token = request.headers.get("Authorization");
+                    self.tokens.extend(token.map(str::to_owned));
+                    if self.store_answers {
+                        self.ask_store(id, request);
+                    }
                 }
                 Output::Post { id, request, .. } => {
                     self.sizes.push(request.body.len());
