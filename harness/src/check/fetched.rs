@@ -1,10 +1,11 @@
 //! What the sending system could get of its documents from the store, by what the store answered.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use gp2gp_model::DocumentId;
 use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::trace::{BodyRef, Endpoint, Observation};
+use gp2gp_model::{NhsNumber, Sha256};
 use serde_json::Value;
 
 use super::view::{Held, StoreCall, View};
@@ -51,46 +52,100 @@ impl Listed {
     }
 }
 
-/// Whether the sending system was given all of a document; `None` if it never asked for it.
-pub fn was_given(view: &View, held: &Held) -> Option<bool> {
-    let reads = reads(view, held);
-    if reads.is_empty() {
-        return None;
+/// What the store made of a document that the sending system asked it for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Service {
+    /// All of it was given; `None` if it was never asked for.
+    pub given: Option<bool>,
+    /// Once a piece of it was not given, or a list said something of it that is not so, whatever
+    /// became of it.
+    pub troubled: bool,
+    /// A list said something of it that is not so: then nobody can know what it is.
+    pub misstated: bool,
+}
+
+/// The same for every document that the source held, in that order.
+pub fn services(view: &View) -> Vec<Service> {
+    let asked = Asked::of(view);
+    (view.held.iter()).map(|held| asked.service(held)).collect()
+}
+
+/// What the sending system asked the store, by document.
+struct Asked<'v> {
+    numbers: BTreeMap<(NhsNumber, &'v str, Sha256), &'v str>,
+    reads: BTreeMap<&'v str, Vec<&'v StoreCall>>,
+    lists: BTreeMap<&'v str, Vec<&'v Listed>>,
+}
+
+impl<'v> Asked<'v> {
+    fn of(view: &'v View) -> Self {
+        let numbers = view
+            .observed
+            .iter()
+            .filter_map(|(_, observation)| match observation {
+                Observation::InStore {
+                    patient,
+                    document,
+                    file_name,
+                    sha256,
+                    ..
+                } => Some(((*patient, file_name.as_str(), *sha256), document.as_str())),
+                Observation::Stored { .. } | Observation::Transfer { .. } => None,
+            });
+        let mut asked = Self {
+            numbers: numbers.collect(),
+            reads: BTreeMap::new(),
+            lists: BTreeMap::new(),
+        };
+        for call in view.store_calls.iter().filter(|call| {
+            call.from == Endpoint::Sending
+                && call.method == Method::Get
+                && call.operation().is_none()
+        }) {
+            if let Some(document) = call.document() {
+                asked.reads.entry(document).or_default().push(call);
+            }
+            for listed in call.answer.iter().flat_map(|answer| &answer.lists) {
+                let document = listed.document.as_str();
+                asked.lists.entry(document).or_default().push(listed);
+            }
+        }
+        asked
     }
-    let mut given: Vec<Range<u64>> = (reads.into_iter())
-        .filter_map(|call| given(call, held))
-        .collect();
+
+    fn service(&self, held: &Held) -> Service {
+        let key = (held.patient, held.file_name.as_str(), held.sha256);
+        let Some(number) = self.numbers.get(&key) else {
+            return Service::default();
+        };
+        let reads = self.reads.get(number).map_or(&[][..], Vec::as_slice);
+        let given: Vec<Option<Range<u64>>> = reads.iter().map(|call| given(call, held)).collect();
+        let mut entries = self.lists.get(number).into_iter().flatten();
+        let misstated = entries.any(|listed| is_misstated(listed, held));
+        Service {
+            troubled: misstated || given.contains(&None),
+            given: (!given.is_empty()).then(|| is_whole(given.into_iter().flatten(), held.bytes)),
+            misstated,
+        }
+    }
+}
+
+fn is_whole(given: impl Iterator<Item = Range<u64>>, bytes: u64) -> bool {
+    let mut given: Vec<_> = given.collect();
     given.sort_by_key(|range| range.start);
-    let whole = (given.into_iter()).fold(0, |so_far, range| {
+    let so_far = given.into_iter().fold(0, |so_far, range| {
         if range.start <= so_far {
             range.end.max(so_far)
         } else {
             so_far
         }
     });
-    Some(whole >= held.bytes && held.bytes > 0)
+    bytes > 0 && so_far >= bytes
 }
 
-/// Whether the store once failed to give a piece of a document, or its list said something of it
-/// that is not so, whatever became of it.
-pub fn was_troubled(view: &View, held: &Held) -> bool {
-    let mut reads = reads(view, held).into_iter();
-    reads.any(|call| given(call, held).is_none()) || was_misstated(view, held)
-}
-
-/// Whether a list said something of a document that is not so: then nobody can know what it is.
-pub fn was_misstated(view: &View, held: &Held) -> bool {
-    let Some(number) = number(view, held) else {
-        return false;
-    };
-    let lists = (view.store_calls.iter()).filter_map(|call| call.answer.as_ref());
-    let mut entries = lists
-        .flat_map(|answer| &answer.lists)
-        .filter(|listed| listed.document == number.as_str());
-    entries.any(|listed| {
-        listed.bytes.is_some_and(|bytes| bytes != held.bytes)
-            || (listed.content_type.as_deref()).is_some_and(|listed| !is_type(listed, held))
-    })
+fn is_misstated(listed: &Listed, held: &Held) -> bool {
+    listed.bytes.is_some_and(|bytes| bytes != held.bytes)
+        || (listed.content_type.as_deref()).is_some_and(|listed| !is_type(listed, held))
 }
 
 /// Requests for the patient or the list of the documents between two events, and whether the store
@@ -102,36 +157,6 @@ pub fn was_listed(view: &View, between: &Range<u64>) -> Option<bool> {
     let first = asked.next()?;
     let is_list = |call: &StoreCall| call.was_done() && call.path.contains("/DocumentReference");
     Some(is_list(first) || asked.any(is_list))
-}
-
-fn reads<'v>(view: &'v View, held: &Held) -> Vec<&'v StoreCall> {
-    let Some(number) = number(view, held) else {
-        return Vec::new();
-    };
-    (view.store_calls.iter())
-        .filter(|call| call.from == Endpoint::Sending && call.method == Method::Get)
-        .filter(|call| call.operation().is_none() && call.document() == Some(number.as_str()))
-        .collect()
-}
-
-fn number<'v>(view: &'v View, held: &Held) -> Option<&'v DocumentId> {
-    view.observed
-        .iter()
-        .find_map(|(_, observation)| match observation {
-            Observation::InStore {
-                patient,
-                document,
-                file_name,
-                sha256,
-                ..
-            } => {
-                let is_it = *patient == held.patient
-                    && *file_name == held.file_name
-                    && *sha256 == held.sha256;
-                is_it.then_some(document)
-            }
-            Observation::Stored { .. } | Observation::Transfer { .. } => None,
-        })
 }
 
 /// The bytes of the document that an answer has, if it has those of this one.

@@ -15,7 +15,7 @@ use gp2gp_wire::ebxml::{self, Envelope, NaspError};
 
 use super::documents::{self, Document};
 use super::exp::Export;
-use super::fetched::{self, Listed, StoreAnswer};
+use super::fetched::{self, Listed, Service, StoreAnswer};
 use super::seen::Decoder;
 pub(super) use super::seen::open;
 pub use super::seen::{AttachmentSeen, Place, RECORDED_FILE, Seen};
@@ -212,6 +212,8 @@ pub struct Held {
     /// The source can deliver it: it was not missing from the beginning, and the store, where the
     /// sending system asked one, gave it.
     pub deliverable: bool,
+    /// What the store made of it.
+    pub service: Service,
 }
 
 /// What the record source says of a structured record.
@@ -395,6 +397,7 @@ impl View {
                     sha256: *sha256,
                     bytes: *bytes,
                     deliverable: *deliverable,
+                    service: Service::default(),
                 }),
                 What::Record {
                     patient,
@@ -431,11 +434,10 @@ impl View {
 
     /// What the store never gave whole, the sending system could not deliver.
     fn withdraw_what_the_store_withheld(&mut self) {
-        let given: Vec<Option<bool>> = (self.held.iter())
-            .map(|held| fetched::was_given(self, held))
-            .collect();
-        for (held, given) in self.held.iter_mut().zip(given) {
-            held.deliverable &= given != Some(false);
+        let services = fetched::services(self);
+        for (held, service) in self.held.iter_mut().zip(services) {
+            held.deliverable &= service.given != Some(false);
+            held.service = service;
         }
     }
 

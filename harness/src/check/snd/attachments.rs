@@ -8,7 +8,6 @@ use gp2gp_wire::attachment::{Description, DescriptionStyle, Placeholder, Placeho
 use gp2gp_wire::limits::ATTACHMENT_BASE64_BYTES;
 
 use super::super::documents::Route;
-use super::super::fetched::{was_misstated, was_troubled};
 use super::super::transfer::{Sent, name, references, sent_documents, transfers};
 use super::super::view::{Held, Place, Post, View};
 use super::super::{Tally, violation};
@@ -251,7 +250,7 @@ fn none_without_need(
     let is_one_already = |held: &&Held| Placeholder::is_file_name(&held.file_name);
     let excused = held_by(view, patient)
         .filter(|held| held.deliverable)
-        .filter(|held| is_one_already(held) || was_misstated(view, held))
+        .filter(|held| is_one_already(held) || held.service.misstated)
         .count();
     // Which types it supports a system says itself.
     let of_its_own = |sent: &&&&Sent<'_>| {
@@ -260,7 +259,7 @@ fn none_without_need(
             .is_some_and(|placeholder| placeholder.reason == PlaceholderReason::UnsupportedType)
     };
     let others: Vec<_> = stand_ins.iter().filter(|sent| !of_its_own(sent)).collect();
-    let was_troubled = held_by(view, patient).any(|held| was_troubled(view, held));
+    let was_troubled = held_by(view, patient).any(|held| held.service.troubled);
     let knows = held_by(view, patient).next().is_some();
     if !knows || (others.is_empty() && !was_troubled) {
         return;
@@ -311,7 +310,7 @@ pub(super) fn transfer_survives(view: &View, _: Profile) -> Assessment {
         let (Some(request), Some(post)) = (transfer.request(), transfer.requests.first()) else {
             continue;
         };
-        let is_missing = |held: &&Held| !held.deliverable || was_troubled(view, held);
+        let is_missing = |held: &&Held| !held.deliverable || held.service.troubled;
         let Some(missing) = held_by(view, request.patient).find(is_missing) else {
             continue;
         };
