@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,6 @@ pub struct BodyStore {
     memory: BTreeMap<Sha256, Bytes>,
     memory_bytes: usize,
     outside: Outside,
-    recent: Recent,
 }
 
 /// Where bodies are that do not stay in memory.
@@ -82,7 +81,6 @@ impl BodyStore {
             memory: BTreeMap::new(),
             memory_bytes: 0,
             outside,
-            recent: Recent::default(),
         }
     }
 
@@ -95,14 +93,7 @@ impl BodyStore {
     }
 
     fn keep(&mut self, body: &Bytes) -> io::Result<Sha256> {
-        let is_large = body.len() > LARGE_BYTES;
-        if let Some(sha256) = self.recent.digest(body).filter(|_| is_large) {
-            return Ok(sha256);
-        }
         let sha256 = Sha256::of(body);
-        if is_large {
-            self.recent.remember(body.clone(), sha256);
-        }
         if self.memory.contains_key(&sha256) {
             return Ok(sha256);
         }
@@ -113,6 +104,11 @@ impl BodyStore {
             self.outside.keep(sha256, body)?;
         }
         Ok(sha256)
+    }
+
+    /// What stays in memory, in bytes.
+    pub(crate) const fn memory_bytes(&self) -> usize {
+        self.memory_bytes
     }
 
     const fn has_room_for(&self, bytes: usize) -> bool {
@@ -190,34 +186,6 @@ impl Bodies for BodyStore {
     }
 }
 
-/// The last large bodies with their digests. Spine delivers a message as it was posted, a moment
-/// later: comparing the two costs a tenth of hashing both, and equal bytes have equal digests,
-/// whether they are the same memory or came through a socket.
-#[derive(Debug, Default)]
-struct Recent(VecDeque<(Bytes, Sha256)>);
-
-impl Recent {
-    /// Three messages of the size that Spine takes.
-    const BYTES: usize = 15_000_000;
-
-    fn digest(&self, body: &Bytes) -> Option<Sha256> {
-        let is_same = |known: &Bytes| {
-            known.len() == body.len() && (known.as_ptr() == body.as_ptr() || known == body)
-        };
-        let found = self.0.iter().find(|(known, _)| is_same(known));
-        found.map(|(_, sha256)| *sha256)
-    }
-
-    fn remember(&mut self, body: Bytes, sha256: Sha256) {
-        self.0.push_front((body, sha256));
-        let mut bytes = 0;
-        self.0.retain(|(body, _)| {
-            bytes += body.len();
-            bytes <= Self::BYTES
-        });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,18 +241,6 @@ mod tests {
         for body in [&first, &first, &other, &copy, &first.slice(1..)] {
             assert_eq!(store.put(body).unwrap().sha256, Sha256::of(body));
         }
-    }
-
-    #[test]
-    fn no_more_than_a_few_messages_stay_in_memory() {
-        let mut recent = Recent::default();
-        for seed in 0..20 {
-            let body = body(4_000_000, seed);
-            recent.remember(body.clone(), Sha256::of(b"any"));
-            assert!(recent.digest(&body).is_some());
-        }
-        assert_eq!(recent.0.len(), 3);
-        assert_eq!(recent.digest(&body(4_000_000, 1)), None);
     }
 
     #[test]

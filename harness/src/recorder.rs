@@ -1,19 +1,25 @@
-//! Writes the trace while a run goes on.
+//! Writes the trace while a run goes on. What is in a body is found out after it: a digest costs more
+//! than the whole way of the message through a socket.
+
+mod unnamed;
 
 use std::io;
 
+use bytes::Bytes;
 use gp2gp_mocks::peer::{HttpRequest, HttpResponse, TransportError};
 use gp2gp_mocks::synthetic::RecordTruth;
 use gp2gp_model::plan::Act;
 use gp2gp_model::trace::{BodyRef, Endpoint, Event, Header, Lifecycle, Observation, Trace, What};
 use gp2gp_model::{NhsNumber, Time};
 
+use self::unnamed::Unnamed;
 use crate::bodies::BodyStore;
 
 /// The trace so far, and its bodies.
 pub struct Recorder {
     trace: Trace,
     bodies: BodyStore,
+    unnamed: Unnamed,
 }
 
 impl Recorder {
@@ -25,6 +31,7 @@ impl Recorder {
                 events: Vec::new(),
             },
             bodies,
+            unnamed: Unnamed::new(),
         }
     }
 
@@ -37,7 +44,7 @@ impl Recorder {
         to: Endpoint,
         request: &HttpRequest,
     ) -> io::Result<()> {
-        let body = self.bodies.put(&request.body)?;
+        let body = self.body(&request.body)?;
         self.push(
             at,
             What::Post {
@@ -72,7 +79,7 @@ impl Recorder {
                 status: response.status,
                 content_type: response.content_type.clone(),
                 headers: response.headers.clone(),
-                body: self.body(response)?,
+                body: self.body(&response.body)?,
             },
             Err(error) => What::NoAnswer {
                 exchange,
@@ -148,13 +155,37 @@ impl Recorder {
     }
 
     /// The run is over.
-    pub fn finish(mut self, at: Time, quiescent: bool) -> (Trace, BodyStore) {
+    pub fn finish(&mut self, at: Time, quiescent: bool) {
         self.push(at, What::Ended { quiescent });
-        (self.trace, self.bodies)
     }
 
-    fn body(&mut self, response: &HttpResponse) -> io::Result<BodyRef> {
-        self.bodies.put(&response.body)
+    /// The trace and its bodies, with the digest of each.
+    pub fn into_trace(mut self) -> io::Result<(Trace, BodyStore)> {
+        self.name_bodies()?;
+        Ok((self.trace, self.bodies))
+    }
+
+    /// The body of the event that comes next.
+    fn body(&mut self, body: &Bytes) -> io::Result<BodyRef> {
+        if Unnamed::is_worth_waiting(body) {
+            if !self.unnamed.has_room_for(body, &self.bodies) {
+                self.name_bodies()?;
+            }
+            return Ok(self.unnamed.keep(body, self.trace.events.len()));
+        }
+        self.bodies.put(body)
+    }
+
+    fn name_bodies(&mut self) -> io::Result<()> {
+        for (body, events) in self.unnamed.take() {
+            let named = self.bodies.put(&body)?;
+            for event in events {
+                if let Some(event) = self.trace.events.get_mut(event) {
+                    event.what.name_body(named);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn push(&mut self, at: Time, what: What) {

@@ -22,10 +22,10 @@ mod documents;
 mod envelope;
 #[path = "checks_snd/fairness.rs"]
 mod fairness;
-#[path = "checks_snd/form.rs"]
-mod form;
 #[path = "checks_snd/fetched.rs"]
 mod fetched;
+#[path = "checks_snd/form.rs"]
+mod form;
 #[path = "checks_snd/hostile.rs"]
 mod hostile;
 #[path = "checks_snd/large.rs"]

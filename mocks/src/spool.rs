@@ -12,8 +12,7 @@ use bytes::Bytes;
 /// What a spool keeps in memory before it takes a file.
 const MEMORY_BYTES: usize = 1024 * 1024;
 
-/// Longest content that is kept in memory. A writer holds no more than this, and a reader reads
-/// this much at once.
+/// What a writer gathers before it takes more room, in memory or in the file.
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// Where a system sets bytes aside. Clones are the same spool.
@@ -47,6 +46,11 @@ impl Spool {
         Self::with_room(MEMORY_BYTES, None)
     }
 
+    /// An empty spool that keeps so many bytes in memory.
+    pub fn with_memory(bytes: usize) -> Self {
+        Self::with_room(bytes, None)
+    }
+
     /// An empty spool that keeps nothing in memory and whose disk is full after so many bytes.
     pub fn on_disk_of(bytes: u64) -> Self {
         Self::with_room(0, Some(bytes))
@@ -66,6 +70,10 @@ impl Spool {
     pub fn writer(&self) -> SpoolWriter {
         SpoolWriter {
             head: Vec::new(),
+            memory: Pieces {
+                spool: self.clone(),
+                pieces: Vec::new(),
+            },
             extents: Extents {
                 spool: self.clone(),
                 ranges: Vec::new(),
@@ -95,8 +103,11 @@ impl Default for Spool {
 /// A content that is being set aside. Dropped unfinished, it is gone.
 #[derive(Debug)]
 pub struct SpoolWriter {
-    /// What is not in the file yet, at most [`PIECE_BYTES`].
+    /// What has no room yet, at most [`PIECE_BYTES`].
     head: Vec<u8>,
+    /// All before it, or nothing.
+    memory: Pieces,
+    /// All before it, or nothing.
     extents: Extents,
     bytes: u64,
 }
@@ -104,37 +115,66 @@ pub struct SpoolWriter {
 impl SpoolWriter {
     /// Adds the next piece.
     pub fn write(&mut self, piece: &[u8]) -> Result<(), SpoolError> {
-        self.bytes += piece.len() as u64;
-        if self.head.len() + piece.len() <= PIECE_BYTES {
-            self.head.extend_from_slice(piece);
-            return Ok(());
+        if self.head.len() + piece.len() > PIECE_BYTES {
+            self.give_room_to_head()?;
         }
-        self.write_out()?;
+        self.bytes += piece.len() as u64;
         if piece.len() <= PIECE_BYTES {
             self.head.extend_from_slice(piece);
             return Ok(());
         }
-        self.extents.append(piece)
+        match self.is_in_file() || !self.memory.take(piece.len()) {
+            true => self.write_out(piece),
+            false => {
+                self.memory.pieces.push(Bytes::copy_from_slice(piece));
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds the next piece. As long as it stays in memory it is not copied.
+    pub fn write_shared(&mut self, piece: Bytes) -> Result<(), SpoolError> {
+        self.give_room_to_head()?;
+        self.bytes += piece.len() as u64;
+        self.give_room(piece)
     }
 
     /// The finished content.
     pub fn finish(mut self) -> Result<Spooled, SpoolError> {
-        let fits = self.extents.ranges.is_empty() && self.extents.spool.take_memory(&self.head);
-        if !fits {
-            self.write_out()?;
-        }
+        self.give_room_to_head()?;
         Ok(Spooled {
             bytes: self.bytes,
             kept: Arc::new(Kept {
-                memory: Bytes::from(self.head),
+                memory: self.memory,
                 extents: self.extents,
             }),
         })
     }
 
-    fn write_out(&mut self) -> Result<(), SpoolError> {
-        let head = std::mem::take(&mut self.head);
-        self.extents.append(&head)
+    fn give_room_to_head(&mut self) -> Result<(), SpoolError> {
+        match std::mem::take(&mut self.head) {
+            head if head.is_empty() => Ok(()),
+            head => self.give_room(head.into()),
+        }
+    }
+
+    fn give_room(&mut self, piece: Bytes) -> Result<(), SpoolError> {
+        if self.is_in_file() || !self.memory.take(piece.len()) {
+            return self.write_out(&piece);
+        }
+        self.memory.pieces.push(piece);
+        Ok(())
+    }
+
+    fn write_out(&mut self, piece: &[u8]) -> Result<(), SpoolError> {
+        for before in self.memory.leave() {
+            self.extents.append(&before)?;
+        }
+        self.extents.append(piece)
+    }
+
+    const fn is_in_file(&self) -> bool {
+        !self.extents.ranges.is_empty()
     }
 }
 
@@ -163,10 +203,10 @@ pub struct Spooled {
     kept: Arc<Kept>,
 }
 
+/// All of a content, in memory or in the file.
 #[derive(Debug)]
 struct Kept {
-    /// All of the content, or nothing.
-    memory: Bytes,
+    memory: Pieces,
     extents: Extents,
 }
 
@@ -191,8 +231,8 @@ impl Spooled {
 
     /// The whole content. For what may stand in memory.
     pub fn read(&self) -> Result<Bytes, SpoolError> {
-        if self.kept.extents.ranges.is_empty() {
-            return Ok(self.kept.memory.clone());
+        if let ([piece], []) = (&*self.kept.memory.pieces, &*self.kept.extents.ranges) {
+            return Ok(piece.clone());
         }
         let mut content = Vec::with_capacity(usize::try_from(self.bytes).unwrap_or_default());
         self.open()
@@ -213,13 +253,54 @@ impl Read for SpoolReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Kept { memory, extents } = &*self.content.kept;
         let read = if extents.ranges.is_empty() {
-            let from = usize::try_from(self.at).unwrap_or(usize::MAX);
-            memory.get(from..).unwrap_or_default().read(buffer)?
+            memory.at(self.at).read(buffer)?
         } else {
             extents.read_at(self.at, buffer)?
         };
         self.at += read as u64;
         Ok(read)
+    }
+}
+
+/// A content in memory, in order, counted against the room of its spool.
+#[derive(Debug)]
+struct Pieces {
+    spool: Spool,
+    pieces: Vec<Bytes>,
+}
+
+impl Pieces {
+    /// Whether there is room for so many more bytes; if so, it is taken.
+    fn take(&self, bytes: usize) -> bool {
+        let mut room = self.spool.room();
+        let left = room.memory_left.checked_sub(bytes);
+        room.memory_left = left.unwrap_or(room.memory_left);
+        left.is_some()
+    }
+
+    /// All pieces, which leave the memory.
+    fn leave(&mut self) -> Vec<Bytes> {
+        let pieces = std::mem::take(&mut self.pieces);
+        self.spool.room().memory_left += pieces.iter().map(Bytes::len).sum::<usize>();
+        pieces
+    }
+
+    /// What is left from this byte on of the piece that it is in.
+    fn at(&self, at: u64) -> &[u8] {
+        let mut at = usize::try_from(at).unwrap_or(usize::MAX);
+        for piece in &self.pieces {
+            match piece.get(at..) {
+                Some(rest) if !rest.is_empty() => return rest,
+                Some(_) | None => at -= piece.len(),
+            }
+        }
+        &[]
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
@@ -266,22 +347,6 @@ impl Extents {
             at -= extent.bytes;
         }
         Ok(0)
-    }
-}
-
-impl Spool {
-    /// Whether this may stay in memory; if so, it is counted.
-    fn take_memory(&self, content: &[u8]) -> bool {
-        let mut room = self.room();
-        let left = room.memory_left.checked_sub(content.len());
-        room.memory_left = left.unwrap_or(room.memory_left);
-        left.is_some()
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        self.extents.spool.room().memory_left += self.memory.len();
     }
 }
 

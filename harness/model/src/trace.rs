@@ -115,6 +115,25 @@ pub struct Event {
     pub what: What,
 }
 
+impl What {
+    /// Gives the body of a post or an answer its name.
+    pub const fn name_body(&mut self, named: BodyRef) {
+        match self {
+            Self::Post { body, .. } | Self::Answer { body, .. } => *body = named,
+            Self::NoAnswer { .. }
+            | Self::Acted { .. }
+            | Self::Patient { .. }
+            | Self::Record { .. }
+            | Self::Declined { .. }
+            | Self::Held { .. }
+            | Self::Observed { .. }
+            | Self::FaultFired { .. }
+            | Self::Lifecycle { .. }
+            | Self::Ended { .. } => {}
+        }
+    }
+}
+
 impl Event {
     /// The exchange that this event is part of.
     pub const fn exchange(&self) -> Option<u64> {

@@ -1,6 +1,7 @@
 //! The document path: from the store of the sending practice through base64, Spine and
-//! reassembly to the digest at the requesting practice, over real sockets. Its trace is recorded;
-//! keeping that on disk, and judging it, are measured apart.
+//! reassembly to the digest at the requesting practice, over real sockets. Its trace is recorded with
+//! every body; finding out the digests of those, keeping them on disk, and judging them, are measured
+//! apart.
 
 use std::fmt;
 
@@ -13,7 +14,7 @@ use super::floor::{self, Floor, milliseconds};
 use super::measure::{Took, on_this_thread};
 use super::{BenchError, catalogue, io_error, plans, word};
 use crate::bodies::BodyStore;
-use crate::driver::{self, Sut, Transport};
+use crate::driver::{Scene, Sut, Transport};
 use crate::keep;
 use crate::run::{Options, judged};
 use crate::score::Scope;
@@ -53,7 +54,7 @@ pub struct PathCost {
     pub floor: Floor,
     /// All of it.
     pub floor_ms: f64,
-    /// Peers, driver and recording.
+    /// Peers, store, driver and recording.
     pub actual_ms: f64,
     /// The same by the wall clock.
     pub actual_wall_ms: f64,
@@ -63,7 +64,9 @@ pub struct PathCost {
     pub limit: f64,
     /// Processor seconds for each 10^9 bytes of documents.
     pub cpu_s_per_gb: f64,
-    /// Keeping trace and bodies on disk, which is no part of the path.
+    /// Naming the bodies of the trace by their digests, which is no part of the path.
+    pub naming_ms: f64,
+    /// Keeping trace and bodies on disk, which is none either.
     pub keeping_ms: f64,
     /// Judging the trace, which is none either.
     pub judging_ms: f64,
@@ -107,6 +110,7 @@ pub(super) fn measure() -> Result<PathCost, BenchError> {
 #[derive(Clone, Copy, Default)]
 struct Transfers {
     path: Took,
+    naming: Took,
     keeping: Took,
     judging: Took,
 }
@@ -115,9 +119,12 @@ struct Transfers {
 fn round(plan: &Plan, options: &Options<'_>) -> Result<Transfers, BenchError> {
     let mut all = Transfers::default();
     for _ in 0..DOCUMENTS {
-        let run = || driver::run(plan, options.sut, options.transport, BodyStore::temporary());
-        let (traced, path) = on_this_thread(run);
-        let (trace, bodies) = traced?;
+        let bodies = BodyStore::temporary();
+        let scene = Scene::set(plan, options.sut, options.transport, bodies)?;
+        let (recorded, path) = on_this_thread(|| scene.play());
+        let recorder = recorded?;
+        let (named, naming) = on_this_thread(|| recorder.into_trace());
+        let (trace, bodies) = named.map_err(io_error("naming the bodies of a trace"))?;
         let folder = tempfile::tempdir().map_err(io_error("making a folder for a run"))?;
         let (kept, keeping) = on_this_thread(|| keep::trace(folder.path(), &trace, &bodies));
         kept?;
@@ -129,6 +136,7 @@ fn round(plan: &Plan, options: &Options<'_>) -> Result<Transfers, BenchError> {
             });
         }
         all.path += path;
+        all.naming += naming;
         all.keeping += keeping;
         all.judging += judging;
     }
@@ -170,6 +178,7 @@ fn cost(floor: Floor, actual: Transfers) -> PathCost {
         ratio,
         limit: LIMIT,
         cpu_s_per_gb: actual_ms / 1e3 / (moved / 1e9),
+        naming_ms: milliseconds(actual.naming.cpu),
         keeping_ms: milliseconds(actual.keeping.cpu),
         judging_ms: milliseconds(actual.judging.cpu),
         kept: ratio >= LIMIT,
@@ -186,14 +195,14 @@ impl fmt::Display for PathCost {
         } = self.floor;
         writeln!(
             f,
-            "document path: {} documents of {} MB over loopback HTTP, both hops; processor time, median of {ROUNDS}",
+            "document path: {} documents of {} MB over loopback HTTP, from the store on; processor time, median of {ROUNDS}",
             self.documents,
             self.document_bytes / 1_000_000
         )?;
         writeln!(f, "  SHA-256 at both ends          {sha256_ms:>8.1} ms")?;
         writeln!(f, "  base64 encode                 {encode_ms:>8.1} ms")?;
         writeln!(f, "  base64 decode                 {decode_ms:>8.1} ms")?;
-        writeln!(f, "  loopback copies, two hops     {loopback_ms:>8.1} ms")?;
+        writeln!(f, "  loopback copies, three hops   {loopback_ms:>8.1} ms")?;
         writeln!(
             f,
             "  floor, all of these           {:>8.1} ms",
@@ -201,7 +210,7 @@ impl fmt::Display for PathCost {
         )?;
         writeln!(
             f,
-            "  peers, driver, recording      {:>8.1} ms   {:.2} CPU-seconds/GB, {:.0} ms by the wall clock",
+            "  peers, store, recording       {:>8.1} ms   {:.2} CPU-seconds/GB, {:.0} ms by the wall clock",
             self.actual_ms, self.cpu_s_per_gb, self.actual_wall_ms
         )?;
         writeln!(
@@ -210,6 +219,11 @@ impl fmt::Display for PathCost {
             self.ratio,
             self.limit,
             word(self.kept)
+        )?;
+        writeln!(
+            f,
+            "  apart: digests of the trace   {:>8.1} ms",
+            self.naming_ms
         )?;
         writeln!(
             f,

@@ -17,14 +17,14 @@ use gp2gp_mocks::serve::{Answered, Client, Incoming, Server, post_as, serve, ser
 use gp2gp_model::Time;
 use gp2gp_model::fault::{Effect, Target};
 use gp2gp_model::plan::Plan;
-use gp2gp_model::trace::{Endpoint, Trace};
+use gp2gp_model::trace::Endpoint;
 use gp2gp_sim::Queue;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::DriverError;
 use super::stage::{Carry, Stage, Watch};
-use crate::bodies::BodyStore;
+use crate::recorder::Recorder;
 
 /// Requests and results that may wait for the stage; senders are held back beyond.
 const WAITING: usize = 16;
@@ -34,7 +34,7 @@ const WAITING: usize = 16;
 const RATE: u32 = 20;
 
 /// Runs until nothing is left to do or the time limit is reached.
-pub(super) fn run(plan: &Plan, stage: Stage) -> Result<(Trace, BodyStore), DriverError> {
+pub(super) fn run(plan: &Plan, stage: Stage) -> Result<Recorder, DriverError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -113,7 +113,7 @@ impl Loopback {
         })
     }
 
-    async fn run(mut self, plan: &Plan) -> Result<(Trace, BodyStore), DriverError> {
+    async fn run(mut self, plan: &Plan) -> Result<Recorder, DriverError> {
         let mut steps: Vec<_> = plan
             .steps
             .iter()

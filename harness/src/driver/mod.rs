@@ -13,7 +13,8 @@ use gp2gp_model::plan::Plan;
 use gp2gp_model::trace::{FORMAT, Header, Practices, TimeMode, Trace};
 
 use crate::bodies::BodyStore;
-use stage::Stage;
+use crate::recorder::Recorder;
+use stage::{Stage, keeping_a_body};
 
 /// Name and version of the suite in every trace and report.
 pub const SUITE: &str = concat!("gp2gp ", env!("CARGO_PKG_VERSION"));
@@ -89,11 +90,42 @@ pub fn run(
     transport: Transport,
     bodies: BodyStore,
 ) -> Result<(Trace, BodyStore), DriverError> {
-    let ensemble = Ensemble::from_plan(plan, &sut.defects())?;
-    let stage = Stage::new(header(plan, sut, transport), plan, ensemble, bodies)?;
-    match transport {
-        Transport::Virtual => virtual_time::run(plan, stage),
-        Transport::Http => loopback::run(plan, stage),
+    Scene::set(plan, sut, transport, bodies)?
+        .play()?
+        .into_trace()
+        .map_err(keeping_a_body)
+}
+
+/// A run before its first event: records and documents are made, and what is true of them is known.
+pub struct Scene<'p> {
+    plan: &'p Plan,
+    transport: Transport,
+    stage: Stage,
+}
+
+impl<'p> Scene<'p> {
+    /// The scene of a plan.
+    pub fn set(
+        plan: &'p Plan,
+        sut: Sut,
+        transport: Transport,
+        bodies: BodyStore,
+    ) -> Result<Self, DriverError> {
+        let ensemble = Ensemble::from_plan(plan, &sut.defects())?;
+        let stage = Stage::new(header(plan, sut, transport), plan, ensemble, bodies)?;
+        Ok(Self {
+            plan,
+            transport,
+            stage,
+        })
+    }
+
+    /// Plays it to its end.
+    pub fn play(self) -> Result<Recorder, DriverError> {
+        match self.transport {
+            Transport::Virtual => virtual_time::run(self.plan, self.stage),
+            Transport::Http => loopback::run(self.plan, self.stage),
+        }
     }
 }
 

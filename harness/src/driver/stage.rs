@@ -13,7 +13,7 @@ use gp2gp_mocks::peer::{
 use gp2gp_mocks::people::People;
 use gp2gp_model::Time;
 use gp2gp_model::plan::{Act, PatientPlan, Plan};
-use gp2gp_model::trace::{Endpoint, Header, Lifecycle, Trace, What};
+use gp2gp_model::trace::{Endpoint, Header, Lifecycle, What};
 
 use super::DriverError;
 use super::conditions::{Change, ChangeKind, Conditions};
@@ -307,13 +307,14 @@ impl Stage {
     }
 
     /// Asks every system for what it says of itself, and closes the trace.
-    pub(super) fn finish(mut self, now: Time, quiescent: bool) -> (Trace, BodyStore) {
+    pub(super) fn finish(mut self, now: Time, quiescent: bool) -> Recorder {
         for (endpoint, peer) in &self.peers {
             for observation in peer.observe() {
                 self.recorder.observed(now, *endpoint, observation);
             }
         }
-        self.recorder.finish(now, quiescent)
+        self.recorder.finish(now, quiescent);
+        self.recorder
     }
 
     fn drain(&mut self, now: Time) -> Result<Vec<Carry>, DriverError> {
@@ -437,7 +438,7 @@ fn target(act: &Act) -> Endpoint {
     }
 }
 
-const fn keeping_a_body(source: io::Error) -> DriverError {
+pub(super) const fn keeping_a_body(source: io::Error) -> DriverError {
     DriverError::Io {
         what: "keeping a message body",
         source,

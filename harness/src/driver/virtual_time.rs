@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use gp2gp_mocks::peer::{AnswerId, Conduct, HttpRequest, HttpResponse, PATIENCE, TransportError};
 use gp2gp_model::Time;
 use gp2gp_model::plan::{Act, Plan};
-use gp2gp_model::trace::{Endpoint, Trace};
+use gp2gp_model::trace::Endpoint;
 use gp2gp_sim::{Link, Queue};
 
 use super::DriverError;
 use super::stage::{Carry, Stage, Watch};
-use crate::bodies::BodyStore;
+use crate::recorder::Recorder;
 
 /// What lies in the queue.
 enum Event {
@@ -27,7 +27,7 @@ enum Event {
 }
 
 /// Runs until nothing is left to do or the time limit is reached.
-pub(super) fn run(plan: &Plan, mut stage: Stage) -> Result<(Trace, BodyStore), DriverError> {
+pub(super) fn run(plan: &Plan, mut stage: Stage) -> Result<Recorder, DriverError> {
     let mut queue = Queue::new(plan.starts_at);
     let mut links = Links::new(plan);
     for step in &plan.steps {

@@ -275,7 +275,7 @@ impl Fetcher {
     ) {
         let asked = reading.next_range();
         let piece = answer::piece(response, &asked, &reading.media_type);
-        let refused = match piece.and_then(|piece| reading.got.take(&piece)) {
+        let refused = match piece.and_then(|piece| reading.got.take(piece)) {
             Ok(()) if reading.got.is_whole() => {
                 let got = std::mem::replace(&mut reading.got, Got::nothing(&self.spool));
                 match got.finish(&reading.listed) {
@@ -418,14 +418,14 @@ impl Got {
         }
     }
 
-    fn take(&mut self, piece: &Piece) -> Result<(), Refused> {
+    fn take(&mut self, piece: Piece) -> Result<(), Refused> {
         if self.total.is_some_and(|total| total != piece.total) {
             return Err(Refused::Content);
         }
         self.total = Some(piece.total);
         self.bytes += piece.bytes.len() as u64;
         self.digest.update(&piece.bytes);
-        (self.content.write(&piece.bytes)).map_err(disk_failed)
+        (self.content.write_shared(piece.bytes)).map_err(disk_failed)
     }
 
     fn is_whole(&self) -> bool {

@@ -50,6 +50,9 @@ use crate::spool::Spool;
 use crate::store::Requester;
 use crate::synthetic::{DocumentSpec, RecordSpec};
 
+/// What a sending system sets aside in memory: a large scan. More goes to its disk.
+const SPOOL_BYTES: usize = 32_000_000;
+
 /// What a sending system is and holds.
 #[derive(Debug, Clone)]
 pub struct SendingConfig {
@@ -147,7 +150,7 @@ impl Sending {
     pub fn new(config: SendingConfig, streams: Streams) -> Self {
         let config = broken::misconfigure(config);
         let ids = Ids::new(streams.stream("sending/inbox"));
-        let spool = Spool::new();
+        let spool = Spool::with_memory(SPOOL_BYTES);
         let requester = Requester {
             asid: config.identity.practice.asid.clone(),
             practice: config.identity.practice.ods.clone(),
