@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use base64_simd::STANDARD;
 use bytes::Bytes;
 use gp2gp_mocks::spool::{Spool, Spooled};
 use gp2gp_model::Sha256;
@@ -70,8 +71,9 @@ impl BodyStore {
             Err(error) => return Err(error),
         };
         for line in text.lines() {
-            let SmallBody { sha256, text } = serde_json::from_str(line)?;
-            store.memory.insert(sha256, Bytes::from(text.into_owned()));
+            let SmallBody { sha256, content } = serde_json::from_str(line)?;
+            let body = content.into_body().ok_or(io::ErrorKind::InvalidData)?;
+            store.memory.insert(sha256, body);
         }
         Ok(store)
     }
@@ -120,19 +122,18 @@ impl BodyStore {
         self.memory_bytes + bytes <= limit
     }
 
-    /// Writes what is not in `folder` yet, so that it holds every body: small texts as lines of
-    /// one file.
+    /// Writes what is not in `folder` yet, so that it holds every body: small ones as lines of one
+    /// file.
     pub fn save(&self, folder: &Path) -> io::Result<()> {
         fs::create_dir_all(folder)?;
         let mut lines = Vec::new();
         for (sha256, body) in &self.memory {
-            match std::str::from_utf8(body) {
-                Ok(text) if body.len() <= LARGE_BYTES => {
-                    let (sha256, text) = (*sha256, text.into());
-                    serde_json::to_writer(&mut lines, &SmallBody { sha256, text })?;
-                    lines.push(b'\n');
-                }
-                Ok(_) | Err(_) => fs::write(folder.join(sha256.to_string()), body)?,
+            if body.len() <= LARGE_BYTES {
+                let (sha256, content) = (*sha256, Content::of(body));
+                serde_json::to_writer(&mut lines, &SmallBody { sha256, content })?;
+                lines.push(b'\n');
+            } else {
+                fs::write(folder.join(sha256.to_string()), body)?;
             }
         }
         if let Outside::Temporary(_, bodies) = &self.outside {
@@ -168,7 +169,33 @@ impl Outside {
 #[derive(Serialize, Deserialize)]
 struct SmallBody<'a> {
     sha256: Sha256,
-    text: Cow<'a, str>,
+    #[serde(flatten, borrow)]
+    content: Content<'a>,
+}
+
+/// As text where it is one: people read these files.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Content<'a> {
+    Text(Cow<'a, str>),
+    Base64(Cow<'a, str>),
+}
+
+impl<'a> Content<'a> {
+    fn of(body: &'a Bytes) -> Self {
+        match std::str::from_utf8(body) {
+            Ok(text) => Self::Text(text.into()),
+            Err(_) => Self::Base64(STANDARD.encode_to_string(body).into()),
+        }
+    }
+
+    /// `None` if it is not the base64 that it says.
+    fn into_body(self) -> Option<Bytes> {
+        match self {
+            Self::Text(text) => Some(text.into_owned().into()),
+            Self::Base64(text) => Some(STANDARD.decode_to_vec(text.as_bytes()).ok()?.into()),
+        }
+    }
 }
 
 impl Bodies for BodyStore {

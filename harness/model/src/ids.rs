@@ -88,10 +88,11 @@ macro_rules! id {
         }
 
         impl PartialEq for $name {
-            /// Two ids mostly differ in their first characters, and judging a transfer of
-            /// thousands of messages compares millions of them.
+            /// Judging a transfer of thousands of messages compares millions of ids. Most differ in
+            /// their first characters, or are written alike.
             fn eq(&self, other: &Self) -> bool {
-                self.0.len() == other.0.len() && upper(&self.0).eq(upper(&other.0))
+                self.0.len() == other.0.len()
+                    && (self.0 == other.0 || upper(&self.0).eq(upper(&other.0)))
             }
         }
 
@@ -105,7 +106,10 @@ macro_rules! id {
 
         impl Ord for $name {
             fn cmp(&self, other: &Self) -> Ordering {
-                upper(&self.0).cmp(upper(&other.0))
+                match self.0 == other.0 {
+                    true => Ordering::Equal,
+                    false => upper(&self.0).cmp(upper(&other.0)),
+                }
             }
         }
 
