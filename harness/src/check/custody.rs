@@ -72,13 +72,20 @@ pub enum StepKind<'v> {
 /// The life of every document that the store held.
 pub fn lives(view: &View) -> Vec<Life<'_>> {
     let ids = ids(view);
+    let mut calls: BTreeMap<&str, Vec<&StoreCall>> = BTreeMap::new();
+    for call in &view.store_calls {
+        if let Some(document) = call.document() {
+            calls.entry(document).or_default().push(call);
+        }
+    }
     let transfers = transfers(view);
     view.held
         .iter()
         .map(|held| {
             let id = ids.get(&(held.patient, held.file_name.as_str())).copied();
             let mut steps = Vec::new();
-            steps.extend(id.into_iter().flat_map(|id| in_store(view, id)));
+            let calls = id.and_then(|id| calls.get(id.as_str()));
+            steps.extend(in_store(calls.map_or(&[][..], Vec::as_slice)));
             for transfer in transfers.iter().filter(|transfer| {
                 transfer
                     .request()
@@ -115,11 +122,9 @@ fn ids(view: &View) -> BTreeMap<(NhsNumber, &str), &DocumentId> {
 }
 
 /// What the store was asked to do with it. Of its reads the first is enough.
-fn in_store<'v>(view: &'v View, id: &DocumentId) -> Vec<Step<'v>> {
+fn in_store<'v>(calls: &[&'v StoreCall]) -> Vec<Step<'v>> {
     let mut was_read = false;
-    view.store_calls
-        .iter()
-        .filter(|call| call.document() == Some(id.as_str()))
+    (calls.iter())
         .filter_map(|call| {
             let what = match (call.method, call.operation()) {
                 (Method::Get, None) if call.was_done() && !was_read => {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use gp2gp_model::trace::{Bodies, BodyRef};
 use gp2gp_model::{ContentId, EbxmlMessageId, Hl7MessageId, Interaction, MessageKind, Sha256};
+use gp2gp_wire::attachment::DescriptionStyle;
 use gp2gp_wire::ebxml;
 use gp2gp_wire::hl7::{
     Acknowledgement, Continue, Departure, EhrExtract, EhrRequest, ExtractVersion, Fragment,
@@ -46,6 +47,8 @@ pub struct Seen {
     pub doubled_parts: Vec<ContentId>,
     /// Content ids that the manifest writes percent-encoded.
     pub encoded_cids: Vec<ContentId>,
+    /// The source of an attachment was base64 text, as its description says.
+    pub has_original_base64: bool,
     /// Envelope, payload, attachments come in this order.
     pub parts_in_order: bool,
     /// Number of MIME parts.
@@ -272,7 +275,17 @@ fn see(received: Received, reads_texts: bool) -> Seen {
     let record = is_extract
         .then(|| gp2gp_wire::hl7::scan(&received.payload_xml).ok())
         .flatten();
+    let descriptions = (received.attachments.iter()).filter_map(|it| it.description.as_deref());
+    let has_original_base64 = descriptions
+        .map(DescriptionStyle::read)
+        .any(|style| match style {
+            DescriptionStyle::Grammar(description) => description.original_base64,
+            DescriptionStyle::FilenameOnly(_)
+            | DescriptionStyle::Word
+            | DescriptionStyle::Empty => false,
+        });
     Seen {
+        has_original_base64,
         payload: payload.map(without_record),
         payload_sha256: Sha256::of(&received.payload_xml),
         payload_bytes: received.payload_xml.len(),

@@ -2,7 +2,6 @@
 
 use gp2gp_model::plan::Decision;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
-use gp2gp_wire::attachment::DescriptionStyle;
 
 use super::documents::{identical_in, percent_decoded};
 use super::malformed::{came_whole, fault, is_damaged_core};
@@ -21,26 +20,11 @@ pub(super) fn base64_of_base64(view: &View, _: Profile) -> Assessment {
     let form: Form = |core, document| match document.description()?.original_base64 {
         true => Some("OriginalBase64=Yes"),
         // Only beside one that says Yes: each has to be read as its flag says.
-        false if says_original_base64(core) => Some("OriginalBase64=No beside it"),
+        false if core.has_original_base64 => Some("OriginalBase64=No beside it"),
         false => None,
     };
     let unexercised = "no document came whose source was base64 text";
     harmless(view, unexercised, form, |_, _| None)
-}
-
-fn says_original_base64(core: &Seen) -> bool {
-    let descriptions = core
-        .attachments
-        .iter()
-        .filter_map(|attachment| attachment.description.as_deref());
-    descriptions
-        .map(DescriptionStyle::read)
-        .any(|style| match style {
-            DescriptionStyle::Grammar(description) => description.original_base64,
-            DescriptionStyle::FilenameOnly(_)
-            | DescriptionStyle::Word
-            | DescriptionStyle::Empty => false,
-        })
 }
 
 /// RCV-31.
