@@ -1,6 +1,6 @@
 //! Cases of documents that the store gave late, damaged or not at all.
 
-use gp2gp_model::trace::{Endpoint, What};
+use gp2gp_model::trace::{Endpoint, Event, What};
 use gp2gp_model::{Dialect, ResponseCode};
 use gp2gp_wire::hl7::{AckType, Acknowledgement, Payload};
 
@@ -43,16 +43,17 @@ pub(crate) fn cases() -> Vec<Case> {
 /// could not be had.
 fn without_reads(taken: Taken) -> Taken {
     taken.events(|events| {
-        let of_store: Vec<u64> = (events.iter())
-            .filter_map(|event| match &event.what {
+        let is_of_store = |event: &&Event| {
+            matches!(
+                &event.what,
                 What::Post {
-                    exchange,
                     to: Endpoint::Store,
                     ..
-                } => Some(*exchange),
-                _ => None,
-            })
-            .collect();
+                }
+            )
+        };
+        let of_store = events.iter().filter(is_of_store);
+        let of_store: Vec<u64> = of_store.filter_map(Event::exchange).collect();
         events.retain(|event| {
             !event
                 .exchange()

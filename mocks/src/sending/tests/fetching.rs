@@ -92,7 +92,7 @@ fn the_patient_is_searched_the_documents_listed_and_each_read() {
 #[test]
 fn every_request_has_a_token_of_its_own() {
     let desk = served(letter(), vec![reads(Effect::Refuse(503), Often::Always)]);
-    let mut tokens = desk.tokens.clone();
+    let mut tokens = desk.tokens;
     assert_eq!(tokens.len(), 2 + 4);
     tokens.sort();
     tokens.dedup();
