@@ -18,7 +18,7 @@ use gp2gp_wire::export::{
     RulingOn, Ticket, Word, case_path, packages_of_path,
 };
 
-use super::listing::{self, Listed, is_restorable};
+use super::listing::{self, Listed, Standing};
 use super::outbox::{
     Outbox, bare_answer, bare_request, is_done, json_answer, json_request, refusal, said,
 };
@@ -75,8 +75,10 @@ struct Case {
     /// Documents whose archive step fails although they have a copy.
     asking: Vec<DocumentId>,
     packages: u32,
-    /// Of an order to restore: which documents.
-    ordered: Vec<DocumentId>,
+    /// Of an order to restore: documents that are in the record again,
+    restored: Vec<DocumentId>,
+    /// and those of which the store has no copy.
+    lost: Vec<DocumentId>,
     /// The ticket came when the investigation data were gone.
     is_expired: bool,
 }
@@ -95,7 +97,7 @@ enum Doing {
     Ask,
     AwaitRuling,
     /// Restores what was deleted.
-    Restore(VecDeque<DocumentId>),
+    Restore(Restoring),
     Tell(Word),
     Done,
 }
@@ -116,6 +118,29 @@ enum CleanStep {
     Delete,
     /// With permission.
     DeleteByHand,
+}
+
+/// Where the desk is with the documents that have to come back.
+#[derive(Debug)]
+struct Restoring {
+    left: VecDeque<DocumentId>,
+    step: RestoreStep,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RestoreStep {
+    Restore,
+    /// Why the store refuses: what was never deleted need not come back, what was destroyed cannot.
+    State,
+}
+
+impl Restoring {
+    const fn new(left: VecDeque<DocumentId>) -> Self {
+        Self {
+            left,
+            step: RestoreStep::Restore,
+        }
+    }
 }
 
 impl Clean {
@@ -221,9 +246,8 @@ impl Desk {
             }
         }
         let number = format!("R-{}", self.tickets.len() + 1);
-        let doing = Doing::Restore(order.documents.clone().into());
+        let doing = Doing::Restore(Restoring::new(order.documents.into()));
         let mut case = Case::new(number, order.patient, doing);
-        case.ordered = order.documents;
         case.resting_until = Some(now + ATTENTION);
         self.tickets.push(case);
         bare_answer(202)
@@ -264,7 +288,8 @@ impl Case {
             kept: BTreeSet::new(),
             asking: Vec::new(),
             packages: 0,
-            ordered: Vec::new(),
+            restored: Vec::new(),
+            lost: Vec::new(),
             is_expired: false,
         }
     }
@@ -273,7 +298,7 @@ impl Case {
         self.doing = Doing::Tell(Word {
             outcome,
             why: why.to_owned(),
-            documents: self.ordered.clone(),
+            documents: self.restored.clone(),
         });
     }
 
@@ -318,9 +343,14 @@ impl Case {
                 let request = json_request(Method::Post, PERMISSIONS.to_owned(), &asked);
                 (Endpoint::Board, request)
             }
-            Doing::Restore(documents) => {
-                let document = documents.front()?.as_str();
-                let request = store.act(now, trace, role, document, DocumentOperation::Restore);
+            Doing::Restore(restoring) => {
+                let document = restoring.left.front()?.as_str();
+                let request = match restoring.step {
+                    RestoreStep::Restore => {
+                        store.act(now, trace, role, document, DocumentOperation::Restore)
+                    }
+                    RestoreStep::State => store.state(now, trace, role, document),
+                };
                 (Endpoint::Store, request)
             }
             Doing::Tell(word) => {
@@ -364,21 +394,7 @@ impl Case {
             Doing::Clean(clean) => self.cleaned(now, clean, response, defects),
             Doing::Ask if response.is_some_and(is_done) => self.doing = Doing::AwaitRuling,
             Doing::Ask => self.again(now, Doing::Ask),
-            Doing::Restore(mut documents) => {
-                // What was never deleted cannot be restored, and need not be.
-                let is_there =
-                    response.is_some_and(|response| is_done(response) || response.status == 409);
-                if !is_there {
-                    return self.again(now, Doing::Restore(documents));
-                }
-                documents.pop_front();
-                if documents.is_empty() {
-                    let why = "a duplicate was stopped: the record is restored, export it again";
-                    self.tell(DeskOutcome::Restored, why);
-                } else {
-                    self.doing = Doing::Restore(documents);
-                }
-            }
+            Doing::Restore(restoring) => self.restore(now, restoring, response),
             Doing::Tell(_) if response.is_some_and(is_done) => {}
             Doing::Tell(word) => match word.outcome {
                 // The ticket is still open, and letters may have come meanwhile.
@@ -487,7 +503,7 @@ impl Case {
                     CleanStep::State
                 },
             ),
-            (CleanStep::State, true) if response.and_then(is_restorable) == Some(true) => {
+            (CleanStep::State, true) if response.is_some_and(is_restorable) => {
                 self.asking.extend(clean.left.front().cloned());
                 None
             }
@@ -534,6 +550,58 @@ impl Case {
         }
     }
 
+    fn restore(&mut self, now: Time, mut restoring: Restoring, response: Option<&HttpResponse>) {
+        let is_refused = |it: &HttpResponse| matches!(it.status, 409 | 423);
+        let (is_done, standing) = match restoring.step {
+            RestoreStep::Restore => (response.is_some_and(is_done), None),
+            RestoreStep::State => (false, response.and_then(listing::standing)),
+        };
+        let Some(document) = restoring.left.front().cloned() else {
+            return self.tell_restored();
+        };
+        match standing {
+            Some(Standing {
+                in_record: true, ..
+            }) => self.restored.push(document),
+            Some(Standing {
+                restorable: false, ..
+            }) => self.lost.push(document),
+            // The copy is there, and the store did not take the restore: it may yet.
+            Some(Standing { .. }) => {
+                restoring.step = RestoreStep::Restore;
+                return self.again(now, Doing::Restore(restoring));
+            }
+            None if is_done => self.restored.push(document),
+            None if response.is_some_and(is_refused) => {
+                restoring.step = RestoreStep::State;
+                self.doing = Doing::Restore(restoring);
+                return;
+            }
+            None => return self.again(now, Doing::Restore(restoring)),
+        }
+        restoring.left.pop_front();
+        if restoring.left.is_empty() {
+            self.tell_restored();
+        } else {
+            self.doing = Doing::Restore(Restoring::new(restoring.left));
+        }
+    }
+
+    fn tell_restored(&mut self) {
+        let why = match self.lost.as_slice() {
+            [] => "a duplicate was stopped: the record is restored, export it again".to_owned(),
+            lost => {
+                let lost: Vec<&str> = lost.iter().map(DocumentId::as_str).collect();
+                format!(
+                    "a duplicate was stopped: the record is restored but for {}, deleted without a copy; \
+                     export the rest again",
+                    lost.join(", ")
+                )
+            }
+        };
+        self.tell(DeskOutcome::Restored, &why);
+    }
+
     fn ruled(&mut self, on: &RulingOn) {
         let asking = std::mem::take(&mut self.asking);
         match on.ruling {
@@ -550,6 +618,10 @@ impl Case {
             }
         }
     }
+}
+
+fn is_restorable(response: &HttpResponse) -> bool {
+    listing::standing(response).is_some_and(|standing| standing.restorable)
 }
 
 const fn pause(step: CleanStep) -> Duration {
@@ -601,3 +673,6 @@ impl Peer for Desk {
         Vec::new()
     }
 }
+
+#[cfg(test)]
+mod tests;

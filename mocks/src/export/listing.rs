@@ -58,14 +58,28 @@ fn listed(reference: &Value) -> Option<Listed> {
     })
 }
 
-/// Whether a `$state` says that the document can be restored.
-pub(super) fn is_restorable(response: &HttpResponse) -> Option<bool> {
+/// What a `$state` says of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Standing {
+    pub(super) in_record: bool,
+    /// A copy exists from which it can be restored.
+    pub(super) restorable: bool,
+}
+
+/// Where a document stands; `None` if the answer does not say so.
+pub(super) fn standing(response: &HttpResponse) -> Option<Standing> {
+    if response.status != 200 {
+        return None;
+    }
     let parameters: Value = serde_json::from_slice(&response.body).ok()?;
     let parameters = parameters.get("parameter")?.as_array()?;
-    let named = |it: &&Value| it.get("name").and_then(Value::as_str) == Some("restorable");
-    parameters
-        .iter()
-        .find(named)?
-        .get("valueBoolean")?
-        .as_bool()
+    let flag = |name: &str| {
+        let named = |it: &&Value| it.get("name").and_then(Value::as_str) == Some(name);
+        let parameter = parameters.iter().find(named)?;
+        parameter.get("valueBoolean")?.as_bool()
+    };
+    Some(Standing {
+        in_record: flag("inRecord")?,
+        restorable: flag("restorable")?,
+    })
 }
