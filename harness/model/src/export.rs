@@ -281,6 +281,24 @@ impl fmt::Display for ExportEvent {
     }
 }
 
+/// Who may open a package: the document system of the practice, and the support desk for a ticket.
+/// People press the button, and the system decides.
+pub const fn may_export(role: ActingRole, is_for_a_ticket: bool) -> bool {
+    match role {
+        ActingRole::System => !is_for_a_ticket,
+        ActingRole::SupportDesk => is_for_a_ticket,
+        ActingRole::PracticeUser | ActingRole::HealthBoard => false,
+    }
+}
+
+/// Who may permit to delete by hand. Those who permit are not those who delete.
+pub const fn may_permit(role: ActingRole) -> bool {
+    match role {
+        ActingRole::PracticeUser | ActingRole::HealthBoard => true,
+        ActingRole::System | ActingRole::SupportDesk => false,
+    }
+}
+
 /// Whether the later of two moments is on another calendar day.
 pub const fn is_on_a_later_day(later: Time, earlier: Time) -> bool {
     day(later) > day(earlier)

@@ -2,7 +2,7 @@
 //!
 //! | who | request | body | answer |
 //! |---|---|---|---|
-//! | practice or desk to clearing house, clearing house to importing practice | `PUT /packages/{package}` | [`Opening`] | 201 |
+//! | practice or desk to clearing house, clearing house to importing practice | `PUT /packages/{package}`, to the clearing house with `Acting-Role` | [`Opening`] | 201; 403 from those who may not export |
 //! | | `PUT /packages/{package}/documents/{document}` with `Content-Range` | a part of the document | 200 |
 //! | | `PUT /packages/{package}/record` with `Content-Range` | a part of the clinical record | 200 |
 //! | | `POST /packages/{package}/$seal` | [`Contents`] | 200 and [`Receipt`]; 422 where something is missing or broken |
@@ -13,11 +13,13 @@
 //! | health board to desk | `POST /rulings`, `Acting-Role` | [`RulingOn`] | 200; 403 from anybody else |
 //! | clearing house to desk | `POST /restore-orders` | [`RestoreOrder`] | 202 |
 //! | desk to practice | `POST /cases/{reference}` | [`Word`] | 200 |
+//! | anybody to desk or clearing house | `GET /audit` | | 200 and a list of [`Attempt`], oldest first |
 //!
 //! Every request may be repeated under the same ids: what is done already is answered again. Parts
 //! of a document come in order, and each begins where the one before it ended.
 
 use gp2gp_model::export::Ruling;
+use gp2gp_model::store::ActingRole;
 use gp2gp_model::{DocumentId, NhsNumber, Sha256, Time};
 use serde::{Deserialize, Serialize};
 
@@ -175,6 +177,31 @@ pub enum DeskOutcome {
     Restored,
 }
 
+/// Something for which one has to have the right, done or refused: a line of an audit trail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// When.
+    pub at: Time,
+    /// As whom; `None` where that was not said.
+    pub role: Option<ActingRole>,
+    /// What.
+    pub action: Action,
+    /// The package, or the ticket.
+    pub about: String,
+    /// HTTP status: below 400 it was done.
+    pub status: u16,
+}
+
+/// What one has to have the right for, outside the document store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Open a package.
+    Export,
+    /// Decide on deleting by hand.
+    Permit,
+}
+
 /// Path of a package.
 pub fn package_path(package: &str) -> String {
     format!("/packages/{package}")
@@ -213,6 +240,8 @@ pub const PERMISSIONS: &str = "/permissions";
 pub const RULINGS: &str = "/rulings";
 /// Path of orders to restore.
 pub const RESTORE_ORDERS: &str = "/restore-orders";
+/// Path of an audit trail.
+pub const AUDIT: &str = "/audit";
 /// Type of every body that is no part of a document.
 pub const JSON: &str = "application/json";
 
@@ -244,6 +273,8 @@ pub enum Place<'a> {
     Rulings,
     /// [`RESTORE_ORDERS`].
     RestoreOrders,
+    /// [`AUDIT`].
+    Audit,
 }
 
 impl<'a> Place<'a> {
@@ -257,6 +288,7 @@ impl<'a> Place<'a> {
             PERMISSIONS => return Some(Self::Permissions),
             RULINGS => return Some(Self::Rulings),
             RESTORE_ORDERS => return Some(Self::RestoreOrders),
+            AUDIT => return Some(Self::Audit),
             _ => {}
         }
         if let Some(patient) = path.strip_prefix("/cases/") {
@@ -328,6 +360,7 @@ mod tests {
             (packages_of_path(patient), Place::PackagesOf(&id)),
             (case_path(patient), Place::Case(&id)),
             (TICKETS.to_owned(), Place::Tickets),
+            (AUDIT.to_owned(), Place::Audit),
         ] {
             assert_eq!(Place::of(&path), Some(place), "{path}");
         }

@@ -8,18 +8,19 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use gp2gp_model::export::is_on_a_later_day;
+use gp2gp_model::export::{is_on_a_later_day, may_export};
 use gp2gp_model::http::Method;
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{NhsNumber, Time};
 use gp2gp_wire::export::{
-    ContentRange, Contents, Fate, Known, Opening, Place, RESTORE_ORDERS, Receipt, RestoreOrder,
-    document_path, package_path, record_path, seal_path,
+    Action, ContentRange, Contents, Fate, Known, Opening, Place, RESTORE_ORDERS, Receipt,
+    RestoreOrder, document_path, package_path, record_path, seal_path,
 };
 
 use super::inbox::{Inbox, RECORD, Taken};
 use super::outbox::{Outbox, bare_answer, is_done, json_answer, json_request, refusal};
 use super::packing::part;
+use super::trail::{self, Trail};
 use crate::defect::ExportingDefect;
 use crate::peer::{
     AnswerId, Condition, Deadline, HttpRequest, HttpResponse, Input, Notice, Output, Peer, PostId,
@@ -36,6 +37,7 @@ pub struct ClearingHouse {
     processing: Duration,
     defects: Vec<ExportingDefect>,
     inbox: Inbox,
+    trail: Trail,
     packages: BTreeMap<String, Sealed>,
     /// What is to be sent, one thing after the other.
     errands: VecDeque<Errand>,
@@ -75,6 +77,7 @@ impl ClearingHouse {
             processing,
             defects,
             inbox: Inbox::new(Some(Spool::new())),
+            trail: Trail::default(),
             packages: BTreeMap::new(),
             errands: VecDeque::new(),
             open: None,
@@ -90,6 +93,8 @@ impl ClearingHouse {
             (Method::Post, Some(Place::Seal(package))) if self.packages.contains_key(package) => {
                 self.receipt(package)
             }
+            (Method::Get, Some(Place::Audit)) => self.trail.told(),
+            (Method::Put, Some(Place::Package(package))) => self.open(now, package, request),
             (_, Some(_)) => match self.inbox.take(request) {
                 Taken::Answer(response) => response,
                 Taken::Whole { package, contents } => {
@@ -101,6 +106,22 @@ impl ClearingHouse {
             (_, None) => refusal(404, "nothing is here"),
         };
         self.outbox.answer(id, response);
+    }
+
+    fn open(&mut self, now: Time, package: &str, request: &HttpRequest) -> HttpResponse {
+        let role = trail::role(request);
+        let opening: Option<Opening> = serde_json::from_slice(&request.body).ok();
+        let is_for_a_ticket = opening.is_some_and(|opening| opening.ticket.is_some());
+        let response = if role.is_some_and(|role| may_export(role, is_for_a_ticket)) {
+            self.inbox.open(package, request)
+        } else {
+            refusal(
+                403,
+                "only the practice's system exports, or the desk for a ticket",
+            )
+        };
+        (self.trail).record(now, Action::Export, package, request, &response);
+        response
     }
 
     fn packages_of(&self, patient: &str) -> HttpResponse {

@@ -8,14 +8,14 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use gp2gp_model::export::{ExportTerms, Ruling};
+use gp2gp_model::export::{ExportTerms, Ruling, may_permit};
 use gp2gp_model::http::Method;
 use gp2gp_model::store::{ActingRole, DocumentOperation};
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{DocumentId, NhsNumber, Time};
 use gp2gp_wire::export::{
-    DeskOutcome, Fate, Known, Opening, PERMISSIONS, PermissionRequest, Place, Raised, RestoreOrder,
-    RulingOn, Ticket, Word, case_path, packages_of_path,
+    Action, DeskOutcome, Fate, Known, Opening, PERMISSIONS, PermissionRequest, Place, Raised,
+    RestoreOrder, RulingOn, Ticket, Word, case_path, packages_of_path,
 };
 
 use super::listing::{self, Listed, Standing};
@@ -23,11 +23,12 @@ use super::outbox::{
     Outbox, bare_answer, bare_request, is_done, json_answer, json_request, refusal, said,
 };
 use super::packing::{Packing, Progress, give_up};
+use super::trail::{self, Trail};
 use crate::defect::ExportingDefect;
 use crate::peer::{
     Condition, Deadline, HttpRequest, HttpResponse, Input, Notice, Output, Peer, PostId,
 };
-use crate::store::{ACTING_ROLE, Requester};
+use crate::store::Requester;
 
 /// How long a ticket waits before somebody looks at it.
 const ATTENTION: Duration = Duration::from_hours(1);
@@ -54,6 +55,7 @@ pub struct Desk {
     requester: Requester,
     defects: Vec<ExportingDefect>,
     tickets: Vec<Case>,
+    trail: Trail,
     outbox: Outbox,
 }
 
@@ -169,6 +171,7 @@ impl Desk {
             requester,
             defects,
             tickets: Vec::new(),
+            trail: Trail::default(),
             outbox: Outbox::default(),
         }
     }
@@ -176,7 +179,8 @@ impl Desk {
     fn take(&mut self, now: Time, request: &HttpRequest) -> HttpResponse {
         match (request.method, Place::of(&request.path)) {
             (Method::Post, Some(Place::Tickets)) => self.raise(now, request),
-            (Method::Post, Some(Place::Rulings)) => self.rule(request),
+            (Method::Post, Some(Place::Rulings)) => self.rule(now, request),
+            (Method::Get, Some(Place::Audit)) => self.trail.told(),
             (Method::Post, Some(Place::RestoreOrders)) => self.order(now, request),
             (_, _) => refusal(404, "nothing is here"),
         }
@@ -211,25 +215,27 @@ impl Desk {
         json_answer(201, &Raised { ticket: number })
     }
 
-    /// Who may permit is not who deletes.
-    fn rule(&mut self, request: &HttpRequest) -> HttpResponse {
-        let role = request.headers.get(ACTING_ROLE);
-        let role = role.and_then(|role| role.parse::<ActingRole>().ok());
-        if !matches!(
-            role,
-            Some(ActingRole::PracticeUser | ActingRole::HealthBoard)
-        ) {
-            return refusal(403, "only the practice and the health board permit");
-        }
-        let Ok(on) = serde_json::from_slice::<RulingOn>(&request.body) else {
-            return refusal(400, "this is no decision");
+    fn rule(&mut self, now: Time, request: &HttpRequest) -> HttpResponse {
+        let on: Option<RulingOn> = serde_json::from_slice(&request.body).ok();
+        let response = match &on {
+            _ if !trail::role(request).is_some_and(may_permit) => {
+                refusal(403, "only the practice and the health board permit")
+            }
+            None => refusal(400, "this is no decision"),
+            Some(on) => self.take_ruling(on),
         };
+        let about = on.map_or_else(String::new, |on| on.ticket);
+        (self.trail).record(now, Action::Permit, &about, request, &response);
+        response
+    }
+
+    fn take_ruling(&mut self, on: &RulingOn) -> HttpResponse {
         let mut cases = self.tickets.iter_mut();
         let Some(case) = cases.find(|case| case.number == on.ticket) else {
             return refusal(404, "there is no such ticket");
         };
         if matches!(case.doing, Doing::AwaitRuling) {
-            case.ruled(&on);
+            case.ruled(on);
         }
         bare_answer(200)
     }

@@ -85,7 +85,7 @@ impl Inbox {
         Taken::Answer(answer)
     }
 
-    fn open(&mut self, package: &str, request: &HttpRequest) -> HttpResponse {
+    pub(super) fn open(&mut self, package: &str, request: &HttpRequest) -> HttpResponse {
         let Ok(opening) = serde_json::from_slice::<Opening>(&request.body) else {
             return refusal(400, "this opens no package");
         };

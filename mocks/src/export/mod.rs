@@ -14,6 +14,7 @@ mod listing;
 mod office;
 mod outbox;
 mod packing;
+mod trail;
 
 pub use board::Board;
 pub use clearing_house::ClearingHouse;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gp2gp_model::digest::Hasher;
 use gp2gp_model::http::Method;
+use gp2gp_model::store::ActingRole;
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{DocumentId, Sha256, Time};
 use gp2gp_wire::export::{
@@ -19,7 +20,7 @@ use gp2gp_wire::export::{
 use super::listing::Listed;
 use super::outbox::{bare_request, is_done, json_request, said};
 use crate::peer::{HttpRequest, HttpResponse};
-use crate::store::Requester;
+use crate::store::{ACTING_ROLE, Requester};
 
 /// Bytes read and handed on at once.
 const PIECE: u64 = 4_000_000;
@@ -114,8 +115,14 @@ impl Packing {
         let clearing = Endpoint::ClearingHouse;
         match &self.step {
             Step::Open => {
+                let role = match self.opening.ticket {
+                    Some(_) => ActingRole::SupportDesk,
+                    None => ActingRole::System,
+                };
                 let path = package_path(package);
-                (clearing, json_request(Method::Put, path, &self.opening))
+                let mut request = json_request(Method::Put, path, &self.opening);
+                request.headers.push(ACTING_ROLE, role.name());
+                (clearing, request)
             }
             Step::ReadRecord => {
                 let request = store.record(now, package, self.opening.patient);

@@ -574,7 +574,8 @@ impl Reader<'_> {
             | Place::PackagesOf(_)
             | Place::Case(_)
             | Place::Permissions
-            | Place::RestoreOrders => None,
+            | Place::RestoreOrders
+            | Place::Audit => None,
         }
     }
 

@@ -126,6 +126,61 @@ fn who_may_not_is_refused_and_recorded() {
     assert_eq!(bench.state(0), DocumentState::Archived);
 }
 
+/// Every role tries everything that changes a document, on one that would take it.
+#[test]
+fn whoever_has_no_right_is_refused_and_the_trail_only_grows() {
+    for (role, rights) in [
+        (System, [true, true, false, false]),
+        (PracticeUser, [false, false, false, true]),
+        (SupportDesk, [true, true, true, false]),
+        (HealthBoard, [false, false, false, true]),
+    ] {
+        for (operation, may) in [Archive, Delete, Restore, Waive].into_iter().zip(rights) {
+            let mut bench = small();
+            match operation {
+                Delete => assert_eq!(bench.act(System, 0, Archive).status(), 200),
+                Restore => {
+                    assert_eq!(bench.act(System, 0, Archive).status(), 200);
+                    assert_eq!(bench.act(System, 0, Delete).status(), 204);
+                }
+                Read | Archive | Lock | Unlock | Waive => {}
+            }
+            let (before, trail) = (bench.state(0), bench.store.audit().to_vec());
+            let status = bench.act(role, 0, operation).status();
+            assert_eq!(status < 300, may, "{role} {operation}: {status}");
+            assert_eq!(status == 403, !may, "{role} {operation}: {status}");
+            assert_eq!(bench.state(0) == before, !may, "{role} {operation}");
+
+            let (added, kept) = bench.store.audit().split_last().unwrap();
+            assert_eq!(kept, trail, "{role} {operation}");
+            assert_eq!(added.role, Some(role));
+            assert_eq!(added.operation, Some(Operation::Document(operation)));
+            assert_eq!(added.document, Some(bench.id(0).parse().unwrap()));
+            assert_eq!(added.status, status);
+        }
+    }
+}
+
+#[test]
+fn nobody_can_change_the_trail() {
+    let mut bench = small();
+    bench.act(PracticeUser, 0, Delete);
+    let trail = bench.store.audit().to_vec();
+    for role in ActingRole::ALL {
+        for method in [Method::Put, Method::Post, Method::Delete] {
+            let id = bench.id(0);
+            let mut request = bench.asker.audit(NOW, "t", role, &id);
+            request.method = method;
+            let status = bench.ask(&request).status();
+            assert!((400..500).contains(&status), "{role} {method:?}: {status}");
+            assert_eq!(
+                bench.store.audit().get(..trail.len()),
+                Some(trail.as_slice())
+            );
+        }
+    }
+}
+
 #[test]
 fn management_asks_who_acts_and_reading_does_not() {
     let mut bench = Bench::new();
