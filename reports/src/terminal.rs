@@ -85,11 +85,20 @@ pub fn custody(scenario: &ScenarioReport, wanted: &str) -> String {
             life.bytes,
         );
         let _ = writeln!(text, "  {}", paint(DIM, format!("sha256 {}", life.sha256)));
+        let mut held_by = "";
         for step in &life.steps {
             let event = (step.event).map_or_else(String::new, |event| {
                 paint(DIM, format!("  (event {event})"))
             });
             let _ = writeln!(text, "  {}  {}{event}", step.at, step.what);
+            if step.held_by != held_by {
+                let _ = writeln!(
+                    text,
+                    "    {}",
+                    paint(DIM, format!("held by {}", step.held_by))
+                );
+                held_by = &step.held_by;
+            }
         }
         let _ = writeln!(text, "  at the end: {}\n", paint(BOLD, &life.whereabouts));
     }

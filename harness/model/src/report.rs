@@ -104,6 +104,8 @@ pub struct CustodyStep {
     pub event: Option<u64>,
     /// What.
     pub what: String,
+    /// Who has it from then on, in words.
+    pub held_by: String,
 }
 
 /// A planned fault.

@@ -69,6 +69,73 @@ pub enum StepKind<'v> {
     Filed,
 }
 
+/// Who has a document at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holders {
+    /// It is in the record of the old practice.
+    pub record: bool,
+    /// The old practice has a copy from which it can be restored.
+    pub copy: bool,
+    /// The new practice has said that it has it, or it was delivered there.
+    pub new_practice: bool,
+}
+
+impl Holders {
+    /// Before anything happened.
+    const FIRST: Self = Self {
+        record: true,
+        copy: false,
+        new_practice: false,
+    };
+
+    /// Who has it after something happened. A refusal changes nothing.
+    fn after(self, what: &StepKind<'_>) -> Self {
+        match what {
+            StepKind::Archive(call) if call.was_done() => Self { copy: true, ..self },
+            StepKind::Delete(call) if call.was_done() => Self {
+                record: false,
+                ..self
+            },
+            StepKind::Restore(call) if call.was_done() => Self {
+                record: true,
+                ..self
+            },
+            StepKind::Acknowledged(_) | StepKind::Delivered | StepKind::Filed => Self {
+                new_practice: true,
+                ..self
+            },
+            StepKind::Archive(_)
+            | StepKind::Delete(_)
+            | StepKind::Restore(_)
+            | StepKind::Read(_)
+            | StepKind::Sent { .. }
+            | StepKind::TurnedAway(_)
+            | StepKind::Packed(_) => self,
+        }
+    }
+
+    /// It is lost.
+    pub const fn is_nobody(self) -> bool {
+        !self.record && !self.copy && !self.new_practice
+    }
+}
+
+impl std::fmt::Display for Holders {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let old = match (self.record, self.copy) {
+            (true, _) => Some("the old practice"),
+            (false, true) => Some("the archive of the old practice"),
+            (false, false) => None,
+        };
+        match (old, self.new_practice) {
+            (Some(old), true) => write!(f, "{old} and the new one"),
+            (Some(old), false) => f.write_str(old),
+            (None, true) => f.write_str("the new practice alone"),
+            (None, false) => f.write_str("NOBODY"),
+        }
+    }
+}
+
 /// The life of every document that the store held.
 pub fn lives(view: &View) -> Vec<Life<'_>> {
     let ids = ids(view);
@@ -233,7 +300,7 @@ fn is_new_practice(by: Endpoint) -> bool {
     matches!(by, Endpoint::Requesting | Endpoint::Importing)
 }
 
-impl Life<'_> {
+impl<'v> Life<'v> {
     /// Where it stands in the store at the end, where the store says so.
     pub fn state(&self, view: &View) -> Option<DocumentState> {
         view.observed
@@ -257,6 +324,14 @@ impl Life<'_> {
     /// Whether it travelled.
     pub fn was_sent(&self) -> bool {
         (self.steps.iter()).any(|step| matches!(step.what, StepKind::Sent { .. }))
+    }
+
+    /// Every step with who has the document after it.
+    pub fn moments(&self) -> impl Iterator<Item = (&Step<'v>, Holders)> {
+        self.steps.iter().scan(Holders::FIRST, |holders, step| {
+            *holders = holders.after(&step.what);
+            Some((step, *holders))
+        })
     }
 
     fn was_filed(&self) -> bool {
@@ -306,13 +381,12 @@ impl Life<'_> {
             file_name: self.held.file_name.clone(),
             bytes: self.held.bytes,
             sha256: self.held.sha256,
-            steps: self
-                .steps
-                .iter()
-                .map(|step| CustodyStep {
+            steps: (self.moments())
+                .map(|(step, holders)| CustodyStep {
                     at: step.at,
                     event: Some(step.event).filter(|event| *event != u64::MAX),
                     what: step.what.to_string(),
+                    held_by: holders.to_string(),
                 })
                 .collect(),
             whereabouts: whereabouts.to_owned(),

@@ -20,6 +20,9 @@ pub(crate) fn cases() -> Vec<Case> {
             .broken("before that acknowledgement came", || {
                 with_deletes(CHUNKED, Place::BeforeTheExtract, &[204])
             }),
+        Case::new("SND-76", || trace_of(TURNED_AWAY)).broken("on nobody has it", || {
+            with_deletes(TURNED_AWAY, Place::AtTheEnd, &[204])
+        }),
         Case::new("SND-76", || with_deletes(CHUNKED, Place::AtTheEnd, &[204]))
             .broken("it is not in the record of the old practice any more", gone),
         Case::new("SND-77", || {

@@ -31,6 +31,18 @@ pub(super) fn kept_until_acknowledged(view: &View, _: Profile) -> Assessment {
             },
         });
     }
+    for life in &lives {
+        if let Some((step, _)) = life.moments().find(|(_, holders)| holders.is_nobody()) {
+            tally.expect(false, || Violation {
+                event: Some(step.event),
+                expected: format!("somebody has `{}` at every moment", life.held.file_name),
+                seen: format!(
+                    "from {} on nobody has it: neither the store, nor a copy, nor the new practice",
+                    step.at
+                ),
+            });
+        }
+    }
     for life in lives.iter().filter(|life| is_kept(life, view)) {
         let still_there = (life.state(view)).is_some_and(|state| state.is_in_record());
         tally.expect(still_there, || Violation {
