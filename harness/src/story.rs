@@ -52,7 +52,7 @@ pub fn tell(view: &View) -> Vec<String> {
             .filter_map(|(by, observation)| tell_state(*by, observation)),
     );
     if view.has_real_times() && !view.quiescent {
-        story.push("the run was cut off at its time limit".to_owned());
+        story.push("the run was cut off before it fell silent".to_owned());
     }
     story
 }

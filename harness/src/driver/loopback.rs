@@ -33,7 +33,7 @@ const WAITING: usize = 16;
 /// 20 s takes one.
 const RATE: u32 = 20;
 
-/// Runs until nothing is left to do or the time limit is reached.
+/// Runs until nothing is left to do, the time limit is reached, or nobody comes to an end.
 pub(super) fn run(plan: &Plan, stage: Stage) -> Result<Recorder, DriverError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -132,6 +132,9 @@ impl Loopback {
             match next {
                 None if self.under_way == 0 => {
                     return Ok(self.stage.finish(self.clock.now(), true));
+                }
+                None | Some(_) if self.stage.is_endless() => {
+                    return Ok(self.stage.finish(self.clock.now(), false));
                 }
                 Some(at) if at > limit && self.under_way == 0 => {
                     return Ok(self.stage.finish(limit, false));

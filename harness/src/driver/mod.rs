@@ -153,3 +153,34 @@ fn header(plan: &Plan, sut: Sut, transport: Transport) -> Header {
         export: plan.export.as_ref().map(|export| export.terms.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gp2gp_model::trace::What;
+
+    use super::*;
+
+    #[test]
+    fn a_run_in_which_nobody_comes_to_an_end_is_cut_off() {
+        let source = gp2gp_scenarios::load_str(
+            "driver/endless",
+            "title = \"One record\"\njudges = [\"sending\"]\nrequirements = [\"SND-20\"]\n\
+             [[patient]]\nname = \"alice\"\n[exercised]\ncore_acknowledged = \"AA\"\n",
+        )
+        .unwrap();
+        let catalogue = gp2gp_scenarios::catalogue().unwrap();
+        let scenario = gp2gp_scenarios::parse(&source).unwrap().remove(0);
+        let plan = gp2gp_scenarios::lower(&scenario, &catalogue, None).unwrap();
+        for transport in [Transport::Virtual, Transport::Http] {
+            let bodies = BodyStore::temporary();
+            let mut scene = Scene::set(&plan, Sut::Reference, transport, bodies).unwrap();
+            scene.stage = scene.stage.with_most_exchanges(4);
+            let (trace, _) = scene.play().unwrap().into_trace().unwrap();
+            let posts = |what: &What| matches!(what, What::Post { .. });
+            let posted = trace.events.iter().filter(|event| posts(&event.what));
+            assert_eq!(posted.count(), 4, "{transport:?}");
+            let ended = trace.events.last().map(|event| event.what.clone());
+            assert_eq!(ended, Some(What::Ended { quiescent: false }));
+        }
+    }
+}

@@ -29,6 +29,8 @@ pub(super) struct Stage {
     recorder: Recorder,
     under_way: BTreeMap<u64, UnderWay>,
     exchanges: u64,
+    most_exchanges: u64,
+    bytes: u64,
     conditions: Conditions,
 }
 
@@ -40,6 +42,14 @@ struct UnderWay {
     /// The connection lets it arrive whole.
     is_whole: bool,
 }
+
+/// Exchanges after which a run is cut off: two systems that answer each other for ever would go on to
+/// the end of its time. The largest scenario has twenty thousand.
+const MOST_EXCHANGES: u64 = 60_000;
+
+/// Bytes in bodies after which a run is cut off, before it fills the disk. The largest scenario has six
+/// thousand million.
+const MOST_BYTES: u64 = 16_000_000_000;
 
 /// Wakes for one and the same moment before a peer counts as stuck: many peers may have many
 /// deadlines at once, but each wake must deal with those that are due.
@@ -134,6 +144,8 @@ impl Stage {
             recorder,
             under_way: BTreeMap::new(),
             exchanges: 0,
+            most_exchanges: MOST_EXCHANGES,
+            bytes: 0,
             conditions: Conditions::new(plan),
         })
     }
@@ -159,6 +171,20 @@ impl Stage {
     /// Everybody who takes part, in the order in which they are served.
     pub(super) fn endpoints(&self) -> Vec<Endpoint> {
         self.peers.keys().copied().collect()
+    }
+
+    /// The same stage with another limit of exchanges.
+    #[cfg(test)]
+    pub(super) fn with_most_exchanges(self, most_exchanges: u64) -> Self {
+        Self {
+            most_exchanges,
+            ..self
+        }
+    }
+
+    /// Whether the run has to be cut off because nobody comes to an end.
+    pub(super) const fn is_endless(&self) -> bool {
+        self.exchanges >= self.most_exchanges || self.bytes >= MOST_BYTES
     }
 
     /// Whether a system is down, and so takes nothing.
@@ -347,6 +373,7 @@ impl Stage {
                 conduct,
             } => {
                 self.exchanges += 1;
+                self.bytes += request.body.len() as u64;
                 let exchange = self.exchanges;
                 self.recorder
                     .post(now, exchange, from, to, &request)

@@ -26,7 +26,7 @@ enum Event {
     },
 }
 
-/// Runs until nothing is left to do or the time limit is reached.
+/// Runs until nothing is left to do, the time limit is reached, or nobody comes to an end.
 pub(super) fn run(plan: &Plan, mut stage: Stage) -> Result<Recorder, DriverError> {
     let mut queue = Queue::new(plan.starts_at);
     let mut links = Links::new(plan);
@@ -43,6 +43,9 @@ pub(super) fn run(plan: &Plan, mut stage: Stage) -> Result<Recorder, DriverError
             let end = if quiescent { queue.now() } else { limit };
             return Ok(stage.finish(end, quiescent));
         };
+        if stage.is_endless() {
+            return Ok(stage.finish(queue.now(), false));
+        }
         let carries = if queue.next_time() == Some(next) {
             let Some((now, event)) = queue.pop() else {
                 continue;
