@@ -177,7 +177,7 @@ pub const TRANSITIONS: [Transition; 22] = {
 };
 
 /// Ways that no built-in scenario takes. The first needs a clearing house that forgets a package
-/// it has acknowledged; the others are duplicates at moments that no scenario has chosen.
+/// it has acknowledged; the others a duplicate where the practice's record shows nothing to send again.
 pub const NOT_EXERCISED: [(ExportState, ExportEvent); 4] = {
     use ExportEvent as On;
     use ExportState as S;

@@ -30,6 +30,8 @@ pub enum Case {
     LastFirst,
     /// One document of 677 MB whose index arrives after all its fragments.
     IndexLast,
+    /// An export of scans of 21 to 80 MB, run, kept and judged.
+    Export,
 }
 
 /// What a case came to.
@@ -47,12 +49,13 @@ pub struct Peak {
 
 impl Case {
     /// All.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Document25Mb,
         Self::Document677Mb,
         Self::Record1Gb,
         Self::LastFirst,
         Self::IndexLast,
+        Self::Export,
     ];
 
     /// Name on command lines.
@@ -63,6 +66,7 @@ impl Case {
             Self::Record1Gb => "record-1gb",
             Self::LastFirst => "last-first",
             Self::IndexLast => "index-last",
+            Self::Export => "export",
         }
     }
 
@@ -95,6 +99,7 @@ impl Case {
     const fn scenario(self) -> &'static str {
         match self {
             Self::Document25Mb => "transfer/large-tiff-25mb",
+            Self::Export => "export/large-scans",
             Self::Record1Gb => "transfer/record-of-1-gb",
             Self::Document677Mb | Self::LastFirst | Self::IndexLast => {
                 "transfer/document-of-677-mb"
@@ -104,7 +109,7 @@ impl Case {
 
     const fn order(self) -> Option<Order> {
         match self {
-            Self::Document25Mb | Self::Document677Mb | Self::Record1Gb => None,
+            Self::Document25Mb | Self::Document677Mb | Self::Record1Gb | Self::Export => None,
             Self::LastFirst => Some(Order::LastFirst),
             Self::IndexLast => Some(Order::IndexLast),
         }
@@ -113,9 +118,11 @@ impl Case {
     const fn limit_bytes(self) -> u64 {
         match self {
             Self::Document25Mb => 100_000_000,
-            Self::Document677Mb | Self::Record1Gb | Self::LastFirst | Self::IndexLast => {
-                200_000_000
-            }
+            Self::Document677Mb
+            | Self::Record1Gb
+            | Self::LastFirst
+            | Self::IndexLast
+            | Self::Export => 200_000_000,
         }
     }
 
