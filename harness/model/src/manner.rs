@@ -16,6 +16,8 @@ pub struct Manner {
     pub skeleton: SkeletonWay,
     /// In which order promises are kept.
     pub order: FragmentOrder,
+    /// When it begins to keep them.
+    pub start: FragmentStart,
     /// What `Length` counts.
     pub length: LengthCount,
     /// Whether the core has one id or two.
@@ -26,6 +28,17 @@ pub struct Manner {
     pub reference_ids: ReferenceIds,
     /// Which characters content ids hold.
     pub content_ids: ContentIds,
+}
+
+/// When a sender begins to send what the core promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FragmentStart {
+    /// When the receiver says Continue (SND-31).
+    #[default]
+    AfterContinue,
+    /// When Spine has the core: fragments may overtake it.
+    AtOnce,
 }
 
 /// What an index promises, and when there is one.

@@ -23,7 +23,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use gp2gp_model::directory::{Directory, Practice};
-use gp2gp_model::manner::{Manner, MessageIds};
+use gp2gp_model::manner::{FragmentStart, Manner, MessageIds};
 use gp2gp_model::plan::{Act, Cleanup, DocumentPlan, PatientPlan, Role};
 use gp2gp_model::trace::Observation;
 use gp2gp_model::{
@@ -361,7 +361,8 @@ impl Sending {
                 if self.has(SendingDefect::FragmentDropped) {
                     transfer.drop_last_fragment();
                 }
-                if self.has(SendingDefect::ContinueNotAwaited) {
+                let at_once = self.office.manner.start == FragmentStart::AtOnce;
+                if at_once || self.has(SendingDefect::ContinueNotAwaited) {
                     transfer.continue_with_promises();
                 }
                 Case::Open(Box::new(transfer))
