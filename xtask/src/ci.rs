@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     "cargo fmt --all --check",
     "cargo xtask tidy",
     "cargo clippy --workspace --all-targets -- -D warnings",
     "cargo test --workspace",
+    "cargo test -p gp2gp --test histories -- --ignored",
     "cargo run --release -- run",
 ];
 

@@ -128,9 +128,11 @@ fn json(message: &Message, dialect: Dialect) -> Bytes {
 
 fn raw_http(encoded: &Encoded) -> Bytes {
     let head = format!(
-        "POST /reliablemessaging/forwardreliable HTTP/1.1\r\nContent-Length: TODO\r\n\
+        "POST /reliablemessaging/forwardreliable HTTP/1.1\r\nContent-Length: {}\r\n\
          SOAPAction: \"{}\"\r\nContent-Type: {}\r\n\r\n",
-        encoded.soap_action, encoded.content_type
+        encoded.body.len(),
+        encoded.soap_action,
+        encoded.content_type
     );
     [head.as_bytes(), &encoded.body].concat().into()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gp2gp_model::NhsNumber;
-use gp2gp_model::export::{ExportEvent, ExportState, Ruling};
+use gp2gp_model::export::{ExportEvent, ExportState, Ruling, may_permit};
 use gp2gp_model::store::ActingRole;
 use gp2gp_wire::export::{DeskOutcome, Fate, RulingOn, Ticket, Word};
 
@@ -62,7 +62,7 @@ impl Ledger {
     }
 
     pub(super) fn ruled(&mut self, on: &RulingOn, role: Option<ActingRole>) {
-        if !may_permit(role) {
+        if !role.is_some_and(may_permit) {
             return;
         }
         if on.ruling == Ruling::Granted {
@@ -86,7 +86,7 @@ impl Ledger {
     }
 
     pub(super) fn ruling_taken(&mut self, role: Option<ActingRole>, taken: bool) {
-        if !may_permit(role) {
+        if !role.is_some_and(may_permit) {
             self.expect(
                 Rule::Roles,
                 !taken,
@@ -166,13 +166,6 @@ impl Ledger {
         let case = self.cases.entry(patient).or_default();
         case.ticket_at = None;
     }
-}
-
-const fn may_permit(role: Option<ActingRole>) -> bool {
-    matches!(
-        role,
-        Some(ActingRole::PracticeUser | ActingRole::HealthBoard)
-    )
 }
 
 const fn hours(duration: Duration) -> u64 {
