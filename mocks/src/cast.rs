@@ -181,7 +181,9 @@ impl Cast {
             Endpoint::Spine => Some(&mut self.spine),
             Endpoint::Sending => Some(&mut self.sending),
             Endpoint::Store => Some(&mut self.store),
-            Endpoint::Office
+            Endpoint::Sds
+            | Endpoint::Pds
+            | Endpoint::Office
             | Endpoint::Desk
             | Endpoint::Board
             | Endpoint::ClearingHouse

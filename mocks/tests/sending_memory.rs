@@ -282,7 +282,7 @@ fn practice(code: &str) -> Practice {
         ods: ods(code),
         asid: Asid::parse(&format!("{:0>12}", &code[1..])).unwrap(),
         party_key: PartyKey::parse(&format!("{code}-800001")).unwrap(),
-        large_messaging: true,
+        interactions: Interaction::ALL.into(),
     }
 }
 

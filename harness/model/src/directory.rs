@@ -1,5 +1,6 @@
 //! What SDS says: which practice has which addresses, and under which contract it takes messages.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,15 @@ pub struct Practice {
     pub asid: Asid,
     /// Address for ebXML.
     pub party_key: PartyKey,
-    /// SDS lists the COPC interaction: the practice can take large messages (TD53.4).
-    pub large_messaging: bool,
+    /// What SDS lists its system for, in either direction.
+    pub interactions: BTreeSet<Interaction>,
+}
+
+impl Practice {
+    /// Whether its system takes large messages: only SDS says so, by the COPC interaction (TD53.4).
+    pub fn large_messaging(&self) -> bool {
+        self.interactions.contains(&Interaction::Copc)
+    }
 }
 
 /// Reliability values of one (practice, interaction), from SDS.

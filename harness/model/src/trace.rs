@@ -183,6 +183,10 @@ pub enum Endpoint {
     Sending,
     /// The document store of the sending practice.
     Store,
+    /// The Spine directory service, and beside it the registry of organisations and practitioners.
+    Sds,
+    /// The personal demographics service.
+    Pds,
     /// The exporting practice: its document system and who sits before it.
     Office,
     /// The support desk of the document system.
@@ -202,7 +206,13 @@ impl Endpoint {
             Self::Requesting => Some(Role::Requesting),
             Self::Sending => Some(Role::Sending),
             Self::Office | Self::Desk => Some(Role::Exporting),
-            Self::Spine | Self::Store | Self::Board | Self::ClearingHouse | Self::Importing => None,
+            Self::Spine
+            | Self::Store
+            | Self::Sds
+            | Self::Pds
+            | Self::Board
+            | Self::ClearingHouse
+            | Self::Importing => None,
         }
     }
 
@@ -210,7 +220,12 @@ impl Endpoint {
     pub const fn is_of_export(self) -> bool {
         match self {
             Self::Office | Self::Desk | Self::Board | Self::ClearingHouse | Self::Importing => true,
-            Self::Requesting | Self::Sending | Self::Spine | Self::Store => false,
+            Self::Requesting
+            | Self::Sending
+            | Self::Spine
+            | Self::Store
+            | Self::Sds
+            | Self::Pds => false,
         }
     }
 }
@@ -232,6 +247,8 @@ impl fmt::Display for Endpoint {
             Self::Spine => "spine",
             Self::Sending => "sending",
             Self::Store => "store",
+            Self::Sds => "sds",
+            Self::Pds => "pds",
             Self::Office => "practice",
             Self::Desk => "desk",
             Self::Board => "board",

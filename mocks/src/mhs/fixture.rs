@@ -36,7 +36,7 @@ pub(crate) fn practice(code: &str) -> Practice {
         ods: ods(code),
         asid: Asid::parse(&format!("{serial:012}")).unwrap(),
         party_key: PartyKey::parse(&format!("{code}-800001")).unwrap(),
-        large_messaging: true,
+        interactions: Interaction::ALL.into(),
     }
 }
 

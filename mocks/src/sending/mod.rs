@@ -424,12 +424,12 @@ impl Sending {
             documents: enclosed,
             spool: &self.spool,
             limits: self.limits,
-            large_messaging: requester.large_messaging && own.large_messaging,
+            large_messaging: requester.large_messaging() && own.large_messaging(),
         };
         let core = Core::plan(order, &self.office, ids).map_err(|error| error.code())?;
         match core.needs_large_messaging() {
-            true if !requester.large_messaging => Err(ResponseCode::from("14")),
-            true if !own.large_messaging => Err(ResponseCode::from("23")),
+            true if !requester.large_messaging() => Err(ResponseCode::from("14")),
+            true if !own.large_messaging() => Err(ResponseCode::from("23")),
             true | false => Ok(core),
         }
     }

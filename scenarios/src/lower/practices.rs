@@ -131,7 +131,7 @@ impl Practices {
         let mut contracts = Vec::new();
         for practice in self.all.iter().chain(&self.unlisted) {
             for (at, interaction) in Interaction::ALL.into_iter().enumerate() {
-                if interaction != Interaction::Copc || practice.large_messaging {
+                if practice.interactions.contains(&interaction) {
                     contracts.push(contract_for(practice, interaction, at, contract)?);
                 }
             }
@@ -163,7 +163,9 @@ fn practice(ods: &OdsCode, number: usize, large_messaging: bool) -> Result<Pract
         ods: ods.clone(),
         asid: Asid::parse(&format!("{:012}", 200_000_099_900 + number))?,
         party_key: PartyKey::parse(&format!("{ods}-{}", 899_900 + number))?,
-        large_messaging,
+        interactions: (Interaction::ALL.into_iter())
+            .filter(|interaction| large_messaging || *interaction != Interaction::Copc)
+            .collect(),
     })
 }
 

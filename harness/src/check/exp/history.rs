@@ -404,7 +404,11 @@ impl Reader<'_> {
             Endpoint::Store => self.store_answer(&request, end),
             Endpoint::ClearingHouse | Endpoint::Importing => self.package_answer(&request, end),
             Endpoint::Desk | Endpoint::Board | Endpoint::Office => self.word(&request, end),
-            Endpoint::Requesting | Endpoint::Sending | Endpoint::Spine => None,
+            Endpoint::Requesting
+            | Endpoint::Sending
+            | Endpoint::Spine
+            | Endpoint::Sds
+            | Endpoint::Pds => None,
         };
         if let Some(what) = what {
             self.push(event, what);
@@ -482,6 +486,8 @@ impl Reader<'_> {
                     | Endpoint::Spine
                     | Endpoint::Sending
                     | Endpoint::Store
+                    | Endpoint::Sds
+                    | Endpoint::Pds
                     | Endpoint::Office
                     | Endpoint::Desk
                     | Endpoint::Board => None,

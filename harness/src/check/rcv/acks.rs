@@ -91,7 +91,7 @@ pub(super) fn no_filing_as_attachment(view: &View, _: Profile) -> Assessment {
 fn is_modern(view: &View) -> bool {
     view.header.practices.as_ref().is_some_and(|practices| {
         let practice = view.header.directory.practice(&practices.requesting);
-        practice.is_some_and(|practice| practice.large_messaging)
+        practice.is_some_and(|practice| practice.large_messaging())
     })
 }
 

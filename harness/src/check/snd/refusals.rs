@@ -477,7 +477,7 @@ fn cannot_take_large(view: &View, practice: &OdsCode) -> bool {
     view.header
         .directory
         .practice(practice)
-        .is_some_and(|practice| !practice.large_messaging)
+        .is_some_and(|practice| !practice.large_messaging())
 }
 
 /// Whether a record is larger than any message, if nothing is compressed: compression is large

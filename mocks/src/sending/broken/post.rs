@@ -21,6 +21,8 @@ impl Flaws {
                 Endpoint::Store => self.spoil_token(request),
                 Endpoint::Requesting
                 | Endpoint::Sending
+                | Endpoint::Sds
+                | Endpoint::Pds
                 | Endpoint::Office
                 | Endpoint::Desk
                 | Endpoint::Board

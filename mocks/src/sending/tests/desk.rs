@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use gp2gp_model::directory::Directory;
 use gp2gp_model::fault::Fault;
 use gp2gp_model::manner::Manner;
 use gp2gp_model::plan::{Cleanup, DescriptionChoice, DocumentPlan, Habit, PatientPlan};
@@ -164,13 +163,12 @@ pub(super) fn in_dialect(dialect: Dialect, mut config: SendingConfig) -> Sending
 
 /// The requester, or the sender itself, cannot do large messaging.
 pub(super) fn without_large_messaging(code: &str, mut config: SendingConfig) -> SendingConfig {
-    let incapable = |directory: &mut Directory| {
-        for practice in &mut directory.practices {
-            practice.large_messaging &= practice.ods != ods(code);
+    let own = &mut config.identity.practice;
+    for practice in config.directory.practices.iter_mut().chain([own]) {
+        if practice.ods == ods(code) {
+            practice.interactions.remove(&Interaction::Copc);
         }
-    };
-    incapable(&mut config.directory);
-    config.identity.practice.large_messaging &= code != OWN;
+    }
     config
 }
 

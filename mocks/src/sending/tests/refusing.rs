@@ -49,9 +49,15 @@ fn the_first_reason_in_the_national_order_is_the_code() {
     assert_eq!(code(&config, patient()), "10");
     config.holdings[0].plan.record_bytes = 12_000;
     assert_eq!(code(&config, patient()), "14");
-    config.directory.practices[1].large_messaging = true;
+    config.directory.practices[1]
+        .interactions
+        .insert(Interaction::Copc);
     assert_eq!(code(&config, patient()), "23");
-    config.identity.practice.large_messaging = true;
+    config
+        .identity
+        .practice
+        .interactions
+        .insert(Interaction::Copc);
     let mut desk = Desk::new(config);
     desk.request();
     assert_eq!(desk.kinds()[0], MessageKind::EhrExtract);

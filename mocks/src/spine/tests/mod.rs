@@ -45,7 +45,7 @@ fn directory() -> Directory {
             ods: ods.parse().unwrap(),
             asid: asid.parse().unwrap(),
             party_key: party_key.parse().unwrap(),
-            large_messaging: true,
+            interactions: Interaction::ALL.into(),
         })
         .collect();
     let contracts = practices

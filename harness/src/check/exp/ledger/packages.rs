@@ -143,6 +143,8 @@ impl Ledger {
             | Endpoint::Spine
             | Endpoint::Sending
             | Endpoint::Store
+            | Endpoint::Sds
+            | Endpoint::Pds
             | Endpoint::Board
             | Endpoint::ClearingHouse
             | Endpoint::Importing => {}
