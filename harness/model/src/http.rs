@@ -18,6 +18,8 @@ pub enum Method {
     Post,
     /// Put in place.
     Put,
+    /// Change in place.
+    Patch,
     /// Remove.
     Delete,
     /// Read the headers alone.
@@ -26,7 +28,14 @@ pub enum Method {
 
 impl Method {
     /// All.
-    pub const ALL: [Self; 5] = [Self::Get, Self::Post, Self::Put, Self::Delete, Self::Head];
+    pub const ALL: [Self; 6] = [
+        Self::Get,
+        Self::Post,
+        Self::Put,
+        Self::Patch,
+        Self::Delete,
+        Self::Head,
+    ];
 
     /// Upper-case name.
     pub const fn name(self) -> &'static str {
@@ -34,6 +43,7 @@ impl Method {
             Self::Get => "GET",
             Self::Post => "POST",
             Self::Put => "PUT",
+            Self::Patch => "PATCH",
             Self::Delete => "DELETE",
             Self::Head => "HEAD",
         }
@@ -53,7 +63,7 @@ impl fmt::Display for Method {
 
 /// A method that nothing here answers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is none of the http methods GET, POST, PUT, DELETE, HEAD")]
+#[error("`{0}` is none of the http methods GET, POST, PUT, PATCH, DELETE, HEAD")]
 pub struct UnknownMethod(String);
 
 impl FromStr for Method {
@@ -166,7 +176,7 @@ mod tests {
         }
         assert_eq!(
             "get".parse::<Method>().unwrap_err().to_string(),
-            "`get` is none of the http methods GET, POST, PUT, DELETE, HEAD"
+            "`get` is none of the http methods GET, POST, PUT, PATCH, DELETE, HEAD"
         );
     }
 }

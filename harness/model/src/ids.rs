@@ -42,6 +42,12 @@ pub enum IdError {
         /// The text, shortened.
         text: String,
     },
+    /// The text does not look like a national GP code.
+    #[error("gp code `{text}` is not G, one of 0 to 5, 8 or 9, and six digits")]
+    NotAGpCode {
+        /// The text, shortened.
+        text: String,
+    },
 }
 
 /// Longest identifier accepted from outside, in bytes: well above any real one, low enough
@@ -164,6 +170,11 @@ id!(
     /// Contract id of (party key, interaction), from SDS.
     CpaId,
     "cpa id"
+);
+id!(
+    /// Id of one contract's entry of a message handling server in SDS (`nhsMHSId`).
+    MhsId,
+    "mhs id"
 );
 id!(
     /// UUID of one transfer, the same in every message of it.
@@ -310,6 +321,70 @@ impl From<NhsNumber> for String {
     }
 }
 
+/// National code of a GP (GNC): `G`, one of 0 to 5, 8 or 9, and six digits. Their check digits are
+/// often wrong in practice, so none is looked at (spec 40).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct GpCode([u8; 8]);
+
+impl GpCode {
+    /// Parses the eight characters.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        let text = text.trim();
+        let error = || IdError::NotAGpCode {
+            text: text.chars().take(32).collect(),
+        };
+        let code: [u8; 8] = text.as_bytes().try_into().map_err(|_| error())?;
+        match code {
+            [b'G', b'0'..=b'5' | b'8' | b'9', digits @ ..]
+                if digits.iter().all(u8::is_ascii_digit) =>
+            {
+                Ok(Self(code))
+            }
+            _ => Err(error()),
+        }
+    }
+
+    /// The eight characters.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for GpCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for GpCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GpCode({self})")
+    }
+}
+
+impl FromStr for GpCode {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        Self::parse(text)
+    }
+}
+
+impl TryFrom<String> for GpCode {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<GpCode> for String {
+    fn from(code: GpCode) -> Self {
+        code.as_str().to_owned()
+    }
+}
+
 fn printable<'a>(kind: &'static str, text: &'a str) -> Result<&'a str, IdError> {
     let text = text.trim();
     if text.is_empty() {
@@ -391,6 +466,28 @@ mod tests {
         assert!(!NhsNumber::parse("9446363102").unwrap().check_digit_fits());
         assert!(NhsNumber::parse("944636310").is_err());
         assert!(NhsNumber::parse("94463631O1").is_err());
+    }
+
+    #[test]
+    fn a_gp_code_is_g_and_seven_digits_whatever_its_check_digit() {
+        for right in ["G0000001", "G5999999", "G8012345", " G9999990 "] {
+            assert_eq!(GpCode::parse(right).unwrap().as_str(), right.trim());
+        }
+        for wrong in [
+            "G6000001",
+            "G7000001",
+            "g0000001",
+            "G000001",
+            "G00000012",
+            "GX000001",
+            "",
+        ] {
+            assert!(GpCode::parse(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(
+            GpCode::parse("G7654321").unwrap_err().to_string(),
+            "gp code `G7654321` is not G, one of 0 to 5, 8 or 9, and six digits"
+        );
     }
 
     #[test]

@@ -16,7 +16,9 @@ pub mod ids;
 pub mod interaction;
 pub mod malformation;
 pub mod manner;
+pub mod pds;
 pub mod plan;
+pub mod registry;
 pub mod report;
 pub mod requirement;
 pub mod response_code;
@@ -31,7 +33,7 @@ pub use digest::Sha256;
 pub use failure_mode::FailureModeId;
 pub use ids::{
     Asid, ContentId, ConversationId, CpaId, DocumentId, EbxmlMessageId, EhrExtractId, EhrRequestId,
-    Hl7MessageId, IdError, NhsNumber, OdsCode, PartyKey, RequirementId, ScenarioId,
+    GpCode, Hl7MessageId, IdError, MhsId, NhsNumber, OdsCode, PartyKey, RequirementId, ScenarioId,
 };
 pub use interaction::{Interaction, MessageKind};
 pub use malformation::Break;

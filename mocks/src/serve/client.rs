@@ -255,6 +255,7 @@ const fn hyper_method(method: Method) -> hyper::Method {
         Method::Get => hyper::Method::GET,
         Method::Post => hyper::Method::POST,
         Method::Put => hyper::Method::PUT,
+        Method::Patch => hyper::Method::PATCH,
         Method::Delete => hyper::Method::DELETE,
         Method::Head => hyper::Method::HEAD,
     }

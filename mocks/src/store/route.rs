@@ -83,7 +83,7 @@ impl Route {
                 let operation = match method {
                     Method::Get | Method::Head => DocumentOperation::Read,
                     Method::Delete => DocumentOperation::Delete,
-                    Method::Post | Method::Put => {
+                    Method::Post | Method::Put | Method::Patch => {
                         return Err(not_allowed(method, "GET, HEAD, DELETE"));
                     }
                 };
