@@ -9,7 +9,7 @@ use gp2gp_wire::attachment::{Description, Wrap, encode};
 use gp2gp_wire::ebxml::{AckRequested, Header};
 use gp2gp_wire::hl7::{
     Acknowledgement, Continue, EhrExtract, EhrRequest, ExtractVersion, Fragment, Gp2gpFragment,
-    Payload, Wrapper,
+    Payload, RequestVersion, Wrapper,
 };
 use gp2gp_wire::message::{Attachment, Inline, Location, Message};
 use gp2gp_wire::mime::TransferEncoding;
@@ -95,6 +95,7 @@ fn wrapper(interaction: Interaction) -> Result<Wrapper, IdError> {
 fn request() -> Result<EhrRequest, IdError> {
     Ok(EhrRequest {
         wrapper: wrapper(Interaction::EhrRequestUk05)?,
+        version: RequestVersion::Uk05,
         id: "041CA2AE-3EC6-4AC9-942F-0F6621CC0BFC".parse()?,
         patient: patient()?,
         author: OdsCode::parse("A99998")?,

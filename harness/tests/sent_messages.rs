@@ -80,7 +80,10 @@ fn payloads(taken: &Taken) -> Vec<(Interaction, Bytes)> {
             Interaction::EhrExtractUk06
             | Interaction::EhrExtractUk07
             | Interaction::Acknowledgement => true,
-            Interaction::EhrRequestUk05 | Interaction::Copc => false,
+            Interaction::EhrRequestUk05
+            | Interaction::EhrRequestUk06
+            | Interaction::EhrExtractUk08
+            | Interaction::Copc => false,
         };
         if has_schema {
             found.extend(

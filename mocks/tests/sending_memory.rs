@@ -22,7 +22,9 @@ use gp2gp_model::{
 };
 use gp2gp_sim::Streams;
 use gp2gp_wire::Dialect;
-use gp2gp_wire::hl7::{CONTINUE_SUBJECT, Continue, EhrRequest, Gp2gpFragment, Payload, Wrapper};
+use gp2gp_wire::hl7::{
+    CONTINUE_SUBJECT, Continue, EhrRequest, Gp2gpFragment, Payload, RequestVersion, Wrapper,
+};
 use gp2gp_wire::message::Message;
 
 const DOCUMENT_BYTES: u64 = 100_000_000;
@@ -38,6 +40,7 @@ fn a_document_of_100_mb_is_sent_in_the_memory_of_a_few_messages() {
     let request = requester_message(1, |wrapper, _| {
         Payload::EhrRequest(EhrRequest {
             wrapper: wrapper(Interaction::EhrRequestUk05),
+            version: RequestVersion::Uk05,
             id: EhrRequestId::parse("7").unwrap(),
             patient: patient().nhs_number,
             author: ods("B86041"),

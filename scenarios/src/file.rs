@@ -13,7 +13,7 @@ use gp2gp_model::plan::{
     Cleanup, Decision, DescriptionChoice, MissingReason, PdsUpdate, Role, StrayMessage, Wish,
 };
 use gp2gp_model::trace::TimeMode;
-use gp2gp_model::{Break, Capability, Dialect, MessageKind};
+use gp2gp_model::{Break, Capability, Dialect, MessageKind, Version};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
@@ -112,6 +112,8 @@ impl From<Mode> for TimeMode {
 pub(crate) struct Practice {
     /// How its system writes.
     pub(crate) dialect: PracticeDialect,
+    /// Which version of GP2GP it has, and so what the directory lists it for.
+    pub(crate) version: Version,
     /// The directory says that it takes fragments.
     pub(crate) large_messaging: bool,
     /// GP2GP is switched on.
@@ -143,6 +145,7 @@ impl Default for Practice {
     fn default() -> Self {
         Self {
             dialect: PracticeDialect::NationalMhs,
+            version: Version::default(),
             large_messaging: true,
             enabled: true,
             entries: 1,

@@ -14,12 +14,18 @@ pub enum Interaction {
     /// EHR request of versions up to 2.2b.
     #[serde(rename = "RCMR_IN010000UK05")]
     EhrRequestUk05,
+    /// EHR request of version 2.2c.
+    #[serde(rename = "RCMR_IN010000UK06")]
+    EhrRequestUk06,
     /// EHR extract of version 1.1a to 2.2b.
     #[serde(rename = "RCMR_IN030000UK06")]
     EhrExtractUk06,
     /// EHR extract that can carry redactions (NOPAT).
     #[serde(rename = "RCMR_IN030000UK07")]
     EhrExtractUk07,
+    /// EHR extract of version 2.2c.
+    #[serde(rename = "RCMR_IN030000UK08")]
+    EhrExtractUk08,
     /// Continue and fragments of large messaging.
     #[serde(rename = "COPC_IN000001UK01")]
     Copc,
@@ -30,10 +36,12 @@ pub enum Interaction {
 
 impl Interaction {
     /// Every interaction, in the order of a transfer.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::EhrRequestUk05,
+        Self::EhrRequestUk06,
         Self::EhrExtractUk06,
         Self::EhrExtractUk07,
+        Self::EhrExtractUk08,
         Self::Copc,
         Self::Acknowledgement,
     ];
@@ -42,8 +50,10 @@ impl Interaction {
     pub const fn id(self) -> &'static str {
         match self {
             Self::EhrRequestUk05 => "RCMR_IN010000UK05",
+            Self::EhrRequestUk06 => "RCMR_IN010000UK06",
             Self::EhrExtractUk06 => "RCMR_IN030000UK06",
             Self::EhrExtractUk07 => "RCMR_IN030000UK07",
+            Self::EhrExtractUk08 => "RCMR_IN030000UK08",
             Self::Copc => "COPC_IN000001UK01",
             Self::Acknowledgement => "MCCI_IN010000UK13",
         }
@@ -54,6 +64,19 @@ impl Interaction {
         Self::ALL
             .into_iter()
             .find(|interaction| interaction.id() == id)
+    }
+
+    /// What a message of this interaction is for; a COPC alone does not say: it is a Continue or a
+    /// fragment.
+    pub const fn kind(self) -> Option<MessageKind> {
+        match self {
+            Self::EhrRequestUk05 | Self::EhrRequestUk06 => Some(MessageKind::EhrRequest),
+            Self::EhrExtractUk06 | Self::EhrExtractUk07 | Self::EhrExtractUk08 => {
+                Some(MessageKind::EhrExtract)
+            }
+            Self::Acknowledgement => Some(MessageKind::Acknowledgement),
+            Self::Copc => None,
+        }
     }
 }
 

@@ -26,6 +26,7 @@ pub mod store;
 pub mod time;
 pub mod trace;
 pub mod verdict;
+pub mod version;
 
 pub use capability::Capability;
 pub use dialect::Dialect;
@@ -39,3 +40,4 @@ pub use interaction::{Interaction, MessageKind};
 pub use malformation::Break;
 pub use response_code::ResponseCode;
 pub use time::Time;
+pub use version::Version;

@@ -14,7 +14,7 @@ use crate::manner::{Manner, MessageIds};
 use crate::trace::TimeMode;
 use crate::{
     Capability, Dialect, FailureModeId, MessageKind, NhsNumber, OdsCode, RequirementId,
-    ResponseCode, ScenarioId, Sha256, Time,
+    ResponseCode, ScenarioId, Sha256, Time, Version,
 };
 
 /// A scenario, ready to run.
@@ -97,6 +97,8 @@ pub struct Side {
     pub ods: OdsCode,
     /// How its system writes.
     pub dialect: Dialect,
+    /// Which version it has; what that lists it for is in the directory.
+    pub version: Version,
     /// Whether GP2GP is switched on.
     pub enabled: bool,
     /// Largest base64 text of one attachment in one message, in bytes. Real systems: 4 500 000.

@@ -10,7 +10,7 @@ use crate::export::ExportTerms;
 use crate::http::{Headers, Method};
 use crate::plan::{Act, Caps, Role};
 use crate::store::DocumentState;
-use crate::{DocumentId, NhsNumber, ScenarioId, Sha256, Time};
+use crate::{DocumentId, NhsNumber, ScenarioId, Sha256, Time, Version};
 
 /// Version of the trace format.
 pub const FORMAT: &str = "gp2gp-trace/1";
@@ -66,6 +66,9 @@ pub struct Practices {
     /// How much the requesting system declares that it takes; not written where it takes all.
     #[serde(default, skip_serializing_if = "Caps::is_none")]
     pub caps: Caps,
+    /// The version of the requesting system; not written where it is the usual one.
+    #[serde(default, skip_serializing_if = "Version::is_usual")]
+    pub requesting_version: Version,
 }
 
 /// How time passed during a run.

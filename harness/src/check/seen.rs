@@ -115,6 +115,11 @@ impl Seen {
         Interaction::from_id(&self.header.action)
     }
 
+    /// The envelope names a request for a record, whatever the payload is.
+    pub fn asks_for_record(&self) -> bool {
+        self.claimed().and_then(Interaction::kind) == Some(MessageKind::EhrRequest)
+    }
+
     /// The payload is, or may have been, of the interaction that the envelope names.
     pub fn may_be_what_it_claims(&self) -> bool {
         let payload = self.payload.as_ref().ok();
@@ -324,7 +329,7 @@ fn version_of(
             | Payload::Fragment(_)
             | Payload::Acknowledgement(_),
         ) => None,
-        Err(_) => [ExtractVersion::Uk06, ExtractVersion::Uk07]
+        Err(_) => ExtractVersion::ALL
             .into_iter()
             .find(|version| Some(version.interaction()) == claimed),
     }

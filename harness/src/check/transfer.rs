@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 
 use gp2gp_model::plan::Role;
-use gp2gp_model::{
-    ConversationId, EbxmlMessageId, Hl7MessageId, Interaction, MessageKind, NhsNumber, Time,
-};
+use gp2gp_model::{ConversationId, EbxmlMessageId, Hl7MessageId, MessageKind, NhsNumber, Time};
 use gp2gp_wire::hl7::{Acknowledgement, EhrRequest};
 
 use super::documents::{Chunk, Document, Route};
@@ -107,8 +105,7 @@ fn was_turned_away(post: &Post) -> bool {
 
 /// A request, even if its payload cannot be read.
 fn asks(post: &Post) -> bool {
-    post.seen()
-        .is_some_and(|seen| seen.header.action == Interaction::EhrRequestUk05.id())
+    post.seen().is_some_and(Seen::asks_for_record)
 }
 
 impl<'v> Transfer<'v> {

@@ -149,6 +149,7 @@ fn header(plan: &Plan, sut: Sut, transport: Transport) -> Header {
             sending: plan.sending.ods.clone(),
             sending_enabled: plan.sending.enabled,
             caps: plan.caps,
+            requesting_version: plan.requesting.version,
         }),
         export: plan.export.as_ref().map(|export| export.terms.clone()),
     }

@@ -11,7 +11,7 @@ use gp2gp_model::plan::{
     PatientPlan, Plan, Side,
 };
 use gp2gp_model::trace::{Endpoint, Observation};
-use gp2gp_model::{Dialect, NhsNumber, Sha256, Time};
+use gp2gp_model::{Dialect, NhsNumber, Sha256, Time, Version};
 
 use super::*;
 use crate::mhs::fixture::{OTHER, OWN, START, directory, ods};
@@ -62,6 +62,7 @@ fn side(code: &str, dialect: Dialect) -> Side {
     Side {
         ods: ods(code),
         dialect,
+        version: Version::default(),
         enabled: true,
         attachment_threshold: 40_000,
         message_limit: 60_000,

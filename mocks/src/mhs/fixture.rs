@@ -5,7 +5,8 @@ use std::time::Duration;
 use gp2gp_model::directory::{Contract, Directory, Practice};
 use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::{
-    Asid, ConversationId, CpaId, EbxmlMessageId, Hl7MessageId, Interaction, OdsCode, PartyKey, Time,
+    Asid, ConversationId, CpaId, EbxmlMessageId, Hl7MessageId, Interaction, OdsCode, PartyKey,
+    Time, Version,
 };
 use gp2gp_wire::Dialect;
 use gp2gp_wire::ebxml::{self, EbxmlError, EbxmlErrorCode, ErrorList, Fault, NaspError};
@@ -36,7 +37,7 @@ pub(crate) fn practice(code: &str) -> Practice {
         ods: ods(code),
         asid: Asid::parse(&format!("{serial:012}")).unwrap(),
         party_key: PartyKey::parse(&format!("{code}-800001")).unwrap(),
-        interactions: Interaction::ALL.into(),
+        interactions: Version::default().interactions(),
     }
 }
 
@@ -70,8 +71,10 @@ fn contract(practice: &Practice, interaction: Interaction) -> Contract {
         persist_duration: match interaction {
             Interaction::Copc => PERSIST_COPC,
             Interaction::EhrRequestUk05
+            | Interaction::EhrRequestUk06
             | Interaction::EhrExtractUk06
             | Interaction::EhrExtractUk07
+            | Interaction::EhrExtractUk08
             | Interaction::Acknowledgement => PERSIST_EXTRACT,
         },
     }

@@ -8,6 +8,7 @@ mod inbox;
 mod outbox;
 #[cfg(test)]
 mod tests;
+pub mod version;
 
 use std::str::FromStr;
 

@@ -17,6 +17,7 @@ use gp2gp_wire::message::Message;
 use super::broken::Flaws;
 use super::transfer::CoreRef;
 use crate::defect::RequestingDefect;
+use crate::mhs::version::request_version;
 use crate::mhs::{Address, Identity, NoContract, Outbox, next_id};
 
 /// Writes and sends.
@@ -96,9 +97,15 @@ impl Letters {
         let to = Address::from(from);
         let message_id = self.next_message_id(conversation);
         let hl7_id = Hl7MessageId::from(&message_id);
-        let interaction = Interaction::EhrRequestUk05;
+        let own = &self.identity.practice.interactions;
+        let version = request_version(own, &from.interactions).ok_or_else(|| NoContract {
+            party_key: to.party_key.clone(),
+            interaction: Interaction::EhrRequestUk05,
+        })?;
+        let interaction = version.interaction();
         let payload = Payload::EhrRequest(EhrRequest {
             wrapper: self.identity.wrapper(now, &to, interaction, hl7_id.clone()),
+            version,
             id: id.clone(),
             patient: self.flaws.patient(patient),
             author: self.identity.practice.ods.clone(),

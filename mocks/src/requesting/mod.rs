@@ -196,7 +196,11 @@ impl Requesting {
             }
         }
         match arrival.received.interaction() {
-            Some(Interaction::EhrExtractUk06 | Interaction::EhrExtractUk07) => {
+            Some(
+                Interaction::EhrExtractUk06
+                | Interaction::EhrExtractUk07
+                | Interaction::EhrExtractUk08,
+            ) => {
                 self.take_core(now, arrival);
             }
             Some(Interaction::Copc) => {
@@ -218,7 +222,7 @@ impl Requesting {
                 }
             }
             // Set aside: no message for a requesting system.
-            Some(Interaction::EhrRequestUk05) | None => {}
+            Some(Interaction::EhrRequestUk05 | Interaction::EhrRequestUk06) | None => {}
         }
     }
 

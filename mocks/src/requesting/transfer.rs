@@ -11,7 +11,7 @@ use gp2gp_model::{
     ConversationId, EbxmlMessageId, EhrRequestId, Hl7MessageId, Interaction, NhsNumber, OdsCode,
     PartyKey, ResponseCode, Time,
 };
-use gp2gp_wire::hl7::{Acknowledgement, EhrExtract, ExtractVersion, Payload};
+use gp2gp_wire::hl7::{Acknowledgement, EhrExtract, Payload};
 
 use super::arrival::Arrival;
 use super::assembly::{Assembly, AssemblyFault, Early};
@@ -163,7 +163,7 @@ impl Transfer {
         let flags = self.doubts_about_source(&core, &extract);
         let is_disliked = self.flaws.dislikes(&arrival.received);
         let payload_xml = arrival.received.payload_xml;
-        let claims_too_much = extract.version == ExtractVersion::Uk07
+        let claims_too_much = extract.version.carries_redactions()
             && self.flaws.has(RequestingDefect::ClaimsNewerForm);
         if claims_too_much || is_disliked {
             return vec![self.reject(core, "21")];

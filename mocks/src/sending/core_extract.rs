@@ -61,6 +61,8 @@ pub(super) struct Order<'a> {
     pub(super) to: Correspondent,
     pub(super) requester: OdsCode,
     pub(super) request: EhrRequestId,
+    /// In which form the extract is written.
+    pub(super) version: ExtractVersion,
     /// Who the extract says it is about.
     pub(super) record_target: NhsNumber,
     pub(super) record: &'a RecordSpec,
@@ -359,11 +361,7 @@ pub(crate) const fn reason_on_paper(reason: MissingReason) -> PlaceholderReason 
 
 /// The extract that answers the request, without its record (SND-20, SND-21).
 fn around(order: &Order<'_>, office: &Office, ids: &mut Ids) -> EhrExtract {
-    let version = if order.record.redactions {
-        ExtractVersion::Uk07
-    } else {
-        ExtractVersion::Uk06
-    };
+    let version = order.version;
     EhrExtract {
         wrapper: office.wrapper(order.now, &order.to, version.interaction(), next_id(ids)),
         version,

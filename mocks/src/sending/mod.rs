@@ -30,7 +30,7 @@ use gp2gp_model::{
     ConversationId, EbxmlMessageId, Hl7MessageId, Interaction, NhsNumber, ResponseCode, Time,
 };
 use gp2gp_sim::{Ids, Streams};
-use gp2gp_wire::hl7::{EhrRequest, Payload};
+use gp2gp_wire::hl7::{EhrRequest, ExtractVersion, Payload};
 use gp2gp_wire::message::{Message, Received};
 
 use self::broken::{Flaws, Unrequested};
@@ -288,7 +288,7 @@ impl Sending {
             return;
         };
         match (received.interaction(), payload) {
-            (Some(Interaction::EhrRequestUk05), payload) => {
+            (Some(Interaction::EhrRequestUk05 | Interaction::EhrRequestUk06), payload) => {
                 self.requested(now, received, payload.ok());
             }
             (Some(Interaction::Copc), Ok(Payload::Continue(_))) => {
@@ -331,7 +331,7 @@ impl Sending {
             opening: received.header.clone(),
         };
         match self.served_from(&request) {
-            Ok((holding, _)) => {
+            Ok((holding, ..)) => {
                 let linked = Linked::all(&holding.documents);
                 let conversation = &to.opening.conversation_id;
                 (self.fetcher).begin(now, conversation, request.patient, linked);
@@ -386,8 +386,11 @@ impl Sending {
         Case::Refused(Some(request.patient), code)
     }
 
-    /// What is held of the patient and who asks, or the code of the refusal.
-    fn served_from(&self, request: &EhrRequest) -> Result<(&Holding, &Practice), ResponseCode> {
+    /// What is held of the patient, who asks and the form of the answer, or the code of the refusal.
+    fn served_from(
+        &self,
+        request: &EhrRequest,
+    ) -> Result<(&Holding, &Practice, ExtractVersion), ResponseCode> {
         if !self.enabled {
             return Err(ResponseCode::from("07"));
         }
@@ -404,7 +407,7 @@ impl Sending {
         ids: &mut Ids,
     ) -> Result<Core, ResponseCode> {
         let Asked { to, request } = asked;
-        let (holding, requester) = self.served_from(request)?;
+        let (holding, requester, version) = self.served_from(request)?;
         let enclosed = Enclosed::all(&holding.documents, documents);
         if let Some(code) = self.flaws.give_up_over(&enclosed) {
             return Err(code);
@@ -415,6 +418,7 @@ impl Sending {
             to: to.clone(),
             requester: request.author.clone(),
             request: request.id.clone(),
+            version,
             record_target: if self.has(SendingDefect::WrongNhsNumber) {
                 self.somebody_else_than(request.patient)
             } else {

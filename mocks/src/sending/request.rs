@@ -2,18 +2,20 @@
 
 use gp2gp_model::directory::Practice;
 use gp2gp_model::{Hl7MessageId, ResponseCode};
-use gp2gp_wire::hl7::EhrRequest;
+use gp2gp_wire::hl7::{EhrRequest, ExtractVersion};
 
 use super::Holding;
 use super::letters::Office;
+use crate::mhs::version::{NoVersion, extract_version};
 
 /// Looks for the first reason to refuse a readable request, in the order of the national
-/// decision: the patient, the requester, the record. Gives what is held and who asks, or the code.
+/// decision: the patient, the requester, the record, the version. Gives what is held, who asks and
+/// the form of the answer, or the code.
 pub(super) fn examine<'a>(
     request: &EhrRequest,
     office: &'a Office,
     holding: Option<&'a Holding>,
-) -> Result<(&'a Holding, &'a Practice), ResponseCode> {
+) -> Result<(&'a Holding, &'a Practice, ExtractVersion), ResponseCode> {
     let refuse = |code: &str| Err(ResponseCode::from(code));
     if !request.patient.check_digit_fits() {
         return refuse("18");
@@ -30,7 +32,15 @@ pub(super) fn examine<'a>(
     if holding.plan.record_bytes == 0 {
         return refuse("10");
     }
-    Ok((holding, requester))
+    let own = &office.identity.practice.interactions;
+    let version = extract_version(
+        request.version,
+        own,
+        &requester.interactions,
+        holding.record.redactions,
+    )
+    .map_err(NoVersion::code)?;
+    Ok((holding, requester, version))
 }
 
 /// The id of an HL7 message whose rest cannot be read: `root` of the element `id` right below

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use gp2gp_model::directory::Directory;
-use gp2gp_model::{Asid, ContentId, Interaction, MessageKind, Time, interaction};
+use gp2gp_model::{Asid, ContentId, MessageKind, Time, interaction};
 use gp2gp_wire::ebxml::{self, EbxmlErrorCode, Envelope, Header, NEXT_MSH};
 use gp2gp_wire::hl7::Wrapper;
 use gp2gp_wire::limits::{SPINE_MESSAGE_BYTES, SPINE_PARTS};
@@ -216,13 +216,8 @@ impl Arrival {
 
 impl From<Received> for Arrival {
     fn from(message: Received) -> Self {
-        let kind = message.interaction().and_then(|action| match action {
-            Interaction::EhrRequestUk05 => Some(MessageKind::EhrRequest),
-            Interaction::EhrExtractUk06 | Interaction::EhrExtractUk07 => {
-                Some(MessageKind::EhrExtract)
-            }
-            Interaction::Acknowledgement => Some(MessageKind::Acknowledgement),
-            Interaction::Copc => message.payload().ok().map(|payload| payload.kind()),
+        let kind = message.interaction().and_then(|action| {
+            (action.kind()).or_else(|| message.payload().ok().map(|payload| payload.kind()))
         });
         Self { message, kind }
     }

@@ -1,8 +1,10 @@
 //! Practices, their addresses and contracts: what SDS would say.
 
+use std::collections::BTreeSet;
+
 use gp2gp_model::directory::{Contract, Directory, Practice};
 use gp2gp_model::plan::Side;
-use gp2gp_model::{Asid, CpaId, IdError, Interaction, OdsCode, PartyKey};
+use gp2gp_model::{Asid, CpaId, IdError, Interaction, OdsCode, PartyKey, Version};
 
 use crate::error::Problem;
 use crate::file::{self, File, OtherPractice};
@@ -31,8 +33,8 @@ pub(super) struct Practices {
 
 impl Practices {
     pub(super) fn of(file: &File) -> Result<Self, Problem> {
-        let requesting = practice(&invented_ods(1)?, 1, file.requesting.large_messaging)?;
-        let sending = practice(&invented_ods(2)?, 2, file.sending.large_messaging)?;
+        let requesting = practice(&invented_ods(1)?, 1, listed(&file.requesting))?;
+        let sending = practice(&invented_ods(2)?, 2, listed(&file.sending))?;
         let mut practices = Self {
             requesting: side(&requesting, &file.requesting)?,
             sending: side(&sending, &file.sending)?,
@@ -45,7 +47,13 @@ impl Practices {
         if file.requesting.blocked {
             practices.blocked.push(requesting.party_key.clone());
         }
-        practices.enter([(requesting, &file.requesting), (sending, &file.sending)])?;
+        let both = [(requesting, &file.requesting), (sending, &file.sending)];
+        if file.requesting.version.finds(file.sending.version) {
+            practices.enter(both)?;
+        } else {
+            // What SDS lists under its maker is not there for a search by the other system.
+            practices.unlisted = both.map(|(practice, _)| practice).into();
+        }
         for other in &file.practice {
             practices.add(other.get_ref())?;
         }
@@ -98,7 +106,8 @@ impl Practices {
     }
 
     fn list(&mut self, ods: &OdsCode) -> Result<(), IdError> {
-        self.all.push(practice(ods, self.next_number(), true)?);
+        let usual = Version::default().interactions();
+        self.all.push(practice(ods, self.next_number(), usual)?);
         Ok(())
     }
 
@@ -158,14 +167,25 @@ fn looks_like_ods(text: &str) -> bool {
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
-fn practice(ods: &OdsCode, number: usize, large_messaging: bool) -> Result<Practice, IdError> {
+/// What SDS lists the system of a practice for.
+fn listed(written: &file::Practice) -> BTreeSet<Interaction> {
+    let mut interactions = written.version.interactions();
+    if !written.large_messaging {
+        interactions.remove(&Interaction::Copc);
+    }
+    interactions
+}
+
+fn practice(
+    ods: &OdsCode,
+    number: usize,
+    interactions: BTreeSet<Interaction>,
+) -> Result<Practice, IdError> {
     Ok(Practice {
         ods: ods.clone(),
         asid: Asid::parse(&format!("{:012}", 200_000_099_900 + number))?,
         party_key: PartyKey::parse(&format!("{ods}-{}", 899_900 + number))?,
-        interactions: (Interaction::ALL.into_iter())
-            .filter(|interaction| large_messaging || *interaction != Interaction::Copc)
-            .collect(),
+        interactions,
     })
 }
 
@@ -203,6 +223,7 @@ fn side(practice: &Practice, written: &file::Practice) -> Result<Side, Problem> 
     Ok(Side {
         ods: practice.ods.clone(),
         dialect: written.dialect.into(),
+        version: written.version,
         enabled: written.enabled,
         attachment_threshold: in_memory(threshold),
         message_limit: in_memory(message_limit),
@@ -239,8 +260,10 @@ fn contract_for(
 
 const fn persist(interaction: Interaction, written: &file::Persist) -> Span {
     match interaction {
-        Interaction::EhrRequestUk05 => written.request,
-        Interaction::EhrExtractUk06 | Interaction::EhrExtractUk07 => written.extract,
+        Interaction::EhrRequestUk05 | Interaction::EhrRequestUk06 => written.request,
+        Interaction::EhrExtractUk06 | Interaction::EhrExtractUk07 | Interaction::EhrExtractUk08 => {
+            written.extract
+        }
         Interaction::Copc => written.copc,
         Interaction::Acknowledgement => written.acknowledgement,
     }

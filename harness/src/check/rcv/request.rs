@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
-use gp2gp_model::{ConversationId, Hl7MessageId, Interaction, MessageKind};
+use gp2gp_model::{ConversationId, Hl7MessageId, MessageKind};
 
 use super::malformed::is_damaged_core;
 use super::registration::registrations;
@@ -33,10 +33,10 @@ pub(super) fn names_patient_and_practice(view: &View, _: Profile) -> Assessment 
         let Some(seen) = post.seen() else { continue };
         match seen.request() {
             Some(_) => ruling.unless(misdirected(view, post, seen)),
-            None if seen.header.action == Interaction::EhrRequestUk05.id() => {
+            None if seen.asks_for_record() => {
                 ruling.unless(Some(violation(
                     post,
-                    "a payload that reads as RCMR_IN010000UK05",
+                    format!("a payload that reads as {}", seen.header.action),
                     unreadable(seen),
                 )));
             }

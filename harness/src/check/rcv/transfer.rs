@@ -502,10 +502,7 @@ pub(super) fn named<'v>(
 
 fn claims_core(post: &Post) -> bool {
     let claimed = post.seen().and_then(Seen::claimed);
-    matches!(
-        claimed,
-        Some(Interaction::EhrExtractUk06 | Interaction::EhrExtractUk07)
-    )
+    claimed.and_then(Interaction::kind) == Some(MessageKind::EhrExtract)
 }
 
 /// A COPC that cannot be read is no Continue: those go the other way.

@@ -185,7 +185,11 @@ fn strangers<'v>(view: &'v View, all: &[Transfer<'v>]) -> Vec<&'v Post> {
     let is_answer = |seen: &Seen| match seen.claimed() {
         Some(Interaction::Copc | Interaction::Acknowledgement) => true,
         Some(
-            Interaction::EhrRequestUk05 | Interaction::EhrExtractUk06 | Interaction::EhrExtractUk07,
+            Interaction::EhrRequestUk05
+            | Interaction::EhrRequestUk06
+            | Interaction::EhrExtractUk06
+            | Interaction::EhrExtractUk07
+            | Interaction::EhrExtractUk08,
         )
         | None => false,
     };

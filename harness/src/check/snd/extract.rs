@@ -129,14 +129,16 @@ pub(super) fn redactions(view: &View, _: Profile) -> Assessment {
             let is_marked = record.marks > 0 || is_marked_inside;
             // Without the truth of the source, a UK07 without marks says nothing.
             let (says_something, kept) = match extract.version {
-                ExtractVersion::Uk06 => (true, !is_marked && !record.has_confidentiality),
+                ExtractVersion::Uk06 | ExtractVersion::Uk08 => {
+                    (true, !is_marked && !record.has_confidentiality)
+                }
                 ExtractVersion::Uk07 => (is_marked, true),
             };
             if says_something {
                 tally.expect(kept, || {
                     violation(
                         post,
-                        "no confidentialityCode in a UK06 extract",
+                        format!("no confidentialityCode in a {} extract", extract.version),
                         format!("confidentialityCode in {}", name(post)),
                     )
                 });
@@ -144,7 +146,7 @@ pub(super) fn redactions(view: &View, _: Profile) -> Assessment {
         }
     }
     expect_marks(view, &mut tally);
-    tally.assess("no UK06 extract and no UK07 extract with the code NOPAT is in the trace")
+    tally.assess("no extract without a place for the code NOPAT, and none that has the code, is in the trace")
 }
 
 /// SND-23.

@@ -55,7 +55,11 @@ fn strays<'v>(view: &'v View, transfer: &Transfer<'v>) -> Vec<&'v Post> {
             ack.is_none_or(|ack| !sent(&ack.message_ref))
         }
         Some(
-            Interaction::EhrRequestUk05 | Interaction::EhrExtractUk06 | Interaction::EhrExtractUk07,
+            Interaction::EhrRequestUk05
+            | Interaction::EhrRequestUk06
+            | Interaction::EhrExtractUk06
+            | Interaction::EhrExtractUk07
+            | Interaction::EhrExtractUk08,
         )
         | None => false,
     };

@@ -133,7 +133,7 @@ pub(super) fn expect_characters_in_texts(view: &View, tally: &mut Tally) {
 pub(super) fn expect_marks(view: &View, tally: &mut Tally) {
     for told in told(view)
         .iter()
-        .filter(|told| told.version == ExtractVersion::Uk07 && told.held.marks > 0)
+        .filter(|told| told.version.carries_redactions() && told.held.marks > 0)
     {
         let bare: Vec<&str> = told
             .held

@@ -2,8 +2,8 @@
 
 use gp2gp_model::response_code::{REGISTER, Registered};
 use gp2gp_model::verdict::{Assessment, Profile};
-use gp2gp_model::{Interaction, NhsNumber, OdsCode, ResponseCode};
-use gp2gp_wire::hl7::{AckType, Acknowledgement, Hl7Error};
+use gp2gp_model::{NhsNumber, OdsCode, ResponseCode};
+use gp2gp_wire::hl7::{AckType, Acknowledgement, EhrRequest, Hl7Error};
 use gp2gp_wire::limits::SPINE_MESSAGE_BYTES;
 
 use super::super::fetched::was_listed;
@@ -210,7 +210,7 @@ fn reasons_to_refuse(view: &View, transfer: &Transfer<'_>) -> Vec<&'static str> 
         ("07", !practices.sending_enabled),
         ("18", !request.patient.check_digit_fits()),
         ("06", !is_held && !view.patients.is_empty()),
-        ("24", !is_found_once(view, &request.author)),
+        ("24", !is_found_once(view, request)),
         (
             "19",
             practice.is_some_and(|practice| practice != request.author),
@@ -320,24 +320,20 @@ fn is_contradicted(view: &View, transfer: &Transfer<'_>, code: &str) -> bool {
         "19" => !moved_on(view, transfer, request.patient),
         "14" => !cannot_take_large(view, &request.author),
         "23" => !cannot_take_large(view, &request.destination),
-        "24" => is_found_once(view, &request.author),
+        "24" => is_found_once(view, request),
         _ => false,
     }
 }
 
-/// SDS lists the practice once, and a contract for the extract.
-fn is_found_once(view: &View, practice: &OdsCode) -> bool {
+/// SDS lists the requesting practice once, and for an extract that may answer its request.
+fn is_found_once(view: &View, request: &EhrRequest) -> bool {
     let directory = &view.header.directory;
-    let extracts = [Interaction::EhrExtractUk06, Interaction::EhrExtractUk07];
-    let entries: Vec<_> = directory
-        .practices
-        .iter()
-        .filter(|entry| entry.ods == *practice)
-        .collect();
+    let answers = request.version.interaction().answered_by();
+    let entries: Vec<_> = directory.entries(&request.author).collect();
     match entries.as_slice() {
-        [only] => extracts
-            .into_iter()
-            .all(|interaction| directory.contract(&only.party_key, interaction).is_some()),
+        [only] => {
+            (answers.iter()).any(|extract| directory.contract(&only.party_key, *extract).is_some())
+        }
         [] | [..] => false,
     }
 }

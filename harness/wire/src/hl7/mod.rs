@@ -24,16 +24,16 @@ pub use extract::{
     Departure, DocumentLink, EhrExtract, ExtractVersion, Narrative, RecordFacts, departures,
     narratives, scan,
 };
-pub use request::EhrRequest;
+pub use request::{EhrRequest, RequestVersion};
 pub use wrapper::Wrapper;
 pub use xml::XmlError;
 
 /// A payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payload {
-    /// `RCMR_IN010000UK05`.
+    /// `RCMR_IN010000UK05` or `UK06`.
     EhrRequest(EhrRequest),
-    /// `RCMR_IN030000UK06` or `UK07`.
+    /// `RCMR_IN030000UK06`, `UK07` or `UK08`.
     EhrExtract(EhrExtract),
     /// `COPC_IN000001UK01` with subject "Continue Acknowledgement".
     Continue(Continue),
@@ -69,7 +69,7 @@ impl Payload {
     /// The interaction this payload is written as.
     pub const fn interaction(&self) -> Interaction {
         match self {
-            Self::EhrRequest(_) => Interaction::EhrRequestUk05,
+            Self::EhrRequest(request) => request.version.interaction(),
             Self::EhrExtract(extract) => extract.version.interaction(),
             Self::Continue(_) | Self::Fragment(_) => Interaction::Copc,
             Self::Acknowledgement(_) => Interaction::Acknowledgement,
@@ -120,18 +120,19 @@ pub enum Hl7Error {
 
 /// Reads a payload. DTDs and entities are refused; an extract is streamed, not built as a tree.
 pub fn parse(xml: &Bytes) -> Result<Payload, Hl7Error> {
+    let request = |version| {
+        let tree = xml::tree(xml)?;
+        request::read(&root(&tree)?, version).map(Payload::EhrRequest)
+    };
     let mut steps = Steps::new(xml)?;
-    match interaction(&mut steps)? {
-        Interaction::EhrRequestUk05 => {
-            let tree = xml::tree(xml)?;
-            request::read(&root(&tree)?).map(Payload::EhrRequest)
-        }
-        Interaction::EhrExtractUk06 => {
-            extract::read(xml, steps, ExtractVersion::Uk06).map(Payload::EhrExtract)
-        }
-        Interaction::EhrExtractUk07 => {
-            extract::read(xml, steps, ExtractVersion::Uk07).map(Payload::EhrExtract)
-        }
+    let interaction = interaction(&mut steps)?;
+    let extract = |version| extract::read(xml, steps, version).map(Payload::EhrExtract);
+    match interaction {
+        Interaction::EhrRequestUk05 => request(RequestVersion::Uk05),
+        Interaction::EhrRequestUk06 => request(RequestVersion::Uk06),
+        Interaction::EhrExtractUk06 => extract(ExtractVersion::Uk06),
+        Interaction::EhrExtractUk07 => extract(ExtractVersion::Uk07),
+        Interaction::EhrExtractUk08 => extract(ExtractVersion::Uk08),
         Interaction::Copc => {
             let tree = xml::tree(xml)?;
             copc::read(&root(&tree)?)

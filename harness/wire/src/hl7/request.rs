@@ -1,18 +1,40 @@
-//! EHR request, `RCMR_IN010000UK05`.
+//! EHR request, `RCMR_IN010000UK05` and `UK06`.
 
 use bytes::Bytes;
-use gp2gp_model::{EhrRequestId, NhsNumber, OdsCode};
+use gp2gp_model::{EhrRequestId, Interaction, NhsNumber, OdsCode};
 use roxmltree::Node;
 
 use super::writer::Writer;
 use super::{Hl7Error, Wrapper, oid, path};
 use crate::Dialect;
 
+/// Version of a request. No schema of the newer one is published: it is read and written in the
+/// form of the older one, under its own name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RequestVersion {
+    /// `RCMR_IN010000UK05`.
+    Uk05,
+    /// `RCMR_IN010000UK06`.
+    Uk06,
+}
+
+impl RequestVersion {
+    /// The interaction of this version.
+    pub const fn interaction(self) -> Interaction {
+        match self {
+            Self::Uk05 => Interaction::EhrRequestUk05,
+            Self::Uk06 => Interaction::EhrRequestUk06,
+        }
+    }
+}
+
 /// An EHR request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EhrRequest {
     /// Transmission wrapper.
     pub wrapper: Wrapper,
+    /// UK05 or UK06.
+    pub version: RequestVersion,
     /// `EhrRequest/id/@root`.
     pub id: EhrRequestId,
     /// `recordTarget/patient/id/@extension`.
@@ -23,9 +45,10 @@ pub struct EhrRequest {
     pub destination: OdsCode,
 }
 
-pub(super) fn read(root: &Node<'_, '_>) -> Result<EhrRequest, Hl7Error> {
+pub(super) fn read(root: &Node<'_, '_>, version: RequestVersion) -> Result<EhrRequest, Hl7Error> {
     Ok(EhrRequest {
         wrapper: Wrapper::read(root)?,
+        version,
         id: path::id(root, "ControlActEvent/subject/EhrRequest/id/@root")?,
         patient: path::id(
             root,

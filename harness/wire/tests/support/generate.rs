@@ -10,7 +10,7 @@ use gp2gp_model::{Asid, ContentId, Hl7MessageId, NhsNumber, OdsCode, ResponseCod
 use gp2gp_wire::ebxml::{AckRequested, Header, TO_PARTY_MSH};
 use gp2gp_wire::hl7::{
     AckDetail, AckReason, AckType, Acknowledgement, CONTINUE_SUBJECT, Continue, EhrExtract,
-    EhrRequest, ExtractVersion, Fragment, Gp2gpFragment, Payload, Wrapper,
+    EhrRequest, ExtractVersion, Fragment, Gp2gpFragment, Payload, RequestVersion, Wrapper,
 };
 use gp2gp_wire::message::{Attachment, Inline, Location};
 use gp2gp_wire::mime::TransferEncoding;
@@ -263,9 +263,11 @@ fn wrapper() -> impl Strategy<Value = Wrapper> {
 }
 
 fn request() -> impl Strategy<Value = EhrRequest> {
-    (wrapper(), uuid(), patient(), ods(), ods()).prop_map(
-        |(wrapper, id, patient, author, destination)| EhrRequest {
+    let version = select(vec![RequestVersion::Uk05, RequestVersion::Uk06]);
+    (wrapper(), version, uuid(), patient(), ods(), ods()).prop_map(
+        |(wrapper, version, id, patient, author, destination)| EhrRequest {
             wrapper,
+            version,
             id: parsed(id),
             patient,
             author,
@@ -275,7 +277,7 @@ fn request() -> impl Strategy<Value = EhrRequest> {
 }
 
 fn extract() -> impl Strategy<Value = EhrExtract> {
-    let version = select(vec![ExtractVersion::Uk06, ExtractVersion::Uk07]);
+    let version = select(ExtractVersion::ALL.to_vec());
     let parties = (patient(), ods(), option::of(ods()));
     let prior_request = option::of(uuid().prop_map(parsed));
     (

@@ -21,7 +21,7 @@ const SPOILS: &[(Broken, Spoil)] = &[
         if let Payload::EhrExtract(extract) = &message.payload {
             let other = match extract.version {
                 ExtractVersion::Uk06 => Interaction::EhrExtractUk07,
-                ExtractVersion::Uk07 => Interaction::EhrExtractUk06,
+                ExtractVersion::Uk07 | ExtractVersion::Uk08 => Interaction::EhrExtractUk06,
             };
             message.header.action = other.id().to_owned();
         }

@@ -34,10 +34,13 @@ impl Sending {
             return Some(payload);
         }
         match received.interaction() {
-            Some(Interaction::EhrRequestUk05) => self.understand_request(received, payload),
+            Some(Interaction::EhrRequestUk05 | Interaction::EhrRequestUk06) => {
+                self.understand_request(received, payload)
+            }
             Some(
                 Interaction::EhrExtractUk06
                 | Interaction::EhrExtractUk07
+                | Interaction::EhrExtractUk08
                 | Interaction::Copc
                 | Interaction::Acknowledgement,
             )

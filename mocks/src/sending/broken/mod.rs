@@ -17,7 +17,7 @@ use gp2gp_model::{
 };
 use gp2gp_sim::Ids;
 use gp2gp_wire::ebxml::{AckRequested, Header};
-use gp2gp_wire::hl7::EhrRequest;
+use gp2gp_wire::hl7::{EhrRequest, ExtractVersion};
 use gp2gp_wire::message::Message;
 
 use super::core_extract::{Core, Enclosed, Order};
@@ -26,6 +26,7 @@ use super::letters::Correspondent;
 use super::transfer::Transfer;
 use super::{Case, Sending, SendingConfig, Tag};
 use crate::defect::SendingDefect;
+use crate::mhs::version::plain_extract;
 use crate::mhs::{Address, Carelessness, Inbox, next_id};
 use crate::synthetic::{Patient, RecordSpec};
 
@@ -180,6 +181,7 @@ impl Sending {
             to,
             requester: request.author.clone(),
             request: request.id.clone(),
+            version: plain_extract(request.version),
             record_target: request.patient,
             record: &record,
             documents: Vec::new(),
@@ -289,6 +291,10 @@ impl Sending {
             to: unrequested.to,
             requester: unrequested.requester,
             request: next_id(&mut unrequested.ids),
+            version: match holding.record.redactions {
+                true => ExtractVersion::Uk07,
+                false => ExtractVersion::Uk06,
+            },
             record_target: unrequested.patient,
             record: &holding.record,
             documents: Enclosed::all(&holding.documents, documents),

@@ -17,7 +17,7 @@ use gp2gp_wire::Dialect;
 use gp2gp_wire::attachment::{Description, DescriptionStyle, DocumentDecoder};
 use gp2gp_wire::hl7::{
     Acknowledgement, CONTINUE_SUBJECT, Continue, EhrExtract, EhrRequest, Fragment, Gp2gpFragment,
-    Payload, Wrapper,
+    Payload, RequestVersion, Wrapper,
 };
 use gp2gp_wire::message::{Attachment, Location, Received};
 
@@ -238,6 +238,7 @@ impl Desk {
         self.written(number, |wrapper_of, _| {
             Payload::EhrRequest(EhrRequest {
                 wrapper: wrapper_of(Interaction::EhrRequestUk05),
+                version: RequestVersion::Uk05,
                 id: request_id(),
                 patient,
                 author: ods(OTHER),

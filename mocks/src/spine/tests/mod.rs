@@ -18,7 +18,9 @@ use gp2gp_wire::ebxml::{
     self, AckRequested, Acknowledgment, EbxmlError, EbxmlErrorCode, Envelope, ErrorList, Header,
     NaspError, TO_PARTY_MSH,
 };
-use gp2gp_wire::hl7::{Acknowledgement, Continue, EhrRequest, Gp2gpFragment, Payload, Wrapper};
+use gp2gp_wire::hl7::{
+    Acknowledgement, Continue, EhrRequest, Gp2gpFragment, Payload, RequestVersion, Wrapper,
+};
 use gp2gp_wire::message::Received;
 use gp2gp_wire::{Dialect, Encoded, Message};
 
@@ -289,6 +291,7 @@ pub(super) fn ehr_request(number: u32) -> Message {
 fn ehr_request_to(number: u32, to: (&str, &str, &str)) -> Message {
     let payload = Payload::EhrRequest(EhrRequest {
         wrapper: wrapper(number, Interaction::EhrRequestUk05, REQUESTING, to),
+        version: RequestVersion::Uk05,
         id: uuid(8).parse().unwrap(),
         patient: gp2gp_model::NhsNumber::synthetic(1).unwrap(),
         author: REQUESTING.0.parse().unwrap(),

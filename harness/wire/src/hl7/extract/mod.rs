@@ -1,4 +1,4 @@
-//! EHR extract, `RCMR_IN030000UK06` and `UK07`. The record itself stays bytes: only what the
+//! EHR extract, `RCMR_IN030000UK06`, `UK07` and `UK08`. The record itself stays bytes: only what the
 //! transfer needs is read, by streaming.
 
 mod facts;
@@ -6,6 +6,7 @@ mod form;
 mod narratives;
 mod steps;
 
+use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -24,22 +25,48 @@ pub use form::{Departure, departures};
 pub use narratives::{Narrative, narratives};
 pub(super) use steps::{Step, Steps};
 
-/// Version of an extract.
+/// Version of an extract. No schema of UK08 is published: it is read, written and judged in the
+/// form of UK06, under its own name. That form has no place for marks of confidentiality, which
+/// are documented for UK07 alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ExtractVersion {
     /// `RCMR_IN030000UK06`.
     Uk06,
     /// `RCMR_IN030000UK07`: can carry redactions.
     Uk07,
+    /// `RCMR_IN030000UK08`.
+    Uk08,
 }
 
 impl ExtractVersion {
+    /// Every version.
+    pub const ALL: [Self; 3] = [Self::Uk06, Self::Uk07, Self::Uk08];
+
     /// The interaction of this version.
     pub const fn interaction(self) -> Interaction {
         match self {
             Self::Uk06 => Interaction::EhrExtractUk06,
             Self::Uk07 => Interaction::EhrExtractUk07,
+            Self::Uk08 => Interaction::EhrExtractUk08,
         }
+    }
+
+    /// Whether it has a place for the mark of entries that the patient must not see.
+    pub const fn carries_redactions(self) -> bool {
+        match self {
+            Self::Uk07 => true,
+            Self::Uk06 | Self::Uk08 => false,
+        }
+    }
+}
+
+impl fmt::Display for ExtractVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Uk06 => "UK06",
+            Self::Uk07 => "UK07",
+            Self::Uk08 => "UK08",
+        })
     }
 }
 
@@ -48,7 +75,7 @@ impl ExtractVersion {
 pub struct EhrExtract {
     /// Transmission wrapper.
     pub wrapper: Wrapper,
-    /// UK06 or UK07.
+    /// UK06, UK07 or UK08.
     pub version: ExtractVersion,
     /// `EhrExtract/id/@root`.
     pub id: EhrExtractId,

@@ -59,23 +59,21 @@ fn wrappers(interaction: Interaction) -> impl Strategy<Value = Wrapper> {
 }
 
 fn requests() -> impl Strategy<Value = Payload> {
-    (
-        wrappers(Interaction::EhrRequestUk05),
-        id(),
-        nhs_number(),
-        ods(),
-        ods(),
-    )
-        .prop_map(|(wrapper, id, patient, author, destination)| {
+    let version = prop_oneof![Just(RequestVersion::Uk05), Just(RequestVersion::Uk06)];
+    let wrapper = version.prop_flat_map(|version| (Just(version), wrappers(version.interaction())));
+    (wrapper, id(), nhs_number(), ods(), ods()).prop_map(
+        |((version, wrapper), id, patient, author, destination)| {
             let id = id.parse().unwrap();
             Payload::EhrRequest(EhrRequest {
                 wrapper,
+                version,
                 id,
                 patient,
                 author,
                 destination,
             })
-        })
+        },
+    )
 }
 
 fn records() -> impl Strategy<Value = Bytes> {
@@ -84,7 +82,11 @@ fn records() -> impl Strategy<Value = Bytes> {
 }
 
 fn extracts() -> impl Strategy<Value = Payload> {
-    let version = prop_oneof![Just(ExtractVersion::Uk06), Just(ExtractVersion::Uk07)];
+    let version = prop_oneof![
+        Just(ExtractVersion::Uk06),
+        Just(ExtractVersion::Uk07),
+        Just(ExtractVersion::Uk08)
+    ];
     let wrapper = version.prop_flat_map(|version| (Just(version), wrappers(version.interaction())));
     let parties = (nhs_number(), ods(), option::of(ods()), option::of(id()));
     (wrapper, id(), text(), parties, records()).prop_map(
@@ -371,9 +373,9 @@ fn values_outside_their_set_are_named() {
         change(
             Payload::EhrRequest(request()),
             "RCMR_IN010000UK05",
-            "RCMR_IN010000UK06"
+            "RCMR_IN010000UK99"
         ),
-        "hl7 payload: root element `RCMR_IN010000UK06` is no GP2GP interaction"
+        "hl7 payload: root element `RCMR_IN010000UK99` is no GP2GP interaction"
     );
     assert_eq!(
         change(Payload::EhrRequest(request()), writer::HL7, "urn:other"),

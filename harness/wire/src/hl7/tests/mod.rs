@@ -84,6 +84,7 @@ fn wrapper(interaction: Interaction) -> Wrapper {
 fn request() -> EhrRequest {
     EhrRequest {
         wrapper: wrapper(Interaction::EhrRequestUk05),
+        version: RequestVersion::Uk05,
         id: EhrRequestId::parse("D0000000-0000-4000-8000-00000000000D").unwrap(),
         patient: NhsNumber::parse("9990000018").unwrap(),
         author: OdsCode::parse("Z00002").unwrap(),
@@ -152,8 +153,14 @@ fn negative(message_ref: &str, code: &str, dialect: Dialect) -> Acknowledgement 
 fn every_payload() -> Vec<Payload> {
     let mut payloads = vec![
         Payload::EhrRequest(request()),
+        Payload::EhrRequest(EhrRequest {
+            wrapper: wrapper(Interaction::EhrRequestUk06),
+            version: RequestVersion::Uk06,
+            ..request()
+        }),
         Payload::EhrExtract(extract(ExtractVersion::Uk06)),
         Payload::EhrExtract(extract(ExtractVersion::Uk07)),
+        Payload::EhrExtract(extract(ExtractVersion::Uk08)),
         Payload::Continue(continue_()),
         Payload::Fragment(fragment()),
         Payload::Acknowledgement(positive()),

@@ -197,7 +197,7 @@ impl<'a> Walk<'a> {
     }
 
     fn takes_newer(&self) -> bool {
-        self.version == ExtractVersion::Uk07
+        self.version.carries_redactions()
     }
 
     /// The element that was opened last departs from the form.

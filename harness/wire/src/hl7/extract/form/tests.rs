@@ -126,6 +126,20 @@ fn a_mark_of_confidentiality_has_its_place_in_the_newer_form_only() {
 }
 
 #[test]
+fn the_newest_form_is_that_of_uk06_under_another_name() {
+    let plain = message("UK08", &composition(&whole()));
+    let found = departures(plain.as_bytes(), ExtractVersion::Uk08, 9);
+    assert_eq!(found, Ok(Vec::new()));
+    let marked = narrative(&format!(
+        "{ID}<text/><statusCode/><availabilityTime/><confidentialityCode/>"
+    ));
+    let marked = message("UK08", &composition(&marked));
+    let found = departures(marked.as_bytes(), ExtractVersion::Uk08, 9).unwrap();
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0].seen, "`confidentialityCode`");
+}
+
+#[test]
 fn an_attribute_that_must_be_there_is_missed() {
     let empty = |mood: &str| {
         composition(&format!(
