@@ -425,6 +425,16 @@ fn tell_act(act: &Act, not_supported: bool) -> String {
         ),
         Act::SendUnrequested { .. } => "(mock) send an extract that nobody asked for".to_owned(),
         Act::RepeatExtract { .. } => "(mock) send the extract again".to_owned(),
+        Act::Relink { gp, from, to } => {
+            let from =
+                (from.as_ref()).map_or_else(String::new, |from| format!(" no more to {from}"));
+            let to = (to.as_ref()).map_or_else(String::new, |to| format!(" to {to} from now on"));
+            format!("the code of GP {gp} is linked{from}{to}")
+        }
+        Act::DealWithPooledList { practice } => {
+            format!("the helpdesk deals with the pooled list of {practice}")
+        }
+        Act::Relist { practice, entries } => format!("SDS lists {practice} {entries} times"),
         Act::MoveOn { practice, .. } => format!("the patient registers at {practice}"),
         Act::Stray { message, .. } => format!(
             "(mock) post {} of an unknown conversation",

@@ -201,6 +201,12 @@ fn config() -> SendingConfig {
             nhs_number: patient().nhs_number,
             index: 0,
             held: true,
+            previous_practice: Some(ods("A81001")),
+            pds: gp2gp_model::pds::PdsRecord::new(
+                patient().nhs_number,
+                gp2gp_model::pds::GeneralPractitioner::Practice(ods("B86041")),
+            ),
+            registers_with: None,
             current_practice: ods("B86041"),
             returning: false,
             record_bytes: 20_000,

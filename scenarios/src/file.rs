@@ -12,6 +12,7 @@ use gp2gp_model::manner::{Manner, MessageIds};
 use gp2gp_model::plan::{
     Cleanup, Decision, DescriptionChoice, MissingReason, PdsUpdate, Role, StrayMessage, Wish,
 };
+use gp2gp_model::registry::{Era, PooledReason};
 use gp2gp_model::trace::TimeMode;
 use gp2gp_model::{Break, Capability, Dialect, MessageKind, Version};
 use schemars::JsonSchema;
@@ -67,6 +68,12 @@ pub(crate) struct File {
     /// Any other practice that plays a part.
     #[serde(default)]
     pub(crate) practice: Vec<Spanned<OtherPractice>>,
+    /// What the directories hold.
+    #[serde(default)]
+    pub(crate) directory: Directory,
+    /// GPs of whom something is to be said.
+    #[serde(default)]
+    pub(crate) gp: Vec<Spanned<Gp>>,
     /// Who moves, and what the old practice holds.
     #[serde(default)]
     pub(crate) patient: Vec<Patient>,
@@ -82,6 +89,33 @@ pub(crate) struct File {
     /// How a run that counts ends between good systems.
     #[serde(default)]
     pub(crate) expect: Expect,
+}
+
+/// What the directories hold.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Directory {
+    /// Which code PDS holds of a patient's registration.
+    pub(crate) era: Era,
+}
+
+/// A GP. One who has a code of their own at each of two practices is two entries.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Gp {
+    /// What patients and steps call the GP.
+    pub(crate) name: Spanned<String>,
+    /// The national code; usually one is given.
+    pub(crate) code: Option<Spanned<String>>,
+    /// Practices to which the code has been linked for as long as anybody knows.
+    #[serde(default)]
+    pub(crate) at: Vec<Spanned<String>>,
+    /// Practices to which it was linked two weeks before the start.
+    #[serde(default)]
+    pub(crate) joined: Vec<Spanned<String>>,
+    /// Practices whose link was removed a month before the start.
+    #[serde(default)]
+    pub(crate) left: Vec<Spanned<String>>,
 }
 
 /// How time passes.
@@ -122,6 +156,8 @@ pub(crate) struct Practice {
     pub(crate) entries: u8,
     /// Spine lets no request of this practice through.
     pub(crate) blocked: bool,
+    /// Its list has no single GP, and the helpdesk has not dealt with that.
+    pub(crate) pooled: Option<PooledReason>,
     /// Longest base64 text of one attachment; usually 4.5 MB.
     pub(crate) attachment_threshold: Option<Spanned<Size>>,
     /// Largest message; usually 5 MB.
@@ -150,6 +186,7 @@ impl Default for Practice {
             enabled: true,
             entries: 1,
             blocked: false,
+            pooled: None,
             attachment_threshold: None,
             message_limit: None,
             cleanup: Cleanup::Never,
@@ -172,6 +209,8 @@ pub(crate) struct OtherPractice {
     pub(crate) entries: u8,
     /// A practice that keeps its records in the same database.
     pub(crate) shares_database_with: Option<Spanned<String>>,
+    /// Its list has no single GP, and the helpdesk has not dealt with that.
+    pub(crate) pooled: Option<PooledReason>,
 }
 
 /// The dialects that a practice can speak: all but Spine's own.
@@ -265,6 +304,16 @@ pub(crate) struct Patient {
     /// What becomes of the registration on PDS.
     #[serde(default)]
     pub(crate) pds_update: PdsUpdate,
+    /// The GP whose code PDS holds before the registration.
+    pub(crate) gp: Option<Spanned<String>>,
+    /// The GP of the new practice with whom the patient registers.
+    pub(crate) registers_with: Option<Spanned<String>>,
+    /// PDS hides where the patient is.
+    #[serde(default)]
+    pub(crate) sensitive: bool,
+    /// On PDS the number stands for nobody any more.
+    #[serde(default)]
+    pub(crate) invalidated: bool,
     /// The new practice holds an old record of the patient.
     #[serde(default)]
     pub(crate) returning: bool,
@@ -387,6 +436,12 @@ pub(crate) struct Step {
     pub(crate) repeat_extract: Option<Spanned<String>>,
     /// The patient registers at yet another practice.
     pub(crate) move_on: Option<MoveOn>,
+    /// A GP's code is linked to other practices than before.
+    pub(crate) relink: Option<Relink>,
+    /// The helpdesk deals with the pooled list of this practice.
+    pub(crate) deal_with_pooled_list: Option<Spanned<String>>,
+    /// The directory has other entries for a practice than before.
+    pub(crate) relist: Option<Relist>,
     /// A message of a conversation that nobody opened reaches the old practice.
     pub(crate) stray: Option<StrayMessage>,
     /// The old practice sends a record that nobody asked for.
@@ -440,6 +495,28 @@ pub(crate) struct AcknowledgeAgain {
     pub(crate) code: Option<Spanned<String>>,
     /// So many times.
     pub(crate) times: Option<Spanned<u32>>,
+}
+
+/// A GP's code is linked to other practices than before.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Relink {
+    /// Who.
+    pub(crate) gp: Spanned<String>,
+    /// A practice whose link is removed.
+    pub(crate) from: Option<Spanned<String>>,
+    /// A practice to which one is made.
+    pub(crate) to: Option<Spanned<String>>,
+}
+
+/// The directory has other entries for a practice than before.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Relist {
+    /// Which.
+    pub(crate) practice: Spanned<String>,
+    /// How many.
+    pub(crate) entries: u8,
 }
 
 /// The patient registers at yet another practice.

@@ -11,9 +11,11 @@ use crate::expectation::Expectation;
 use crate::export::{ExportPlan, ExportState};
 use crate::fault::Fault;
 use crate::manner::{Manner, MessageIds};
+use crate::pds::PdsRecord;
+use crate::registry::Registry;
 use crate::trace::TimeMode;
 use crate::{
-    Capability, Dialect, FailureModeId, MessageKind, NhsNumber, OdsCode, RequirementId,
+    Capability, Dialect, FailureModeId, GpCode, MessageKind, NhsNumber, OdsCode, RequirementId,
     ResponseCode, ScenarioId, Sha256, Time, Version,
 };
 
@@ -42,6 +44,8 @@ pub struct Plan {
     pub time_limit: Duration,
     /// The directory.
     pub directory: Directory,
+    /// The registry of practices and GPs.
+    pub registry: Registry,
     /// The requesting practice.
     pub requesting: Side,
     /// The sending practice.
@@ -198,6 +202,12 @@ pub struct PatientPlan {
     pub index: u32,
     /// The sending practice has this patient.
     pub held: bool,
+    /// What PDS holds before the registration.
+    pub pds: PdsRecord,
+    /// Practice of the patient before the registration, if there was one.
+    pub previous_practice: Option<OdsCode>,
+    /// The GP with whom the patient registers, where PDS holds the codes of GPs.
+    pub registers_with: Option<GpCode>,
     /// Practice of the patient on PDS at the time of the request.
     pub current_practice: OdsCode,
     /// The requesting practice still holds an old record of this patient (A-B-A).
@@ -335,6 +345,27 @@ pub enum Act {
         patient: NhsNumber,
         /// Where to.
         practice: OdsCode,
+    },
+    /// Somebody puts the registry of GPs in order, or in disorder.
+    Relink {
+        /// Who.
+        gp: GpCode,
+        /// Where the GP works no more.
+        from: Option<OdsCode>,
+        /// Where the GP works from now on.
+        to: Option<OdsCode>,
+    },
+    /// The supplier's helpdesk deals with the pooled list of a practice.
+    DealWithPooledList {
+        /// Which.
+        practice: OdsCode,
+    },
+    /// SDS lists a practice so many times from now on.
+    Relist {
+        /// Which.
+        practice: OdsCode,
+        /// How often.
+        entries: u8,
     },
     /// A mock requesting system posts a message of a conversation that nobody ever opened.
     Stray {

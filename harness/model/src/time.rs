@@ -18,6 +18,13 @@ impl Time {
         Self(micros)
     }
 
+    /// So long ago.
+    #[must_use]
+    pub fn before(self, by: Duration) -> Self {
+        let micros = u64::try_from(by.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(micros))
+    }
+
     /// Microseconds since the Unix epoch.
     pub const fn as_micros(self) -> u64 {
         self.0

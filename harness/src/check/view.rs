@@ -530,6 +530,9 @@ impl View {
                 practice,
             } if *who == patient && acted.at <= at => Some(practice),
             Act::MoveOn { .. }
+            | Act::Relink { .. }
+            | Act::DealWithPooledList { .. }
+            | Act::Relist { .. }
             | Act::Register { .. }
             | Act::Decide { .. }
             | Act::RepeatRequest { .. }

@@ -462,6 +462,7 @@ fn target(act: &Act) -> Endpoint {
         }
         Act::File { .. } => Endpoint::Store,
         Act::AtOffice { .. } => Endpoint::Office,
+        Act::Relink { .. } | Act::DealWithPooledList { .. } | Act::Relist { .. } => Endpoint::Sds,
     }
 }
 

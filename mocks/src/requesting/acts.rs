@@ -38,6 +38,9 @@ impl Requesting {
             other @ (Act::RepeatExtract { .. }
             | Act::AcknowledgeAgain { .. }
             | Act::MoveOn { .. }
+            | Act::Relink { .. }
+            | Act::DealWithPooledList { .. }
+            | Act::Relist { .. }
             | Act::File { .. }
             | Act::AtOffice { .. }
             | Act::SendUnrequested { .. }) => {

@@ -511,6 +511,9 @@ impl Sending {
             | Act::AcknowledgeAgain { .. }
             | Act::File { .. }
             | Act::AtOffice { .. }
+            | Act::Relink { .. }
+            | Act::DealWithPooledList { .. }
+            | Act::Relist { .. }
             | Act::Stray { .. }) => {
                 self.outputs
                     .push_back(Output::Notice(Notice::NotSupported(other)));

@@ -7,6 +7,7 @@ mod facts;
 mod faults;
 mod patients;
 mod practices;
+mod registry;
 mod steps;
 
 use std::time::Duration;
@@ -60,8 +61,9 @@ fn plan(
     let file = &scenario.file;
     let time_limit = time_limit(file)?;
     let mut practices = Practices::of(file)?;
-    let patients = patients::lower(file, &mut practices)?;
-    let steps = steps::lower(file, &patients, &mut practices, time_limit)?;
+    let mut gps = registry::Gps::of(file, &mut practices, STARTS_AT)?;
+    let patients = patients::lower(file, &mut practices, &mut gps)?;
+    let steps = steps::lower(file, &patients, &mut practices, &gps, time_limit)?;
     let faults = faults::lower(file)?;
     Ok(Plan {
         scenario: scenario.id().clone(),
@@ -74,6 +76,7 @@ fn plan(
         seed: seed.or(file.seed).unwrap_or_else(|| scenario.usual_seed()),
         starts_at: STARTS_AT,
         time_limit,
+        registry: gps.registry(file, &mut practices)?,
         directory: practices.directory(&file.contract)?,
         requesting: practices.requesting.clone(),
         sending: practices.sending.clone(),

@@ -6,6 +6,7 @@ use gp2gp_model::NhsNumber;
 use gp2gp_model::plan::{Decision, DocumentPlan, Habit, PatientPlan, Role};
 
 use super::Practices;
+use super::registry::Gps;
 use crate::error::Problem;
 use crate::file::{Document, File, Patient};
 use crate::quantity::Size;
@@ -26,7 +27,11 @@ const MOST_DOCUMENTS: u32 = 3_000;
 /// Spec 20 has file names of up to 1024 characters.
 const LONGEST_FILE_NAME: usize = 1024;
 
-pub(super) fn lower(file: &File, practices: &mut Practices) -> Result<Vec<PatientPlan>, Problem> {
+pub(super) fn lower(
+    file: &File,
+    practices: &mut Practices,
+    gps: &mut Gps,
+) -> Result<Vec<PatientPlan>, Problem> {
     if file.patient.is_empty() {
         return Err(
             Problem::at(file.title.span(), "the scenario has no patient")
@@ -38,15 +43,27 @@ pub(super) fn lower(file: &File, practices: &mut Practices) -> Result<Vec<Patien
     let mut patients: Vec<PatientPlan> = Vec::new();
     for (index, written) in (0..).zip(&file.patient) {
         let label = label(&written.name, &patients)?;
+        let nhs_number = numbers.number_of(written)?;
+        let requesting = practices.requesting.ods.clone();
+        let moves_on_to = match &written.current_practice {
+            Some(name) => Some(practices.named(name)?).filter(|ods| *ods != requesting),
+            None => None,
+        };
+        let previous_practice = match &written.previous_practice {
+            None => Some(practices.sending.ods.clone()),
+            Some(name) if name.get_ref() == "none" => None,
+            Some(name) => Some(practices.named(name)?),
+        };
+        let previous = previous_practice.as_ref();
         patients.push(PatientPlan {
             label,
-            nhs_number: numbers.number_of(written)?,
+            nhs_number,
             index,
             held: written.held,
-            current_practice: match &written.current_practice {
-                Some(name) => practices.named(name)?,
-                None => practices.requesting.ods.clone(),
-            },
+            pds: gps.pds(written, nhs_number, previous, moves_on_to.as_ref())?,
+            registers_with: gps.registers_with(written, &requesting)?,
+            previous_practice,
+            current_practice: moves_on_to.unwrap_or(requesting),
             returning: written.returning,
             record_bytes: record_bytes(written)?,
             redactions: written.redactions,

@@ -101,6 +101,11 @@ impl Practices {
         again.iter().try_for_each(|ods| self.list(ods))
     }
 
+    /// Every practice that was heard of.
+    pub(super) fn known(&self) -> impl Iterator<Item = &OdsCode> {
+        self.known.iter()
+    }
+
     const fn next_number(&self) -> usize {
         self.all.len() + self.unlisted.len() + 1
     }

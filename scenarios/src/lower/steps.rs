@@ -5,6 +5,7 @@ use std::time::Duration;
 use gp2gp_model::plan::{Act, PatientPlan, Role, Step, StrayMessage, Wish};
 
 use super::patients::suppressible;
+use super::registry::Gps;
 use super::{Practices, facts};
 use crate::error::Problem;
 use crate::file::{self, File, Patient};
@@ -15,6 +16,7 @@ pub(super) fn lower(
     file: &File,
     patients: &[PatientPlan],
     practices: &mut Practices,
+    gps: &Gps,
     time_limit: Duration,
 ) -> Result<Vec<Step>, Problem> {
     let arrivals = super::export::arrivals(patients);
@@ -45,6 +47,18 @@ pub(super) fn lower(
             ));
         }
         let act = match verb(written)? {
+            Verb::Relink(relink) => Act::Relink {
+                gp: gps.named(&relink.gp)?,
+                from: (relink.from.as_ref().map(|from| practices.named(from))).transpose()?,
+                to: (relink.to.as_ref().map(|to| practices.named(to))).transpose()?,
+            },
+            Verb::DealWithPooledList(practice) => Act::DealWithPooledList {
+                practice: practices.named(practice)?,
+            },
+            Verb::Relist(relist) => Act::Relist {
+                practice: practices.named(&relist.practice)?,
+                entries: relist.entries,
+            },
             Verb::Stray(message) => Act::Stray {
                 to: practices.sending.ods.clone(),
                 message,
@@ -94,6 +108,9 @@ fn register(
 enum Verb<'a> {
     OfPatient(PatientVerb<'a>),
     Stray(StrayMessage),
+    Relink(&'a file::Relink),
+    DealWithPooledList(&'a Spanned<String>),
+    Relist(&'a file::Relist),
 }
 
 enum PatientVerb<'a> {
@@ -231,11 +248,15 @@ fn verb(written: &Spanned<file::Step>) -> Result<Verb<'_>, Problem> {
         step.at_office.as_ref().map(PatientVerb::AtOffice),
     ];
     let of_patient = of_patient.into_iter().flatten().map(Verb::OfPatient);
-    let mut verbs = of_patient.chain(step.stray.map(Verb::Stray));
+    let mut verbs = of_patient
+        .chain(step.stray.map(Verb::Stray))
+        .chain(step.relink.as_ref().map(Verb::Relink))
+        .chain((step.deal_with_pooled_list.as_ref()).map(Verb::DealWithPooledList))
+        .chain(step.relist.as_ref().map(Verb::Relist));
     match (verbs.next(), verbs.next()) {
         (Some(verb), None) => Ok(verb),
         (None, _) => Err(Problem::at(written.span(), "this step does nothing")
-            .help("add one of `register`, `decide`, `repeat_request`, `repeat_extract`, `acknowledge_again`, `send_unrequested`, `move_on`, `at_office` and `stray`")),
+            .help("add one of `register`, `decide`, `repeat_request`, `repeat_extract`, `acknowledge_again`, `send_unrequested`, `move_on`, `at_office`, `relink`, `deal_with_pooled_list`, `relist` and `stray`")),
         (Some(_), Some(_)) => Err(Problem::at(
             written.span(),
             "this step does more than one thing",

@@ -334,6 +334,9 @@ impl<'v> Transfer<'v> {
                 | Act::AcknowledgeAgain { .. }
                 | Act::RepeatExtract { .. }
                 | Act::MoveOn { .. }
+                | Act::Relink { .. }
+                | Act::DealWithPooledList { .. }
+                | Act::Relist { .. }
                 | Act::Stray { .. }
                 | Act::File { .. }
                 | Act::AtOffice { .. }
@@ -382,6 +385,9 @@ impl<'v> Transfer<'v> {
             | Act::Decide { .. }
             | Act::RepeatExtract { .. }
             | Act::MoveOn { .. }
+            | Act::Relink { .. }
+            | Act::DealWithPooledList { .. }
+            | Act::Relist { .. }
             | Act::AcknowledgeAgain { .. }
             | Act::Stray { .. }
             | Act::File { .. }

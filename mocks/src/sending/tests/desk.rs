@@ -71,6 +71,12 @@ pub(super) fn holding() -> Holding {
             nhs_number: patient(),
             index: 0,
             held: true,
+            previous_practice: Some(ods(OWN)),
+            pds: gp2gp_model::pds::PdsRecord::new(
+                patient(),
+                gp2gp_model::pds::GeneralPractitioner::Practice(ods(OTHER)),
+            ),
+            registers_with: None,
             current_practice: ods(OTHER),
             returning: false,
             record_bytes,
