@@ -236,6 +236,10 @@ fn every_effect_of_the_page_can_be_written_where_the_page_says() {
                 "`system = \"spine\"`" => "{ system = 'spine' }",
                 "systems" => "{ system = 'requesting' }",
                 "store" => "{ store = 'read' }",
+                "directory" => "{ directory = 'any' }",
+                "demographics" => "{ demographics = 'any', from = 'sending' }",
+                "`demographics = \"read\"`" => "{ demographics = 'read' }",
+                "`demographics = \"update\"`" => "{ demographics = 'update' }",
                 other => panic!("`{other}` is no place"),
             };
             let fault = format!(

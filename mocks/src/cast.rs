@@ -16,9 +16,11 @@ use gp2gp_sim::Streams;
 use crate::defect::{Defect, ExportingDefect, RequestingDefect, SendingDefect};
 use crate::export::{Board, ClearingHouse, Desk, Importing, Office, OfficeConfig};
 use crate::mhs::Identity;
+use crate::pds::{Pds, PdsConfig};
 use crate::peer::Peer;
 use crate::people::People;
 use crate::requesting::{Requesting, RequestingConfig};
+use crate::sds::{Sds, SdsConfig};
 use crate::sending::{Holding, Sending, SendingConfig, reason_on_paper};
 use crate::spine::{Spine, SpineConfig};
 use crate::store::{Document, Requester, Store, StoreConfig, StoredPatient};
@@ -55,6 +57,8 @@ impl Ensemble {
                 (Endpoint::Spine, boxed(cast.spine)),
                 (Endpoint::Sending, boxed(cast.sending)),
                 (Endpoint::Store, boxed(cast.store)),
+                (Endpoint::Sds, boxed(cast.sds)),
+                (Endpoint::Pds, boxed(cast.pds)),
             ]),
             people: cast.people,
             held: cast.held,
@@ -138,6 +142,10 @@ pub struct Cast {
     pub spine: Spine,
     /// The document store of the sending practice.
     pub store: Store,
+    /// The directory.
+    pub sds: Sds,
+    /// The demographics service.
+    pub pds: Pds,
     /// The people of the requesting practice.
     pub people: People,
     /// The truth about every document that the sending practice holds, in the order of the plan.
@@ -181,9 +189,9 @@ impl Cast {
             Endpoint::Spine => Some(&mut self.spine),
             Endpoint::Sending => Some(&mut self.sending),
             Endpoint::Store => Some(&mut self.store),
-            Endpoint::Sds
-            | Endpoint::Pds
-            | Endpoint::Office
+            Endpoint::Sds => Some(&mut self.sds),
+            Endpoint::Pds => Some(&mut self.pds),
+            Endpoint::Office
             | Endpoint::Desk
             | Endpoint::Board
             | Endpoint::ClearingHouse
@@ -205,6 +213,8 @@ impl Cast {
             people: People::new(&plan.patients),
             spine: spine(plan, &requesting, &sending, streams),
             store,
+            sds: sds(plan, streams),
+            pds: pds(plan, &holdings, streams),
             requesting: Requesting::new(
                 RequestingConfig {
                     identity: requesting,
@@ -376,6 +386,28 @@ fn store(plan: &Plan, sending: &Identity, holdings: &[Holding], streams: Streams
         started: plan.starts_at,
     };
     Store::new(config, streams)
+}
+
+fn sds(plan: &Plan, streams: Streams) -> Sds {
+    let config = SdsConfig {
+        directory: plan.directory.clone(),
+        registry: plan.registry.clone(),
+        faults: plan.faults.clone(),
+        started: plan.starts_at,
+    };
+    Sds::new(config, streams)
+}
+
+fn pds(plan: &Plan, holdings: &[Holding], streams: Streams) -> Pds {
+    let config = PdsConfig {
+        records: (holdings.iter())
+            .map(|holding| (holding.plan.pds.clone(), holding.record.patient.on_pds()))
+            .collect(),
+        registry: plan.registry.clone(),
+        faults: plan.faults.clone(),
+        started: plan.starts_at,
+    };
+    Pds::new(config, streams)
 }
 
 fn held_document(document: &Document) -> HeldDocument {

@@ -4,10 +4,13 @@
 pub mod cast;
 pub mod defect;
 pub mod export;
+pub mod fhir;
 pub mod mhs;
+pub mod pds;
 pub mod peer;
 pub mod people;
 pub mod requesting;
+pub mod sds;
 pub mod sending;
 pub mod serve;
 pub mod spine;

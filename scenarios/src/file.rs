@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use gp2gp_model::expectation::Outcome;
 use gp2gp_model::export::ExportState;
-use gp2gp_model::fault::{Spoil, StoreOperation};
+use gp2gp_model::fault::{
+    DemographicsOperation, DirectoryOperation, Garble, Spoil, StoreOperation,
+};
 use gp2gp_model::manner::{Manner, MessageIds};
 use gp2gp_model::plan::{
     Cleanup, Decision, DescriptionChoice, MissingReason, PdsUpdate, Role, StrayMessage, Wish,
@@ -583,15 +585,19 @@ pub(crate) enum Effect {
     ClockJump(String),
     /// A document of the store is not what its list says.
     Spoil(Spoil),
+    /// A directory or the demographics service answers something that cannot be read.
+    Garble(Garble),
+    /// Somebody else changes a patient's record just before an update of it.
+    Race,
 }
 
-/// Where: messages, a system, or an operation of the document store.
+/// Where: messages, a system, an operation of the document store, or a request to a national service.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct On {
     /// Kind of message.
     pub(crate) message: Option<Kind>,
-    /// Who sent it.
+    /// Who sent it, or asks.
     pub(crate) from: Option<Role>,
     /// On its way to Spine, or from Spine.
     pub(crate) leg: Option<Leg>,
@@ -605,6 +611,10 @@ pub(crate) struct On {
     pub(crate) store: Option<StoreOperation>,
     /// Only documents of this name.
     pub(crate) file_name: Option<String>,
+    /// A question to SDS or to the registry of practices and GPs.
+    pub(crate) directory: Option<DirectoryOperation>,
+    /// A request to PDS.
+    pub(crate) demographics: Option<DemographicsOperation>,
 }
 
 impl On {

@@ -148,6 +148,28 @@ fn a_chosen_number_is_kept_and_nobody_else_gets_it() {
 }
 
 #[test]
+fn a_fault_of_a_national_service_acts_every_time_and_on_everybody_unless_it_is_said() {
+    let fault = |rest: &str| {
+        let text = format!("{HEAD}[[patient]]\nname = 'a'\n[[fault]]\nname = 'f'\n{rest}\n");
+        plan(&text).faults.remove(0).to_string()
+    };
+    assert_eq!(
+        fault("effect = { refuse = 429 }\non = { directory = 'endpoint' }"),
+        "answer with HTTP 429: a search for addresses in SDS"
+    );
+    assert_eq!(
+        fault(
+            "effect = 'race'\non = { demographics = 'update', from = 'requesting' }\nwhen = { first = 2 }"
+        ),
+        "change the record just before an update of PDS by the requesting system, the first 2 times"
+    );
+    assert_eq!(
+        fault("effect = { garble = 'half' }\non = { demographics = 'any' }"),
+        "answer with half of the answer: a request to PDS"
+    );
+}
+
+#[test]
 fn a_wrong_check_digit_is_wrong() {
     let plan = plan(&format!(
         "{HEAD}[[patient]]\nname = 'a'\nwrong_check_digit = true\n"
@@ -249,6 +271,26 @@ fn what_cannot_be_is_refused() {
         (
             fault("effect = 'drop'\non = { system = 'sending', message = 'extract' }"),
             "this names more than one kind of place",
+        ),
+        (
+            fault("effect = 'drop'\non = { directory = 'any', message = 'extract' }"),
+            "this names more than one kind of place",
+        ),
+        (
+            fault("effect = 'drop'\non = { directory = 'any', demographics = 'read' }"),
+            "this names more than one kind of place",
+        ),
+        (
+            fault("effect = 'drop'\non = { demographics = 'read', from = 'exporting' }"),
+            "an exporting practice asks neither",
+        ),
+        (
+            fault("effect = 'race'\non = { demographics = 'read' }"),
+            "`change the record just before` cannot happen here",
+        ),
+        (
+            fault("effect = { garble = 'no-version' }\non = { directory = 'device' }"),
+            "`answer with no version:` cannot happen here",
         ),
         (
             fault("effect = { crash = '5m' }\non = { system = 'sending' }"),

@@ -68,6 +68,10 @@ pub enum Effect {
     ClockJump(i64),
     /// A document of the store is not what its list says.
     Spoil(Spoil),
+    /// A directory or the demographics service answers something that cannot be read.
+    Garble(Garble),
+    /// Somebody else changes a patient's record just before an update of it.
+    Race,
 }
 
 /// Longest time for which a message waits to be overtaken.
@@ -116,6 +120,22 @@ impl Spoil {
     }
 }
 
+/// What stands in the place of an answer, with status 200.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Garble {
+    /// A page for people.
+    Html,
+    /// The first half of the answer.
+    Half,
+    /// A resource of another type.
+    AnotherResource,
+    /// The answer without its version.
+    NoVersion,
+}
+
 /// Where it happens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "target", rename_all = "kebab-case")]
@@ -137,6 +157,52 @@ pub enum Target {
         /// On which documents.
         documents: DocumentPattern,
     },
+    /// A question to SDS or to the registry.
+    Directory {
+        /// Which.
+        operation: DirectoryOperation,
+        /// Whose; `None`: everybody's.
+        by: Option<Role>,
+    },
+    /// A request to PDS.
+    Demographics {
+        /// Which.
+        operation: DemographicsOperation,
+        /// Whose; `None`: everybody's.
+        by: Option<Role>,
+    },
+}
+
+/// Questions to SDS and to the registry beside it.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum DirectoryOperation {
+    /// Every question.
+    Any,
+    /// To SDS: which systems.
+    Device,
+    /// To SDS: which addresses and contracts.
+    Endpoint,
+    /// To the registry: what a practice is.
+    Organisation,
+    /// To the registry: where a GP works.
+    Roles,
+}
+
+/// Requests to PDS.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum DemographicsOperation {
+    /// Every request.
+    Any,
+    /// Reading a patient.
+    Read,
+    /// Changing the registration.
+    Update,
 }
 
 /// Which messages are meant: all that fit every field that is set.
@@ -246,6 +312,10 @@ impl Effect {
         let on_posting = matches!(target, Target::Posting(_));
         let on_delivery = matches!(target, Target::Delivery(_));
         let on_store = matches!(target, Target::Store { .. });
+        let on_service = matches!(
+            target,
+            Target::Directory { .. } | Target::Demographics { .. }
+        );
         let on_practice = matches!(
             target,
             Target::System {
@@ -261,20 +331,20 @@ impl Effect {
         );
         let (fits, help) = match self {
             Self::Drop | Self::Delay(_) | Self::Truncate(_) | Self::Reset | Self::Slow(_) => (
-                on_posting || on_delivery || on_store,
-                "it happens to messages and to operations of the store",
+                on_posting || on_delivery || on_store || on_service,
+                "it happens to messages, to operations of the store, and to requests to `directory` and `demographics`",
             ),
             Self::LoseAnswer => (
-                on_posting || on_delivery || on_store,
-                "it happens to messages on either leg and to operations of the store",
+                on_posting || on_delivery || on_store || on_service,
+                "it happens to messages on either leg, to operations of the store, and to requests to `directory` and `demographics`",
             ),
             Self::Duplicate | Self::Reorder(_) | Self::HoldUntil(_) | Self::Corrupt(_) => (
                 on_delivery,
                 "it happens to messages with leg = \"delivery\"",
             ),
             Self::Refuse(_) => (
-                on_posting || on_store,
-                "it happens to messages with leg = \"posting\" and to operations of the store",
+                on_posting || on_store || on_service,
+                "it happens to messages with leg = \"posting\", to operations of the store, and to requests to `directory` and `demographics`",
             ),
             Self::SoapFault(_) | Self::ErrorList(_) => (
                 on_posting || on_spine,
@@ -294,10 +364,36 @@ impl Effect {
             ),
             Self::Spoil(how) => match target {
                 Target::Store { operation, .. } => how.fits(*operation),
-                Target::Posting(_) | Target::Delivery(_) | Target::System { .. } => {
-                    (false, "it happens to operations of the store")
-                }
+                Target::Posting(_)
+                | Target::Delivery(_)
+                | Target::System { .. }
+                | Target::Directory { .. }
+                | Target::Demographics { .. } => (false, "it happens to operations of the store"),
             },
+            Self::Garble(Garble::NoVersion) => (
+                matches!(
+                    target,
+                    Target::Demographics {
+                        operation: DemographicsOperation::Read,
+                        ..
+                    }
+                ),
+                "it happens to demographics = \"read\"",
+            ),
+            Self::Garble(Garble::Html | Garble::Half | Garble::AnotherResource) => (
+                on_service,
+                "it happens to requests to `directory` and `demographics`",
+            ),
+            Self::Race => (
+                matches!(
+                    target,
+                    Target::Demographics {
+                        operation: DemographicsOperation::Update,
+                        ..
+                    }
+                ),
+                "it happens to demographics = \"update\"",
+            ),
         };
         if fits { Ok(()) } else { Err(help) }
     }
@@ -330,7 +426,20 @@ impl fmt::Display for Effect {
             Self::FullDisk => f.write_str("fill the disk of"),
             Self::ClockJump(by) => write!(f, "move the clock by {by} s:"),
             Self::Spoil(how) => write!(f, "spoil ({how}):"),
+            Self::Garble(how) => write!(f, "answer with {how}:"),
+            Self::Race => f.write_str("change the record just before"),
         }
+    }
+}
+
+impl fmt::Display for Garble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Html => "a page of HTML",
+            Self::Half => "half of the answer",
+            Self::AnotherResource => "another resource",
+            Self::NoVersion => "no version",
+        })
     }
 }
 
@@ -364,7 +473,32 @@ impl fmt::Display for Target {
                 }
                 range(f, documents.at_least_bytes, documents.at_most_bytes)
             }
+            Self::Directory { operation, by } => {
+                f.write_str(match operation {
+                    DirectoryOperation::Any => "a question to the directory",
+                    DirectoryOperation::Device => "a search for systems in SDS",
+                    DirectoryOperation::Endpoint => "a search for addresses in SDS",
+                    DirectoryOperation::Organisation => "a question for a practice",
+                    DirectoryOperation::Roles => "a question where a GP works",
+                })?;
+                asked_by(f, *by)
+            }
+            Self::Demographics { operation, by } => {
+                f.write_str(match operation {
+                    DemographicsOperation::Any => "a request to PDS",
+                    DemographicsOperation::Read => "a trace on PDS",
+                    DemographicsOperation::Update => "an update of PDS",
+                })?;
+                asked_by(f, *by)
+            }
         }
+    }
+}
+
+fn asked_by(f: &mut fmt::Formatter<'_>, role: Option<Role>) -> fmt::Result {
+    match role {
+        Some(role) => write!(f, " by the {role} system"),
+        None => Ok(()),
     }
 }
 
@@ -470,6 +604,50 @@ mod tests {
         assert_eq!(Effect::LoseAnswer.fits(&delete), Ok(()));
         let help = Effect::Spoil(Spoil::BadBinary).fits(&delete).unwrap_err();
         assert_eq!(help, "it happens to store = \"read\"");
+    }
+
+    #[test]
+    fn what_happens_to_national_services_fits_them_alone() {
+        let directory = Target::Directory {
+            operation: DirectoryOperation::Any,
+            by: None,
+        };
+        let demographics = |operation| Target::Demographics {
+            operation,
+            by: Some(Role::Requesting),
+        };
+        let (read, update) = (
+            demographics(DemographicsOperation::Read),
+            demographics(DemographicsOperation::Update),
+        );
+        for effect in [
+            Effect::Drop,
+            Effect::Refuse(429),
+            Effect::Garble(Garble::Html),
+        ] {
+            for target in [&directory, &read, &update] {
+                assert_eq!(effect.fits(target), Ok(()), "{effect} {target}");
+            }
+        }
+        assert_eq!(Effect::Race.fits(&update), Ok(()));
+        assert_eq!(Effect::Garble(Garble::NoVersion).fits(&read), Ok(()));
+        for (effect, target) in [
+            (Effect::Race, &read),
+            (Effect::Race, &directory),
+            (Effect::Garble(Garble::NoVersion), &update),
+            (Effect::Duplicate, &read),
+            (Effect::FullDisk, &directory),
+            (
+                Effect::Garble(Garble::Html),
+                &Target::Posting(MessagePattern::default()),
+            ),
+        ] {
+            assert!(effect.fits(target).is_err(), "{effect} {target}");
+        }
+        assert_eq!(
+            format!("{} {update}", Effect::Race),
+            "change the record just before an update of PDS by the requesting system"
+        );
     }
 
     #[test]

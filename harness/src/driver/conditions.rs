@@ -188,6 +188,8 @@ const fn kind(effect: &Effect) -> Option<ChangeKind> {
         | Effect::Reset
         | Effect::LoseAnswer
         | Effect::Slow(_)
-        | Effect::Spoil(_) => None,
+        | Effect::Spoil(_)
+        | Effect::Garble(_)
+        | Effect::Race => None,
     }
 }

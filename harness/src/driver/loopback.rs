@@ -308,7 +308,10 @@ fn rate(plan: &Plan) -> u32 {
     let waits = plan.faults.iter().any(|fault| match &fault.effect {
         Effect::Slow(_) => true,
         Effect::Drop | Effect::Delay(_) => match fault.on {
-            Target::Posting(_) | Target::Store { .. } => true,
+            Target::Posting(_)
+            | Target::Store { .. }
+            | Target::Directory { .. }
+            | Target::Demographics { .. } => true,
             Target::Delivery(_) | Target::System { .. } => false,
         },
         Effect::Duplicate
@@ -324,7 +327,9 @@ fn rate(plan: &Plan) -> u32 {
         | Effect::Crash(_)
         | Effect::FullDisk
         | Effect::ClockJump(_)
-        | Effect::Spoil(_) => false,
+        | Effect::Spoil(_)
+        | Effect::Garble(_)
+        | Effect::Race => false,
     });
     if waits { RATE } else { 1 }
 }

@@ -148,7 +148,10 @@ impl Faults {
                         outcome,
                     }));
                 }
-                Target::System { .. } | Target::Store { .. } => {}
+                Target::System { .. }
+                | Target::Store { .. }
+                | Target::Directory { .. }
+                | Target::Demographics { .. } => {}
             }
         }
         sorted
@@ -219,7 +222,9 @@ fn refused(effect: Effect) -> Option<Refused> {
         | Effect::Crash(_)
         | Effect::FullDisk
         | Effect::ClockJump(_)
-        | Effect::Spoil(_) => None,
+        | Effect::Spoil(_)
+        | Effect::Garble(_)
+        | Effect::Race => None,
     }
 }
 
@@ -242,7 +247,9 @@ fn mishap(effect: Effect) -> Option<Mishap> {
         | Effect::Corrupt(_)
         | Effect::FullDisk
         | Effect::ClockJump(_)
-        | Effect::Spoil(_) => None,
+        | Effect::Spoil(_)
+        | Effect::Garble(_)
+        | Effect::Race => None,
     }
 }
 
@@ -265,6 +272,8 @@ fn fate(effect: Effect) -> Option<Fate> {
         | Effect::ErrorList(_)
         | Effect::FullDisk
         | Effect::ClockJump(_)
-        | Effect::Spoil(_) => None,
+        | Effect::Spoil(_)
+        | Effect::Garble(_)
+        | Effect::Race => None,
     }
 }

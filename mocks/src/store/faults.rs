@@ -99,7 +99,11 @@ impl Faults {
                     documents,
                     trigger: Trigger::new(planned.when, started, stream),
                 }),
-                Target::Posting(_) | Target::Delivery(_) | Target::System { .. } => None,
+                Target::Posting(_)
+                | Target::Delivery(_)
+                | Target::System { .. }
+                | Target::Directory { .. }
+                | Target::Demographics { .. } => None,
             }
         };
         Self(planned.into_iter().filter_map(rule).collect())
@@ -204,7 +208,9 @@ impl StoreFault {
             | Effect::SoapFault(_)
             | Effect::ErrorList(_)
             | Effect::Crash(_)
-            | Effect::ClockJump(_) => return None,
+            | Effect::ClockJump(_)
+            | Effect::Garble(_)
+            | Effect::Race => return None,
         };
         Some(fault)
     }

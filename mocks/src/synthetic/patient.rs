@@ -3,6 +3,7 @@
 use std::fmt;
 
 use gp2gp_model::NhsNumber;
+use gp2gp_wire::pds::Person;
 
 use super::draw::Draw;
 use super::names;
@@ -75,6 +76,17 @@ impl Patient {
             ],
             postcode: names::postcode(&mut draw),
         }
+    }
+}
+
+impl Patient {
+    /// Name and birth date as PDS tells them.
+    pub fn on_pds(&self) -> Option<Person> {
+        Some(Person {
+            given: self.name.given.clone(),
+            family: self.name.family.clone(),
+            birth_date: self.birth_date.to_string().parse().ok()?,
+        })
     }
 }
 

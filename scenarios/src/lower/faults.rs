@@ -79,6 +79,8 @@ fn effect(written: &Spanned<file::Effect>) -> Result<Effect, Problem> {
         file::Effect::FullDisk => Effect::FullDisk,
         file::Effect::ClockJump(by) => Effect::ClockJump(clock_jump(by, span())?),
         file::Effect::Spoil(how) => Effect::Spoil(*how),
+        file::Effect::Garble(how) => Effect::Garble(*how),
+        file::Effect::Race => Effect::Race,
     })
 }
 
@@ -107,6 +109,9 @@ fn target(effect: &Effect, written: &Spanned<file::On>) -> Result<Target, Proble
     let is_of_message =
         on.message.is_some() || on.from.is_some() || on.leg.is_some() || on.size_is_given();
     let is_of_document = on.file_name.is_some();
+    if on.directory.is_some() || on.demographics.is_some() {
+        return national(on, written.span());
+    }
     match (on.system, on.store) {
         (None, None) if !is_of_document => messages_on_leg(effect, on, written.span()),
         (Some(system), None) if !is_of_message && !is_of_document => Ok(Target::System {
@@ -124,9 +129,31 @@ fn target(effect: &Effect, written: &Spanned<file::On>) -> Result<Target, Proble
         }
         (_, _) => Err(
             Problem::at(written.span(), "this names more than one kind of place").help(
-                "name messages (`message`, `from`, `leg`), or one `system`, or an operation of the `store` (with `file_name`); sizes go with messages and with the store",
+                "name messages (`message`, `from`, `leg`), or one `system`, or an operation of the `store` (with `file_name`), or a request to `directory` or `demographics` (with `from`); sizes go with messages and with the store",
             ),
         ),
+    }
+}
+
+/// A request to a national service, where you like only of one system.
+fn national(on: &file::On, span: std::ops::Range<usize>) -> Result<Target, Problem> {
+    let is_of_another_place = on.message.is_some()
+        || on.leg.is_some()
+        || on.size_is_given()
+        || on.system.is_some()
+        || on.store.is_some()
+        || on.file_name.is_some();
+    let by = on.from;
+    if by == Some(Role::Exporting) {
+        return Err(Problem::at(span, "an exporting practice asks neither"));
+    }
+    match (on.directory, on.demographics) {
+        (Some(operation), None) if !is_of_another_place => Ok(Target::Directory { operation, by }),
+        (None, Some(operation)) if !is_of_another_place => {
+            Ok(Target::Demographics { operation, by })
+        }
+        (_, _) => Err(Problem::at(span, "this names more than one kind of place")
+            .help("beside `directory` or `demographics` only `from` can stand")),
     }
 }
 
@@ -168,7 +195,9 @@ fn messages_on_leg(
         | Effect::Crash(_)
         | Effect::FullDisk
         | Effect::ClockJump(_)
-        | Effect::Spoil(_) => Leg::Delivery,
+        | Effect::Spoil(_)
+        | Effect::Garble(_)
+        | Effect::Race => Leg::Delivery,
     });
     Ok(match leg {
         Leg::Posting => Target::Posting(pattern),
@@ -213,13 +242,20 @@ fn when(
 ) -> Result<When, Problem> {
     let default = match on {
         Target::Posting(_) | Target::Delivery(_) => Often::On(vec![1]),
-        Target::System { .. } | Target::Store { .. } => Often::Always,
+        Target::System { .. }
+        | Target::Store { .. }
+        | Target::Directory { .. }
+        | Target::Demographics { .. } => Often::Always,
     };
     let Some(written) = written else {
         return match on {
             Target::System { .. } => Err(Problem::at(fault, "this fault never begins")
                 .help("add `when = { from = \"10m\" }`, counted from the start of the run")),
-            Target::Posting(_) | Target::Delivery(_) | Target::Store { .. } => Ok(When {
+            Target::Posting(_)
+            | Target::Delivery(_)
+            | Target::Store { .. }
+            | Target::Directory { .. }
+            | Target::Demographics { .. } => Ok(When {
                 often: default,
                 ..When::default()
             }),
