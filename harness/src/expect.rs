@@ -105,7 +105,7 @@ fn filed(
         return unsaid("the requesting system does not say what it has filed");
     }
     let filed = match outcome(of.patient, view).0 {
-        Outcome::Integrated | Outcome::Suppressed => observed
+        Outcome::Integrated | Outcome::Suppressed | Outcome::FiledAsAttachment => observed
             .filter(|observation| is_of_sort(observation, of.patient, view))
             .count(),
         // A record that still waits for people may be stored; nobody has filed it.
@@ -176,9 +176,12 @@ fn outcome(patient: NhsNumber, view: &View) -> (Outcome, String) {
                 "the record was acknowledged with AA".to_owned(),
             );
         }
-        Some(Some(code)) if code.counts_as_success() => {
+        Some(Some(code)) if code.says_filed() => {
             return (
-                Outcome::Suppressed,
+                match code.says_filed_as_attachment() {
+                    true => Outcome::FiledAsAttachment,
+                    false => Outcome::Suppressed,
+                },
                 format!("the record was acknowledged with {code}"),
             );
         }
@@ -206,8 +209,7 @@ fn outcome(patient: NhsNumber, view: &View) -> (Outcome, String) {
 /// The answer that counts, `None` for AA: the first one, unless that is a refusal and the record was
 /// sent again after it (S6, S85). 12 is said of a copy only, and no answer to the record.
 fn answer_to(cores: &[&Post], view: &View) -> Option<Option<ResponseCode>> {
-    let is_final =
-        |code: &Option<ResponseCode>| code.as_ref().is_none_or(ResponseCode::counts_as_success);
+    let is_final = |code: &Option<ResponseCode>| code.as_ref().is_none_or(ResponseCode::says_filed);
     let is_of_copy =
         |code: &Option<ResponseCode>| code.as_ref().is_some_and(|code| code.as_str() == "12");
     let mut answer: Option<(u64, Option<ResponseCode>)> = None;

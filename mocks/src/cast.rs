@@ -220,6 +220,7 @@ impl Cast {
                     identity: requesting,
                     directory: plan.directory.clone(),
                     enabled: plan.requesting.enabled,
+                    version: plan.requesting.version,
                     returning: (plan.patients.iter())
                         .filter(|patient| patient.returning)
                         .map(|patient| patient.nhs_number)

@@ -68,6 +68,9 @@ pub enum Outcome {
     Integrated,
     /// The new practice kept its own old record, stored this one beside it, and said so.
     Suppressed,
+    /// The new practice cannot replace the old record of a patient who returned, filed this one as an
+    /// attachment of it, and said so.
+    FiledAsAttachment,
     /// The old practice refused to send the record.
     Refused,
     /// The record was asked for and nobody filed it: turned away, incomplete, or silence.
@@ -81,6 +84,7 @@ impl fmt::Display for Outcome {
         f.write_str(match self {
             Self::Integrated => "integrated",
             Self::Suppressed => "suppressed",
+            Self::FiledAsAttachment => "filed as attachment",
             Self::Refused => "refused",
             Self::Failed => "failed",
             Self::NotRequested => "not requested",

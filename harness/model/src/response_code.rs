@@ -136,9 +136,16 @@ impl ResponseCode {
         DEPRECATED.contains(&self.0.as_str())
     }
 
-    /// Code 15 is a negative acknowledgement on the wire and a success nationally (SND-54).
-    pub fn counts_as_success(&self) -> bool {
-        self.0 == "15"
+    /// Whether the new practice has the record, though its acknowledgement is negative on the wire:
+    /// stored as suppressed (SND-54), or filed as an attachment.
+    pub fn says_filed(&self) -> bool {
+        self.0 == "15" || self.says_filed_as_attachment()
+    }
+
+    /// Code 26: a system before 2.2b files the record of a patient who returns as one attachment.
+    /// National statistics count it as a failure.
+    pub fn says_filed_as_attachment(&self) -> bool {
+        self.0 == "26"
     }
 }
 

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use gp2gp_model::plan::Role;
-use gp2gp_model::{ConversationId, EbxmlMessageId, Hl7MessageId, MessageKind, NhsNumber, Time};
+use gp2gp_model::{
+    ConversationId, EbxmlMessageId, Hl7MessageId, Interaction, MessageKind, NhsNumber, Time,
+};
 use gp2gp_wire::hl7::{Acknowledgement, EhrRequest};
 
 use super::documents::{Chunk, Document, Route};
@@ -109,6 +111,13 @@ fn asks(post: &Post) -> bool {
 }
 
 impl<'v> Transfer<'v> {
+    /// Whether a request of its version that is served is also acknowledged; 2.2c lets the extract
+    /// be the answer.
+    pub(super) fn is_acknowledged_if_served(&self) -> bool {
+        let asked = self.requests.iter().find_map(|post| post.seen()?.claimed());
+        asked.is_none_or(Interaction::is_acknowledged_if_served)
+    }
+
     fn of(conversation: &'v ConversationId) -> Self {
         Self {
             conversation,

@@ -124,6 +124,7 @@ impl Requesting {
             asked,
             request_messages: vec![message],
             returning: self.config.returning.contains(&patient),
+            version: self.config.version,
             caps: self.config.caps,
             flaws: self.flaws.clone(),
             flags: Vec::new(),

@@ -21,6 +21,7 @@ use gp2gp_model::plan::Caps;
 use gp2gp_model::trace::Observation;
 use gp2gp_model::{
     ConversationId, EbxmlMessageId, Hl7MessageId, Interaction, NhsNumber, ResponseCode, Time,
+    Version,
 };
 use gp2gp_sim::{Ids, Streams};
 use gp2gp_wire::hl7::Payload;
@@ -44,6 +45,8 @@ pub struct RequestingConfig {
     pub directory: Directory,
     /// Whether GP2GP is switched on.
     pub enabled: bool,
+    /// Which version it has.
+    pub version: Version,
     /// Patients of whom the practice still holds an old record.
     pub returning: BTreeSet<NhsNumber>,
     /// How much it takes.

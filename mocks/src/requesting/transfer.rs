@@ -7,9 +7,10 @@ use std::time::Duration;
 use gp2gp_model::directory::{Directory, Practice};
 use gp2gp_model::plan::{Caps, Decision};
 use gp2gp_model::trace::Observation;
+use gp2gp_model::version::Returning;
 use gp2gp_model::{
     ConversationId, EbxmlMessageId, EhrRequestId, Hl7MessageId, Interaction, NhsNumber, OdsCode,
-    PartyKey, ResponseCode, Time,
+    PartyKey, ResponseCode, Time, Version,
 };
 use gp2gp_wire::hl7::{Acknowledgement, EhrExtract, Payload};
 
@@ -34,6 +35,7 @@ pub(super) struct Transfer {
     pub(super) request_messages: Vec<Hl7MessageId>,
     /// The practice holds an old record of this patient.
     pub(super) returning: bool,
+    pub(super) version: Version,
     /// What people should see before they file the record (RCV-53).
     pub(super) flags: Vec<String>,
     pub(super) state: State,
@@ -73,6 +75,8 @@ pub(super) enum Filing {
     Integrated,
     /// 15.
     Suppressed,
+    /// 26: the system cannot replace an old record.
+    AsAttachment,
 }
 
 /// Why no record came of a transfer.
@@ -310,6 +314,9 @@ impl Transfer {
         let record = std::mem::take(record);
         let flawed = |defect| self.flaws.has(defect);
         vec![match decision {
+            Decision::Integrate | Decision::Suppress if self.files_as_attachment() => {
+                self.file(core, record, Filing::AsAttachment)
+            }
             Decision::Integrate => self.file(core, record, Filing::Integrated),
             Decision::Suppress if flawed(RequestingDefect::SuppressedAsFiled) => {
                 self.file(core, record, Filing::Integrated)
@@ -445,6 +452,7 @@ impl Transfer {
         let code = match how {
             Filing::Integrated => None,
             Filing::Suppressed => Some("15".into()),
+            Filing::AsAttachment => Some("26".into()),
         };
         Reply::AcknowledgeCore { core, code }
     }
@@ -455,6 +463,14 @@ impl Transfer {
         Reply::AcknowledgeCore {
             core,
             code: Some(code),
+        }
+    }
+
+    /// Before 2.2b there is one way to keep the record of a patient who comes back.
+    fn files_as_attachment(&self) -> bool {
+        match self.version.returning() {
+            Returning::FilesAsAttachment => self.returning,
+            Returning::ReplacesOrSuppresses => false,
         }
     }
 
@@ -564,6 +580,7 @@ impl fmt::Display for State {
             Self::Filed { how, .. } => f.write_str(match how {
                 Filing::Integrated => "integrated",
                 Filing::Suppressed => "stored as suppressed record",
+                Filing::AsAttachment => "filed as attachment",
             }),
             Self::Failed(failure) => write!(f, "failed: {failure}"),
         }

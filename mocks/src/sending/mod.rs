@@ -357,7 +357,8 @@ impl Sending {
                 let Asked { request, .. } = asked;
                 let request_ref = request.wrapper.id;
                 let mut transfer =
-                    Transfer::new(now, request.patient, request_ref, core, &self.office, ids);
+                    Transfer::new(now, request.patient, request_ref, core, &self.office, ids)
+                        .answering(request.version.interaction());
                 if self.has(SendingDefect::FragmentDropped) {
                     transfer.drop_last_fragment();
                 }

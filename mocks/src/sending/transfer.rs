@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gp2gp_model::manner::CoreIds;
-use gp2gp_model::{EbxmlMessageId, Hl7MessageId, NhsNumber, ResponseCode, Time};
+use gp2gp_model::{EbxmlMessageId, Hl7MessageId, Interaction, NhsNumber, ResponseCode, Time};
 use gp2gp_sim::Ids;
 use gp2gp_wire::Dialect;
 use gp2gp_wire::hl7::Acknowledgement;
@@ -28,6 +28,8 @@ pub(super) struct Transfer {
     /// What answers to the request refer to.
     pub(super) request_ref: Hl7MessageId,
     pub(super) requested_at: Time,
+    /// A request that is served is also acknowledged; 2.2c lets the extract be the answer.
+    acknowledges: bool,
     /// The request was answered, positively or negatively.
     answered: bool,
     core_due: bool,
@@ -51,6 +53,8 @@ enum End {
     Integrated,
     /// Code 15: negative on the wire, a success nationally (SND-54).
     Suppressed,
+    /// Code 26: the new practice has it, though not as a record (before 2.2b).
+    FiledAsAttachment,
     /// Any other negative acknowledgement of the core, with its code if it has one.
     Rejected(Option<ResponseCode>),
     /// This system could not go on; the code tells the requester, if it was not answered yet.
@@ -76,6 +80,7 @@ impl Transfer {
             ids,
             request_ref,
             requested_at: now,
+            acknowledges: true,
             answered: false,
             core_due: true,
             core_ids: Vec::new(),
@@ -86,6 +91,12 @@ impl Transfer {
             end: None,
             cleaned: false,
         }
+    }
+
+    /// Answers a request of this version: the positive acknowledgement is sent or left out.
+    pub(super) const fn answering(mut self, request: Interaction) -> Self {
+        self.acknowledges = request.is_acknowledged_if_served();
+        self
     }
 
     /// Never sends the last message that the core promises.
@@ -104,11 +115,17 @@ impl Transfer {
         }
         let answer = match &self.end {
             Some(End::Stopped(code)) => Some(Some(code.clone())),
-            Some(End::Integrated | End::Suppressed | End::Rejected(_) | End::Silence) => Some(None),
+            Some(
+                End::Integrated
+                | End::Suppressed
+                | End::FiledAsAttachment
+                | End::Rejected(_)
+                | End::Silence,
+            ) => Some(None),
             None => (self.all_is_with_spine() || dialect == Dialect::Tpp).then_some(None),
         };
         self.answered = answer.is_some();
-        answer
+        answer.filter(|answer| answer.is_some() || self.acknowledges)
     }
 
     /// Whether [`Transfer::next_message`] would give one.
@@ -167,12 +184,11 @@ impl Transfer {
         let core = EbxmlMessageId::from(&ack.message_ref);
         let of_core = ack.message_ref == *self.core.hl7_id() || self.is_core(&core);
         if of_core && !self.is_of_repeat(ack) {
-            self.end_with(if !ack.is_negative() {
-                End::Integrated
-            } else if ack.code().is_some_and(ResponseCode::counts_as_success) {
-                End::Suppressed
-            } else {
-                End::Rejected(ack.code().cloned())
+            self.end_with(match ack.code().filter(|_| ack.is_negative()) {
+                _ if !ack.is_negative() => End::Integrated,
+                Some(code) if code.says_filed_as_attachment() => End::FiledAsAttachment,
+                Some(code) if code.says_filed() => End::Suppressed,
+                code => End::Rejected(code.cloned()),
             });
         }
     }
@@ -183,7 +199,8 @@ impl Transfer {
         let is_filed = match &self.end {
             Some(End::Integrated) => true,
             Some(End::Rejected(_)) => or_refused,
-            Some(End::Suppressed | End::Stopped(_) | End::Silence) | None => false,
+            Some(End::Suppressed | End::FiledAsAttachment | End::Stopped(_) | End::Silence)
+            | None => false,
         };
         let is_due = is_filed && !self.cleaned;
         self.cleaned |= is_filed;
@@ -236,6 +253,7 @@ impl Transfer {
             None if !self.continued => "awaiting the Continue".to_owned(),
             None => "sending fragments".to_owned(),
             Some(End::Integrated) => "integrated".to_owned(),
+            Some(End::FiledAsAttachment) => "filed as attachment".to_owned(),
             Some(End::Suppressed) => "stored as suppressed record".to_owned(),
             Some(End::Rejected(Some(code))) => format!("rejected with {code}"),
             Some(End::Rejected(None)) => "rejected without a code".to_owned(),
@@ -253,10 +271,12 @@ impl Transfer {
         const AWAITING: u8 = 5;
         match &self.end {
             None => AWAITING,
-            Some(End::Integrated | End::Suppressed) if self.core.has_placeholders() => {
+            Some(End::Integrated | End::Suppressed | End::FiledAsAttachment)
+                if self.core.has_placeholders() =>
+            {
                 PRINT_MISSING_ITEMS
             }
-            Some(End::Integrated | End::Suppressed) => INTEGRATED,
+            Some(End::Integrated | End::Suppressed | End::FiledAsAttachment) => INTEGRATED,
             Some(End::Rejected(Some(code))) if blames_fragments(code) => PARTLY_DELIVERED,
             Some(End::Stopped(_)) if self.core_accepted => PARTLY_DELIVERED,
             Some(End::Rejected(_) | End::Stopped(_) | End::Silence) => FAILED,
@@ -309,7 +329,7 @@ impl Transfer {
 
     const fn has_failed(&self) -> bool {
         match self.end {
-            None | Some(End::Integrated | End::Suppressed) => false,
+            None | Some(End::Integrated | End::Suppressed | End::FiledAsAttachment) => false,
             Some(End::Rejected(_) | End::Stopped(_) | End::Silence) => true,
         }
     }

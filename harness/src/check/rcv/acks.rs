@@ -5,7 +5,7 @@ use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_wire::hl7::{AckType, Acknowledgement};
 
 use super::ruling::Ruling;
-use super::transfer::{Ack, arrivals, id_of, named, transfers};
+use super::transfer::{Ack, Transfer, arrivals, id_of, named, transfers};
 use crate::check::view::Post;
 use crate::check::{View, violation};
 
@@ -68,9 +68,16 @@ pub(super) fn no_filing_as_attachment(view: &View, _: Profile) -> Assessment {
     let mut ruling = Ruling::default();
     for transfer in transfers(view) {
         for ack in transfer.answers() {
-            if ack.code() != Some("26") {
+            let is_26 = ack.code() == Some("26");
+            if transfer.files_as_attachment() {
+                ruling.expect(is_26 || !ack.is_success(), || {
+                    let expected = "refusal with 26: before version 2.2b the record of a patient who returns can only be filed as an attachment";
+                    violation(ack.post, expected, ack.show())
+                });
+                ruling.note(format!("{}, before version 2.2b", ack.show()));
+            } else if !is_26 {
                 ruling.kept();
-            } else if view.has_real_times() && (is_modern(view) || !transfer.is_returning()) {
+            } else if view.has_real_times() && is_known(&transfer) {
                 ruling.unless(Some(violation(
                     ack.post,
                     "never code 26, filed as attachment",
@@ -87,12 +94,9 @@ pub(super) fn no_filing_as_attachment(view: &View, _: Profile) -> Assessment {
     ruling.assess("no core was answered")
 }
 
-/// A system that takes large messages is of version 2.2b or later.
-fn is_modern(view: &View) -> bool {
-    view.header.practices.as_ref().is_some_and(|practices| {
-        let practice = view.header.directory.practice(&practices.requesting);
-        practice.is_some_and(|practice| practice.large_messaging())
-    })
+/// Whether the trace says which version the system has, or that the patient is new to it.
+fn is_known(transfer: &Transfer<'_>) -> bool {
+    transfer.view.header.practices.is_some() || !transfer.is_returning()
 }
 
 /// RCV-48.

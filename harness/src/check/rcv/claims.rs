@@ -2,6 +2,7 @@
 
 use gp2gp_model::Interaction;
 use gp2gp_model::directory::Practice;
+use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 
 use super::malformed::{came_whole, is_damaged_core};
@@ -19,6 +20,9 @@ pub(super) fn does_what_it_claims(view: &View, _: Profile) -> Assessment {
         return Assessment::NotExercised("the directory of this trace is not known");
     };
     let mut ruling = Ruling::default();
+    for request in view.sent_by(Role::Requesting) {
+        judge_version(view, own, request, &mut ruling);
+    }
     for transfer in transfers(view) {
         for attempt in transfer.attempts() {
             let claims = Claims {
@@ -31,6 +35,40 @@ pub(super) fn does_what_it_claims(view: &View, _: Profile) -> Assessment {
         }
     }
     ruling.assess("nothing came that only some systems take")
+}
+
+/// Whether a request is in the newest version that both systems are listed for.
+fn judge_version(view: &View, own: &Practice, post: &Post, ruling: &mut Ruling) {
+    let Some(request) = post.seen().and_then(Seen::request) else {
+        return;
+    };
+    let Some(asked) = view.header.directory.practice(&request.destination) else {
+        return;
+    };
+    let listed = |practice: &Practice| {
+        let requests = Interaction::REQUESTS.into_iter();
+        let listed = requests.filter(|request| practice.interactions.contains(request));
+        listed.collect::<Vec<_>>()
+    };
+    let (own_requests, theirs) = (listed(own), listed(asked));
+    let newest = own_requests.iter().find(|request| theirs.contains(request));
+    let found = request.version.interaction();
+    let parties = format!("practices {} and {}", own.ods, asked.ods);
+    if newest != Some(&found) {
+        ruling.unless(Some(violation(
+            post,
+            match newest {
+                Some(newest) => {
+                    format!("{newest}, the newest request that {parties} are both listed for")
+                }
+                None => format!("no request: there is none that {parties} are both listed for"),
+            },
+            format!("{found} in message {}", id_of(post)),
+        )));
+    } else if own_requests.len() > 1 || theirs.len() > 1 {
+        ruling.kept();
+        ruling.note(format!("{found} is the newest request of both"));
+    }
 }
 
 /// One core, and what the directory says of interactions that it needs.
@@ -47,9 +85,9 @@ impl Claims<'_, '_> {
         let Some(extract) = core.seen().and_then(Seen::extract) else {
             return;
         };
-        // Every system takes the older form; only the newer one is a claim.
-        let newer = Interaction::EhrExtractUk07;
-        let is_newer = extract.version.interaction() == newer && self.is_listed(newer);
+        // Every system takes the oldest form; only a newer one is a claim.
+        let newer = extract.version.interaction();
+        let is_newer = newer != Interaction::EhrExtractUk06 && self.is_listed(newer);
         if is_newer && !is_damaged_core(self.view, core) {
             ruling.unless(self.refused(newer));
             ruling.note(format!("{} is listed and taken", newer.id()));

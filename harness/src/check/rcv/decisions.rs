@@ -39,7 +39,8 @@ fn judge_proofs(view: &View, transfer: &Transfer<'_>, attempt: &Attempt<'_>, rul
         ruling.note("a recording does not show when the record was integrated");
     }
     let decision = attempt.decision(transfer);
-    if let (true, Some((acted, Decision::Integrate))) = (proofs.is_empty(), decision) {
+    let is_due = proofs.is_empty() && !transfer.files_as_attachment();
+    if let (true, Some((acted, Decision::Integrate))) = (is_due, decision) {
         let answers = show_all(&attempt.answers(transfer));
         let violation = Violation {
             event: Some(acted.seq),
@@ -105,8 +106,11 @@ pub(super) fn failed_integration(view: &View, _: Profile) -> Assessment {
 pub(super) fn suppressed(view: &View, _: Profile) -> Assessment {
     let due = Due {
         decision: Decision::Suppress,
-        codes: |_| &["15"],
-        recorded: &["15"],
+        codes: |transfer| match transfer.files_as_attachment() {
+            true => &["26"],
+            false => &["15"],
+        },
+        recorded: &["15", "26"],
     };
     due.assess(view, "no record was stored as suppressed")
 }

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gp2gp_model::plan::{Act, Decision, Role};
 use gp2gp_model::trace::Endpoint;
+use gp2gp_model::version::Returning;
 use gp2gp_model::{
-    ConversationId, EbxmlMessageId, Hl7MessageId, Interaction, MessageKind, NhsNumber, ResponseCode,
+    ConversationId, EbxmlMessageId, Hl7MessageId, Interaction, MessageKind, NhsNumber,
+    ResponseCode, Version,
 };
 use gp2gp_wire::hl7::Acknowledgement;
 
@@ -17,7 +19,7 @@ const SHOWN: usize = 4;
 
 /// One conversation.
 pub(super) struct Transfer<'v> {
-    view: &'v View,
+    pub(super) view: &'v View,
     pub(super) id: ConversationId,
     /// Whose record was asked for; of an unrequested core, whose record it says it is.
     pub(super) patient: Option<NhsNumber>,
@@ -352,6 +354,17 @@ impl<'v> Transfer<'v> {
             .any(|truth| Some(truth.patient) == self.patient && truth.returning)
     }
 
+    /// The patient came back to a system that cannot replace an old record: before 2.2b.
+    pub(super) fn files_as_attachment(&self) -> bool {
+        let practices = self.view.header.practices.as_ref();
+        let version =
+            practices.map_or_else(Version::default, |practices| practices.requesting_version);
+        match version.returning() {
+            Returning::FilesAsAttachment => self.is_returning(),
+            Returning::ReplacesOrSuppresses => false,
+        }
+    }
+
     /// States that the system reports for the patient.
     pub(super) fn states(&self) -> Vec<&'v str> {
         use gp2gp_model::trace::Observation;
@@ -440,9 +453,9 @@ impl<'v> Ack<'v> {
         code.map(ResponseCode::as_str)
     }
 
-    /// AA, or 15 for a record that is stored as suppressed.
+    /// AA, or 15 or 26 for a record that is stored beside another.
     pub(super) fn is_success(&self) -> bool {
-        !self.ack.is_negative() || self.ack.code().is_some_and(ResponseCode::counts_as_success)
+        !self.ack.is_negative() || self.ack.code().is_some_and(ResponseCode::says_filed)
     }
 
     /// `AA`, or `refusal with 31`.

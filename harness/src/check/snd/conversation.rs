@@ -104,7 +104,7 @@ pub(super) fn one_answer(view: &View, _: Profile) -> Assessment {
 }
 
 /// SND-15.
-pub(super) fn positive_answer(view: &View, _: Profile) -> Assessment {
+pub(super) fn positive_answer(view: &View, profile: Profile) -> Assessment {
     let mut tally = Tally::default();
     let mut orders = BTreeSet::new();
     for transfer in transfers(view) {
@@ -115,6 +115,23 @@ pub(super) fn positive_answer(view: &View, _: Profile) -> Assessment {
         let positive = transfer
             .answers()
             .find(|(_, ack)| ack.type_code == AckType::Aa);
+        if !transfer.is_acknowledged_if_served() {
+            match (positive, profile) {
+                (Some((post, _)), Profile::Strict) => tally.expect(false, || {
+                    violation(
+                        post,
+                        format!(
+                            "no positive acknowledgement of {}: in version 2.2c the extract is the answer",
+                            name(request)
+                        ),
+                        name(post),
+                    )
+                }),
+                (Some(_), Profile::Field) => tally.note("a request of version 2.2c acknowledged"),
+                (None, _) => tally.expect(true, || violation(core, "", "")),
+            }
+            continue;
+        }
         let was_refused = transfer.refusals().next().is_some();
         if let Some((post, _)) = positive {
             orders.insert(if is_after(view, post, core) {
@@ -163,7 +180,8 @@ fn answer_is_due(view: &View, transfer: &Transfer<'_>) -> bool {
             .fragment
             .is_some_and(|fragment| accepted_at(view, fragment).is_some())
     });
-    request.was_accepted() && view.quiescent && !expired && delivered && fulfilled
+    let is_left_out = !transfer.is_acknowledged_if_served() && !transfer.cores.is_empty();
+    request.was_accepted() && view.quiescent && !expired && delivered && fulfilled && !is_left_out
 }
 
 /// SND-18.

@@ -11,6 +11,7 @@ use super::super::transfer::{Sent, Transfer, name, transfers};
 use super::super::view::{Place, Post, Seen, View};
 use super::super::{Tally, violation};
 use super::record::{expect_ids, expect_marks};
+use super::refusals::{marks_cannot_travel, refused_with};
 use super::{NO_CORE, NO_REQUEST};
 
 /// SND-19, as far as structure goes: values are left to the receiver.
@@ -54,7 +55,8 @@ pub(super) fn mirrors_request(view: &View, _: Profile) -> Assessment {
             continue;
         };
         for (post, extract) in cores(&transfer) {
-            let faults = mirror_faults(request, extract);
+            let mut faults = mirror_faults(request, extract);
+            faults.extend(version_fault(view, request, extract));
             tally.expect(faults.is_empty(), || {
                 let (due, found): (Vec<_>, Vec<_>) = faults.iter().cloned().unzip();
                 violation(
@@ -66,6 +68,29 @@ pub(super) fn mirrors_request(view: &View, _: Profile) -> Assessment {
         }
     }
     tally.assess(NO_REQUEST)
+}
+
+/// An extract in another version than the request (S230), or one that SDS does not list the
+/// requesting system for.
+fn version_fault(
+    view: &View,
+    request: &EhrRequest,
+    extract: &EhrExtract,
+) -> Option<(String, String)> {
+    let (asked, found) = (request.version.interaction(), extract.version.interaction());
+    let answers = asked.answered_by();
+    let practice = view.header.directory.practice(&request.author);
+    let is_listed = practice.is_none_or(|practice| practice.interactions.contains(&found));
+    let due: Vec<&str> = answers.iter().map(|answer| answer.id()).collect();
+    let due = format!("{} in answer to {asked}", due.join(" or "));
+    match (answers.contains(&found), is_listed) {
+        (true, true) => None,
+        (false, _) => Some((due, found.to_string())),
+        (true, false) => Some((
+            format!("{due}, one that SDS lists practice {} for", request.author),
+            found.to_string(),
+        )),
+    }
 }
 
 /// What is due and what is there, for each field that differs.
@@ -146,7 +171,24 @@ pub(super) fn redactions(view: &View, _: Profile) -> Assessment {
         }
     }
     expect_marks(view, &mut tally);
+    expect_nothing_disclosed(view, &mut tally);
     tally.assess("no extract without a place for the code NOPAT, and none that has the code, is in the trace")
+}
+
+/// Marked entries go in no form that cannot mark them, nor to a system that is not listed for one
+/// that can: their new practice would show them.
+fn expect_nothing_disclosed(view: &View, tally: &mut Tally) {
+    for transfer in transfers(view) {
+        let (Some(request), Some(post)) = (transfer.request(), transfer.requests.first()) else {
+            continue;
+        };
+        if marks_cannot_travel(view, request) {
+            let what =
+                "entries kept from the patient, which no form that both systems have can mark,";
+            let codes = ["10", "99", "14", "23", "06", "07", "18", "19", "24"];
+            refused_with(view, &transfer, post, &codes, what, tally);
+        }
+    }
 }
 
 /// SND-23.

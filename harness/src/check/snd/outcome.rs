@@ -36,6 +36,8 @@ enum End<'v> {
     Refused(Option<&'v ResponseCode>),
     /// AA, or 15, which is a success nationally (SND-54).
     Success,
+    /// 26, before 2.2b.
+    FiledAsAttachment,
     /// Any other negative acknowledgement of the core.
     Failure(Option<&'v ResponseCode>),
     /// The core is with Spine, and its acknowledgement did not come for eight days.
@@ -58,7 +60,8 @@ pub(super) fn small_needs_no_continue(view: &View, _: Profile) -> Assessment {
         if !is_small || !is_over || transfer.refusals().next().is_some() {
             continue;
         }
-        tally.expect(!transfer.answers.is_empty(), || {
+        let is_owed = transfer.is_acknowledged_if_served();
+        tally.expect(!transfer.answers.is_empty() || !is_owed, || {
             violation(
                 core,
                 format!(
@@ -108,7 +111,7 @@ pub(super) fn only_core_ack_closes(view: &View, _: Profile) -> Assessment {
             transfer.outcomes.first(),
             transfer.fragment_acks.first(),
         ) {
-            (End::Success | End::Failure(_), Some(ack), _) => {
+            (End::Success | End::FiledAsAttachment | End::Failure(_), Some(ack), _) => {
                 tally.expect(print != AWAITING, || {
                     violation(
                         ack,
@@ -126,8 +129,16 @@ pub(super) fn only_core_ack_closes(view: &View, _: Profile) -> Assessment {
                     )
                 });
             }
-            (End::Refused(_) | End::Success | End::Failure(_) | End::Silence | End::Open, _, _) => {
-            }
+            (
+                End::Refused(_)
+                | End::Success
+                | End::FiledAsAttachment
+                | End::Failure(_)
+                | End::Silence
+                | End::Open,
+                _,
+                _,
+            ) => {}
         }
     }
     tally.assess("no acknowledgement of a core or fragment reached a system that tells its state")
@@ -172,7 +183,7 @@ fn held_back<'v>(view: &View, transfer: &Transfer<'v>) -> Option<(&'v Post, Vec<
 pub(super) fn negative_is_failure(view: &View, _: Profile) -> Assessment {
     ends_told(view, |end, _| match end {
         End::Failure(code) => Some((vec![PARTLY, FAILED], format!("failed with {}", show(*code)))),
-        End::Refused(_) | End::Success | End::Silence | End::Open => None,
+        End::Refused(_) | End::Success | End::FiledAsAttachment | End::Silence | End::Open => None,
     })
 }
 
@@ -243,7 +254,9 @@ pub(super) fn suppressed_is_success(view: &View, _: Profile) -> Assessment {
                 format!("a success, {code} notwithstanding"),
             ))
         }
-        End::Refused(_) | End::Failure(_) | End::Silence | End::Open => None,
+        End::Refused(_) | End::FiledAsAttachment | End::Failure(_) | End::Silence | End::Open => {
+            None
+        }
     })
 }
 
@@ -264,7 +277,7 @@ pub(super) fn early_ack_is_kept(view: &View, _: Profile) -> Assessment {
             Some(answer) => is_after(view, answer, final_ack),
             None => view.has_real_times(),
         };
-        if !is_early {
+        if !is_early || !transfer.is_acknowledged_if_served() {
             continue;
         }
         let what = format!("{}, before the request was acknowledged", name(final_ack));
@@ -348,7 +361,9 @@ pub(super) fn silence_fails(view: &View, _: Profile) -> Assessment {
             SILENT.to_vec(),
             "failed, because no final acknowledgement came for 8 days".to_owned(),
         )),
-        End::Refused(_) | End::Success | End::Failure(_) | End::Open => None,
+        End::Refused(_) | End::Success | End::FiledAsAttachment | End::Failure(_) | End::Open => {
+            None
+        }
     })
 }
 
@@ -431,6 +446,7 @@ fn ends_told(
 fn end<'v>(view: &View, transfer: &Transfer<'v>) -> End<'v> {
     let (core, verdict) = latest_attempt(view, transfer);
     match (verdict, transfer.refusals().next(), core) {
+        (Some((_, ack)), _, _) if is_as_attachment(ack) => End::FiledAsAttachment,
         (Some((_, ack)), _, _) if is_success(ack) => End::Success,
         (Some((_, ack)), _, _) => End::Failure(ack.code()),
         (None, Some((_, ack)), _) => End::Refused(ack.code()),
@@ -474,8 +490,15 @@ fn verdicts<'v>(transfer: &Transfer<'v>) -> impl Iterator<Item = (&'v Post, &'v 
     })
 }
 
+fn is_as_attachment(ack: &Acknowledgement) -> bool {
+    ack.is_negative()
+        && ack
+            .code()
+            .is_some_and(ResponseCode::says_filed_as_attachment)
+}
+
 fn is_success(ack: &Acknowledgement) -> bool {
-    !ack.is_negative() || ack.code().is_some_and(ResponseCode::counts_as_success)
+    !ack.is_negative() || ack.code().is_some_and(ResponseCode::says_filed)
 }
 
 /// Print states that fit the wire; `None` where it does not say.
@@ -485,6 +508,11 @@ pub(super) fn due_states(view: &View, transfer: &Transfer<'_>) -> Option<Vec<u8>
         End::Refused(Some(code)) if code.as_str() == "06" => Some(vec![NO_PRINT, FAILED]),
         End::Refused(_) => Some(vec![PARTLY, FAILED]),
         End::Success => Some(success_states(view, transfer)),
+        // The new practice has it, not as a record: whether that is enough is left open.
+        End::FiledAsAttachment => {
+            let states = success_states(view, transfer).into_iter();
+            Some(states.chain([FAILED]).collect())
+        }
         End::Failure(_) => Some(vec![PARTLY, FAILED]),
         End::Silence => Some(SILENT.to_vec()),
         End::Open => None,

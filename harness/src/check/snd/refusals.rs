@@ -2,8 +2,8 @@
 
 use gp2gp_model::response_code::{REGISTER, Registered};
 use gp2gp_model::verdict::{Assessment, Profile};
-use gp2gp_model::{NhsNumber, OdsCode, ResponseCode};
-use gp2gp_wire::hl7::{AckType, Acknowledgement, EhrRequest, Hl7Error};
+use gp2gp_model::{Interaction, NhsNumber, OdsCode, ResponseCode};
+use gp2gp_wire::hl7::{AckType, Acknowledgement, EhrRequest, ExtractVersion, Hl7Error};
 use gp2gp_wire::limits::SPINE_MESSAGE_BYTES;
 
 use super::super::fetched::was_listed;
@@ -277,6 +277,14 @@ fn allowed_codes(
     if source_failed(view, transfer) {
         return vec!["10"];
     }
+    let marks = (transfer.request()).is_some_and(|request| marks_cannot_travel(view, request));
+    if marks {
+        // The register has no code for it; large messaging may be wanting as well.
+        let also = ["10", "99", "14", "23"].into_iter();
+        return also
+            .filter(|code| !is_contradicted(view, transfer, code))
+            .collect();
+    }
     let by_sending = REGISTER
         .iter()
         .filter(|row| row.by_sending)
@@ -323,6 +331,27 @@ fn is_contradicted(view: &View, transfer: &Transfer<'_>, code: &str) -> bool {
         "24" => is_found_once(view, request),
         _ => false,
     }
+}
+
+/// There are entries that the patient must not see, and the two practices share no extract that
+/// can mark them.
+pub(super) fn marks_cannot_travel(view: &View, request: &EhrRequest) -> bool {
+    let directory = &view.header.directory;
+    let is_marked =
+        (view.records.iter()).any(|record| record.patient == request.patient && record.marks > 0);
+    let answers = request.version.interaction().answered_by();
+    let is_listed = |practice: &OdsCode, interaction: &Interaction| {
+        let listed = directory.practice(practice);
+        listed.is_some_and(|practice| practice.interactions.contains(interaction))
+    };
+    let mut carriers = (ExtractVersion::ALL.into_iter())
+        .filter(|version| version.carries_redactions())
+        .map(ExtractVersion::interaction)
+        .filter(|carrier| answers.contains(carrier));
+    is_marked
+        && !carriers.any(|carrier| {
+            is_listed(&request.author, &carrier) && is_listed(&request.destination, &carrier)
+        })
 }
 
 /// SDS lists the requesting practice once, and for an extract that may answer its request.
@@ -453,7 +482,8 @@ pub(super) fn large_messaging_agreed(view: &View, _: Profile) -> Assessment {
             .refusals()
             .any(|(_, ack)| is_one_of(ack, &["14", "23"]));
         let is_large = needs_large_messaging(view, request.patient)
-            && reasons_to_refuse(view, &transfer).is_empty();
+            && reasons_to_refuse(view, &transfer).is_empty()
+            && !marks_cannot_travel(view, request);
         if named || is_large || !transfer.promises().is_empty() {
             refused_with(
                 view,

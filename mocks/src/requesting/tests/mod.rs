@@ -8,7 +8,7 @@ use gp2gp_model::plan::{Act, Decision};
 use gp2gp_model::trace::Observation;
 use gp2gp_model::{
     ContentId, ConversationId, EbxmlMessageId, EhrExtractId, EhrRequestId, Hl7MessageId,
-    Interaction, NhsNumber, ResponseCode, Sha256, Time,
+    Interaction, NhsNumber, ResponseCode, Sha256, Time, Version,
 };
 use gp2gp_sim::Streams;
 use gp2gp_wire::Dialect;
@@ -49,6 +49,7 @@ fn config() -> RequestingConfig {
         identity: identity(OWN),
         directory: directory(),
         enabled: true,
+        version: Version::default(),
         returning: BTreeSet::new(),
         caps: Caps::default(),
         message_ids: manner::MessageIds::default(),

@@ -134,7 +134,7 @@ impl Sending {
             self.send(now, reply, Tag::Loose);
         }
         let core = self.open_transfer(conversation)?.core.hl7_id().clone();
-        let is_suppressed = ack.code().is_some_and(ResponseCode::counts_as_success);
+        let is_suppressed = ack.code().is_some_and(ResponseCode::says_filed);
         let taken_for_success =
             self.has(Broken::RefusalIsSuccess) || (is_of_spine && self.has(Broken::SpineNotHeard));
         Some(Acknowledgement {
