@@ -2,6 +2,7 @@
 
 use gp2gp_model::expectation::{Expectation, Of, Outcome};
 use gp2gp_model::export::ExportState;
+use gp2gp_model::matrix::End;
 use gp2gp_model::plan::Role;
 use gp2gp_model::report::ExpectationReport;
 use gp2gp_model::response_code::ResponseCode;
@@ -147,8 +148,49 @@ fn print_state(patient: NhsNumber, view: &View) -> Option<u8> {
         })
 }
 
+/// How the transfer of a patient ended: its outcome, the code that says so, and what is printed.
+pub fn end(patient: NhsNumber, view: &View) -> End {
+    let Ending { outcome, code, .. } = ending(patient, view);
+    End {
+        outcome,
+        code,
+        print_state: print_state(patient, view),
+    }
+}
+
 /// How the transfer of a patient ended by what crossed the wire, and what that was.
 fn outcome(patient: NhsNumber, view: &View) -> (Outcome, String) {
+    let Ending { outcome, why, .. } = ending(patient, view);
+    (outcome, why)
+}
+
+/// The end of a transfer on the wire.
+struct Ending {
+    outcome: Outcome,
+    /// `AA`, or the code of the refusal.
+    code: Option<String>,
+    why: String,
+}
+
+impl Ending {
+    fn silent(outcome: Outcome, why: &str) -> Self {
+        Self {
+            outcome,
+            code: None,
+            why: why.to_owned(),
+        }
+    }
+
+    fn said(outcome: Outcome, code: &str, why: &str) -> Self {
+        Self {
+            outcome,
+            code: Some(code.to_owned()),
+            why: format!("{why} with {code}"),
+        }
+    }
+}
+
+fn ending(patient: NhsNumber, view: &View) -> Ending {
     let requests: Vec<&Post> = view
         .sent_by(Role::Requesting)
         .filter(|post| {
@@ -158,7 +200,7 @@ fn outcome(patient: NhsNumber, view: &View) -> (Outcome, String) {
         })
         .collect();
     if requests.is_empty() {
-        return (Outcome::NotRequested, "no request was posted".to_owned());
+        return Ending::silent(Outcome::NotRequested, "no request was posted");
     }
     let cores: Vec<&Post> = view
         .sent_by(Role::Sending)
@@ -169,40 +211,27 @@ fn outcome(patient: NhsNumber, view: &View) -> (Outcome, String) {
                 .any(|request| are_of_one_conversation(request, core))
         })
         .collect();
+    let acknowledged = "the record was acknowledged";
     match answer_to(&cores, view) {
-        Some(None) => {
-            return (
-                Outcome::Integrated,
-                "the record was acknowledged with AA".to_owned(),
-            );
+        Some(None) => return Ending::said(Outcome::Integrated, "AA", acknowledged),
+        Some(Some(code)) if code.says_filed_as_attachment() => {
+            return Ending::said(Outcome::FiledAsAttachment, code.as_str(), acknowledged);
         }
         Some(Some(code)) if code.says_filed() => {
-            return (
-                match code.says_filed_as_attachment() {
-                    true => Outcome::FiledAsAttachment,
-                    false => Outcome::Suppressed,
-                },
-                format!("the record was acknowledged with {code}"),
-            );
+            return Ending::said(Outcome::Suppressed, code.as_str(), acknowledged);
         }
         Some(Some(code)) => {
-            return (
-                Outcome::Failed,
-                format!("the record was turned away with {code}"),
-            );
+            return Ending::said(Outcome::Failed, code.as_str(), "the record was turned away");
         }
         None if !cores.is_empty() => {
-            return (Outcome::Failed, "nobody acknowledged the record".to_owned());
+            return Ending::silent(Outcome::Failed, "nobody acknowledged the record");
         }
         None => {}
     }
     let refusals = codes(Role::Sending, &requests, view).into_iter();
     match refusals.filter_map(|(_, code)| code).next() {
-        Some(code) => (
-            Outcome::Refused,
-            format!("the request was refused with {code}"),
-        ),
-        None => (Outcome::Failed, "no record was sent".to_owned()),
+        Some(code) => Ending::said(Outcome::Refused, code.as_str(), "the request was refused"),
+        None => Ending::silent(Outcome::Failed, "no record was sent"),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod expect;
 pub mod facts;
 pub mod judge;
 pub mod keep;
+pub mod matrix;
 mod parallel;
 pub mod recorder;
 pub mod recording;

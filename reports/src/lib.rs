@@ -4,11 +4,13 @@
 
 mod coverage;
 mod junit;
+mod matrix;
 mod style;
 mod terminal;
 mod text;
 
 pub use coverage::coverage;
 pub use junit::junit;
+pub use matrix::matrix;
 pub use terminal::{custody, recording, run, story};
 pub use text::{explain_requirement, wrap};

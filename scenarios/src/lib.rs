@@ -52,6 +52,7 @@ mod schema;
 mod source;
 mod spanned;
 mod suggest;
+mod versions;
 
 pub use catalogue::{CatalogueError, catalogue};
 pub use error::ScenarioError;
@@ -60,3 +61,4 @@ pub use lint::{Lint, Rule, lint};
 pub use lower::lower;
 pub use schema::schema;
 pub use source::{LoadError, Scenario, Source, builtin, load_file, load_str, parse};
+pub use versions::{PairingError, pairings, plan_of};

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use gp2gp_model::Capability;
 use gp2gp_model::plan::Role;
+use gp2gp_model::version::Returning;
+use gp2gp_model::{Capability, Interaction};
 
-use crate::file::{Document, File, Kind, Patient, RecordSent};
+use crate::file::{Document, File, Kind, Patient, Practice, RecordSent};
 use crate::quantity::Size;
 use crate::spanned::Spanned;
 
@@ -21,7 +22,10 @@ pub(crate) fn shown_by(file: &File, capability: Capability) -> Option<Range<usiz
     match capability {
         Capability::LargeMessaging => large_messaging(file),
         Capability::Redactions => patient(file, |patient| patient.redactions),
-        Capability::ReturningPatients => patient(file, |patient| patient.returning),
+        Capability::ReturningPatients => match file.requesting.version.returning() {
+            Returning::ReplacesOrSuppresses => patient(file, |patient| patient.returning),
+            Returning::FilesAsAttachment => None,
+        },
     }
 }
 
@@ -35,7 +39,12 @@ fn patient(file: &File, is_so: impl Fn(&Patient) -> bool) -> Option<Range<usize>
 /// Fragments must have come, or a record behind a skeleton, or there is more than one message can hold. Between systems of which
 /// one cannot take it, such a record is only refused.
 fn large_messaging(file: &File) -> Option<Range<usize>> {
-    if !(file.requesting.large_messaging && file.sending.large_messaging) {
+    let both = [&file.requesting, &file.sending];
+    let is_able = |practice: &Practice| {
+        let listed = practice.version.interactions();
+        practice.large_messaging && listed.contains(&Interaction::Copc)
+    };
+    if !both.into_iter().all(is_able) {
         return None;
     }
     let mut accepted = file.exercised.accepted.iter();

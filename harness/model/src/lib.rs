@@ -16,6 +16,7 @@ pub mod ids;
 pub mod interaction;
 pub mod malformation;
 pub mod manner;
+pub mod matrix;
 pub mod pds;
 pub mod plan;
 pub mod registry;

@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod judge;
 mod list;
+mod matrix;
 mod output;
 mod run;
 mod schema;
@@ -47,6 +48,10 @@ enum Command {
     Explain(explain::Args),
     /// Judge a recorded transfer: raw HTTP requests, bare MIME, JSON form, or a kept run.
     Judge(judge::Args),
+    /// Run every version with every other, and every supplier, and compare with the table.
+    ///
+    /// Exit status: 0 as the table says, 1 otherwise.
+    Matrix(matrix::Args),
     /// Lint scenario files.
     Check(check::Args),
     /// Measure time and memory of the harness itself against its limits.
@@ -101,6 +106,7 @@ pub fn main() -> ExitCode {
         Some(Command::List(args)) => list::main(&args, &output),
         Some(Command::Explain(args)) => explain::main(&args, &output),
         Some(Command::Judge(args)) => judge::main(&args, &output),
+        Some(Command::Matrix(args)) => matrix::main(&args, &output),
         Some(Command::Check(args)) => check::main(&args, &output),
         Some(Command::Bench(args)) => bench::main(&args, &output),
         Some(Command::Schema) => schema::main(&output),

@@ -71,7 +71,7 @@ enum TransportArg {
     Http,
 }
 
-fn parse_sut(text: &str) -> Result<Sut, String> {
+pub(super) fn parse_sut(text: &str) -> Result<Sut, String> {
     match text.split_once(':') {
         None if text == "reference" => Ok(Sut::Reference),
         Some(("broken", name)) => Defect::from_name(name).map(Sut::Broken).ok_or_else(|| {
