@@ -255,6 +255,8 @@ pub(super) mod tests {
         }
     }
 
+    type Change = Box<dyn FnOnce(&mut Value)>;
+
     #[test]
     fn what_is_missing_or_makes_no_sense_is_named() {
         let whole = Patient {
@@ -275,7 +277,7 @@ pub(super) mod tests {
         ]);
         let other =
             json!([{ "identifier": { "system": "https://fhir.nhs.uk/Id/x", "value": "1" } }]);
-        let changes: [(Box<dyn FnOnce(&mut Value)>, &str); 7] = [
+        let changes: [(Change, &str); 7] = [
             (
                 Box::new(|patient| patient["meta"]["security"] = Value::Null),
                 "Patient has no meta.security",

@@ -318,6 +318,8 @@ fn an_entry_gives_the_contract_of_the_interaction_that_was_asked_for() {
     assert_eq!(contract.persist_duration, Duration::from_secs(15_000));
 }
 
+type Change = Box<dyn FnOnce(&mut Value)>;
+
 #[test]
 fn an_entry_that_lacks_something_says_what() {
     let remove = |pointer: &'static str, name: &'static str| {
@@ -325,7 +327,7 @@ fn an_entry_that_lacks_something_says_what() {
             let place = entry.pointer_mut(pointer).unwrap();
             match place {
                 Value::Array(elements) => {
-                    elements.retain(|element| !element.to_string().contains(name))
+                    elements.retain(|element| !element.to_string().contains(name));
                 }
                 Value::Object(members) => {
                     members.remove(name);
@@ -338,7 +340,7 @@ fn an_entry_that_lacks_something_says_what() {
         move |entry: &mut Value| *entry.pointer_mut(pointer).unwrap() = value
     };
     const INNER: &str = "/extension/0/extension";
-    let changes: [(Box<dyn FnOnce(&mut Value)>, &str); 10] = [
+    let changes: [(Change, &str); 10] = [
         (
             Box::new(remove("", "extension")),
             "Endpoint has no Extension-SDS-ReliabilityConfiguration",
