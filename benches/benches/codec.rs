@@ -23,6 +23,7 @@ fn record(bytes: u64) -> Bytes {
         target_bytes: bytes,
         documents: Vec::new(),
         linked: None,
+        entries: Vec::new(),
         redactions: false,
         seed: 1,
         recorded_at: Time::from_micros(1_767_603_600_000_000),

@@ -154,6 +154,11 @@ fn check(fact: &Fact, view: &View) -> Result<(), String> {
                 )
             })
         }
+        Fact::Happened { what } => {
+            let federation = view.federation.as_ref();
+            let happened = federation.is_some_and(|it| it.happened(*what, view));
+            hold(happened, || format!("it never happened that {what}"))
+        }
         Fact::Retransmitted { by } => hold(
             view.posted_by(*by).any(|post| post.is_retransmission),
             || format!("the {by} system never posted a message a second time"),

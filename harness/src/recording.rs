@@ -327,6 +327,7 @@ fn header(path: &Path, started: Time) -> Header {
         directory: Directory::default(),
         practices: None,
         export: None,
+        federation: None,
     }
 }
 

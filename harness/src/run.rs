@@ -138,11 +138,12 @@ pub fn scenario_report(view: &View, named: Named, judged: Judged) -> ScenarioRep
         expectations,
         faults,
     } = judged;
-    let messages = match &view.export {
-        Some(export) => export.requests,
-        None => {
-            let bytes = view.posts.iter().map(|post| post.body.bytes);
-            (view.posts.len(), bytes.sum())
+    let messages = match (&view.export, &view.federation) {
+        (Some(export), _) => export.requests,
+        (None, federation) => {
+            let bytes: u64 = view.posts.iter().map(|post| post.body.bytes).sum();
+            let beside = federation.as_ref().map_or((0, 0), |it| it.requests);
+            (view.posts.len() + beside.0, bytes + beside.1)
         }
     };
     let lasted = view.ended_at.since(view.header.started);

@@ -2,6 +2,7 @@
 //! times become spans since the start, so that a change of behaviour is a small difference.
 
 mod export;
+mod federation;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -44,6 +45,7 @@ pub fn tell(view: &View) -> Vec<String> {
     );
     lines.extend(store_lines(view));
     lines.extend((view.export.iter()).flat_map(|it| export::lines(view, it)));
+    lines.extend((view.federation.iter()).flat_map(|it| federation::lines(view, it)));
     lines.sort_by_key(|line| line.seq);
     let mut story = fold(&lines);
     story.extend(
@@ -408,6 +410,8 @@ fn tell_act(act: &Act, not_supported: bool) -> String {
         // Told by what the store holds from then on.
         Act::File { .. } => "a letter comes".to_owned(),
         Act::AtOffice { wish, .. } => export::tell_wish(*wish).to_owned(),
+        Act::AtHub { wish } => federation::tell_wish(wish),
+        Act::Book { slot, at, .. } => format!("at the {at} practice: book {slot} at the hub"),
         Act::RepeatRequest { .. } => "(mock) request again".to_owned(),
         Act::AcknowledgeAgain {
             by, code, times, ..
@@ -415,7 +419,7 @@ fn tell_act(act: &Act, not_supported: bool) -> String {
             "(mock) acknowledge the {} again{}: {}",
             match by {
                 Role::Requesting => "record",
-                Role::Sending | Role::Exporting => "request",
+                Role::Sending | Role::Exporting | Role::Hub => "request",
             },
             match times {
                 1 => String::new(),

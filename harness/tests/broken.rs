@@ -6,6 +6,8 @@ mod support;
 
 #[path = "broken/exporting.rs"]
 mod exporting;
+#[path = "broken/hub.rs"]
+mod hub;
 #[path = "broken/requesting.rs"]
 mod requesting;
 #[path = "broken/sending.rs"]
@@ -16,7 +18,7 @@ use std::collections::BTreeSet;
 use gp2gp::driver::{Sut, Transport};
 use gp2gp::run::{Options, run, usual_jobs};
 use gp2gp::score::Scope;
-use gp2gp_mocks::{Defect, ExportingDefect, SendingDefect};
+use gp2gp_mocks::{Defect, ExportingDefect, HubDefect, SendingDefect};
 use gp2gp_model::plan::Plan;
 use gp2gp_model::report::{Grade, RunReport};
 use gp2gp_model::requirement::Level;
@@ -46,6 +48,10 @@ impl Proof {
             }
             Defect::Exporting(own) => {
                 let (scenario, seen) = exporting::proof(own);
+                (Some(scenario), seen)
+            }
+            Defect::Hub(own) => {
+                let (scenario, seen) = hub::proof(own);
                 (Some(scenario), seen)
             }
         };
@@ -186,6 +192,20 @@ fn a_broken_exporting_system_is_unsafe_where_a_safety_invariant_breaks() {
             _ => Grade::Unsafe,
         };
         assert_eq!(report.score.grade, wanted, "broken:{defect}");
+    }
+}
+
+#[test]
+fn a_broken_hub_is_unsafe_where_an_entry_is_lost_or_doubled() {
+    for defect in HubDefect::ALL.iter().copied().map(Defect::from) {
+        let report = Proof::of(defect).run(Profile::Strict);
+        let is_unsafe = report.score.grade == Grade::Unsafe;
+        let wanted = matches!(defect.caught_by(), "FED-01" | "FED-02");
+        assert_eq!(
+            is_unsafe, wanted,
+            "broken:{defect}: {:?}",
+            report.score.grade
+        );
     }
 }
 

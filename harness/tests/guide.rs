@@ -240,6 +240,7 @@ fn every_effect_of_the_page_can_be_written_where_the_page_says() {
                 "demographics" => "{ demographics = 'any', from = 'sending' }",
                 "`demographics = \"read\"`" => "{ demographics = 'read' }",
                 "`demographics = \"update\"`" => "{ demographics = 'update' }",
+                "federation" => "{ federation = 'write-back' }",
                 other => panic!("`{other}` is no place"),
             };
             let fault = format!(

@@ -3,18 +3,20 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gp2gp_model::directory::Practice;
 use gp2gp_model::export::ExportPlan;
+use gp2gp_model::federation::FederationTerms;
 use gp2gp_model::plan::{DocumentPlan, PatientPlan, Plan, Role, Side};
 use gp2gp_model::store::DeletePolicy;
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{NhsNumber, OdsCode, Sha256};
 use gp2gp_sim::Streams;
 
-use crate::defect::{Defect, ExportingDefect, RequestingDefect, SendingDefect};
+use crate::defect::{Defect, ExportingDefect, HubDefect, RequestingDefect, SendingDefect};
 use crate::export::{Board, ClearingHouse, Desk, Importing, Office, OfficeConfig};
+use crate::federation::{Clinic, Hub, Mailbox, MemberPractice, PracticeSystem, Registrations};
 use crate::mhs::Identity;
 use crate::pds::{Pds, PdsConfig};
 use crate::peer::Peer;
@@ -44,10 +46,41 @@ pub struct Ensemble {
 impl Ensemble {
     /// The ensemble of a plan. Each defect goes to the system whose conduct it breaks.
     pub fn from_plan(plan: &Plan, sut_defects: &[Defect]) -> Result<Self, NoSuchPractice> {
-        match &plan.export {
-            None => Cast::from_plan(plan, sut_defects).map(Self::of_transfer),
-            Some(export) => Self::of_export(plan, export, sut_defects),
+        match (&plan.export, &plan.federation) {
+            (Some(export), _) => Self::of_export(plan, export, sut_defects),
+            (None, Some(terms)) => Self::of_federation(plan, terms, sut_defects),
+            (None, None) => Cast::from_plan(plan, sut_defects).map(Self::of_transfer),
         }
+    }
+
+    /// A transfer between practices of which some belong to a federation, and its hub.
+    fn of_federation(
+        plan: &Plan,
+        terms: &FederationTerms,
+        sut_defects: &[Defect],
+    ) -> Result<Self, NoSuchPractice> {
+        let streams = Streams::new(plan.seed);
+        let defects = hub_defects(sut_defects);
+        let cast = Cast::from_plan(plan, sut_defects)?;
+        let requesting = member(cast.requesting, Role::Requesting, plan, terms, &defects);
+        let sending = member(cast.sending, Role::Sending, plan, terms, &defects);
+        let hub = Hub::new(terms.clone(), plan, streams, defects);
+        Ok(Self {
+            peers: BTreeMap::from([
+                (Endpoint::Requesting, requesting),
+                (Endpoint::Spine, boxed(cast.spine)),
+                (Endpoint::Sending, sending),
+                (Endpoint::Store, boxed(cast.store)),
+                (Endpoint::Pds, boxed(Registrations::of(plan))),
+                (Endpoint::Hub, boxed(hub)),
+                (Endpoint::Clinic, boxed(Clinic::new(terms.clone(), streams))),
+                (Endpoint::Mailbox, boxed(Mailbox::default())),
+            ]),
+            people: cast.people,
+            held: cast.held,
+            arriving: Vec::new(),
+            records: cast.records,
+        })
     }
 
     fn of_transfer(cast: Cast) -> Self {
@@ -115,10 +148,39 @@ fn boxed(peer: impl Peer + 'static) -> Box<dyn Peer> {
     Box::new(peer)
 }
 
+/// A practice's system, and before it what it does for the hub, if it is of the federation.
+fn member<S: PracticeSystem + 'static>(
+    system: S,
+    role: Role,
+    plan: &Plan,
+    terms: &FederationTerms,
+    defects: &BTreeSet<HubDefect>,
+) -> Box<dyn Peer> {
+    match terms.member_at(Endpoint::from(role)) {
+        Some(member) => boxed(MemberPractice::new(
+            system,
+            member.clone(),
+            role,
+            plan,
+            Streams::new(plan.seed),
+            defects.clone(),
+        )),
+        None => boxed(system),
+    }
+}
+
+fn hub_defects(defects: &[Defect]) -> BTreeSet<HubDefect> {
+    let of_hub = |defect: &Defect| match defect {
+        Defect::Hub(defect) => Some(*defect),
+        Defect::Requesting(_) | Defect::Sending(_) | Defect::Exporting(_) => None,
+    };
+    defects.iter().filter_map(of_hub).collect()
+}
+
 fn exporting_defects(defects: &[Defect]) -> Vec<ExportingDefect> {
     let of_export = |defect: &Defect| match defect {
         Defect::Exporting(defect) => Some(*defect),
-        Defect::Requesting(_) | Defect::Sending(_) => None,
+        Defect::Requesting(_) | Defect::Sending(_) | Defect::Hub(_) => None,
     };
     defects.iter().filter_map(of_export).collect()
 }
@@ -195,7 +257,10 @@ impl Cast {
             | Endpoint::Desk
             | Endpoint::Board
             | Endpoint::ClearingHouse
-            | Endpoint::Importing => None,
+            | Endpoint::Importing
+            | Endpoint::Hub
+            | Endpoint::Clinic
+            | Endpoint::Mailbox => None,
         }
     }
 
@@ -268,7 +333,7 @@ fn identity(plan: &Plan, role: Role) -> Result<Identity, NoSuchPractice> {
 const fn side(plan: &Plan, role: Role) -> &Side {
     match role {
         Role::Requesting => &plan.requesting,
-        Role::Sending | Role::Exporting => &plan.sending,
+        Role::Sending | Role::Exporting | Role::Hub => &plan.sending,
     }
 }
 
@@ -293,7 +358,7 @@ fn sort_defects(defects: &[Defect]) -> (Vec<RequestingDefect>, Vec<SendingDefect
         match defect {
             Defect::Requesting(defect) => requesting.push(*defect),
             Defect::Sending(defect) => sending.push(*defect),
-            Defect::Exporting(_) => {}
+            Defect::Exporting(_) | Defect::Hub(_) => {}
         }
     }
     (requesting, sending)
@@ -351,6 +416,7 @@ fn record(
         target_bytes: patient.record_bytes,
         documents: documents.iter().map(|(_, spec)| spec.clone()).collect(),
         linked: None,
+        entries: Vec::new(),
         redactions: patient.redactions,
         seed: plan.seed.wrapping_add(patient.index.into()),
         recorded_at: plan.starts_at,

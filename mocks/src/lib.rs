@@ -1,9 +1,10 @@
-//! Sans-IO peers of a GP2GP transfer and of an export, the synthetic records they hold, and `serve`, which puts
+//! Sans-IO peers of a GP2GP transfer, of an export and of a federation, the synthetic records they hold, and `serve`, which puts
 //! any of them on loopback HTTP.
 
 pub mod cast;
 pub mod defect;
 pub mod export;
+pub mod federation;
 pub mod fhir;
 pub mod mhs;
 pub mod pds;
@@ -18,5 +19,5 @@ pub mod spool;
 pub mod store;
 pub mod synthetic;
 
-pub use defect::{Defect, ExportingDefect, RequestingDefect, SendingDefect};
+pub use defect::{Defect, ExportingDefect, HubDefect, RequestingDefect, SendingDefect};
 pub use peer::{Input, Output, Peer};

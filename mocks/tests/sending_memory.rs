@@ -223,6 +223,7 @@ fn config() -> SendingConfig {
             target_bytes: 20_000,
             documents: Vec::new(),
             linked: None,
+            entries: Vec::new(),
             redactions: false,
             seed: 1,
             recorded_at: NOW,

@@ -168,6 +168,7 @@ fn config(documents: Vec<DocumentSpec>, effect: Option<Effect>) -> StoreConfig {
         target_bytes: 60_000,
         documents: documents.clone(),
         linked: None,
+        entries: Vec::new(),
         redactions: false,
         seed: 5,
         recorded_at: NOW,

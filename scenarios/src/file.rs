@@ -2,6 +2,7 @@
 //! the value that a real system would have.
 
 mod export;
+mod federation;
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use gp2gp_model::export::ExportState;
 use gp2gp_model::fault::{
     DemographicsOperation, DirectoryOperation, Garble, Spoil, StoreOperation,
 };
+use gp2gp_model::federation::{FederationOperation, Occurrence};
 use gp2gp_model::manner::{Manner, MessageIds};
 use gp2gp_model::plan::{
     Cleanup, Decision, DescriptionChoice, MissingReason, PdsUpdate, Role, StrayMessage, Wish,
@@ -26,6 +28,7 @@ use crate::quantity::{Size, Span};
 use crate::spanned::Spanned;
 
 pub(crate) use export::{AtOffice, Export, Permitting};
+pub(crate) use federation::{AtHub, Book, Counts, Federation, HubWishChoice, Kpi, Slot};
 
 /// A scenario file.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -64,6 +67,8 @@ pub(crate) struct File {
     /// Of an export: its terms. There `requesting` is the importing and `sending` the exporting
     /// practice.
     pub(crate) export: Option<Spanned<Export>>,
+    /// Of a federation: its practices, appointments and indicators.
+    pub(crate) federation: Option<Spanned<Federation>>,
     /// What the directory says of how reliably both practices take messages.
     #[serde(default)]
     pub(crate) contract: Contract,
@@ -450,6 +455,10 @@ pub(crate) struct Step {
     pub(crate) send_unrequested: Option<Spanned<String>>,
     /// Of an export: somebody at the practice wants something of the document system.
     pub(crate) at_office: Option<AtOffice>,
+    /// Of a federation: somebody at the hub wants something of it.
+    pub(crate) at_hub: Option<AtHub>,
+    /// Of a federation: a receptionist books an appointment at the hub.
+    pub(crate) book: Option<Book>,
 }
 
 impl Step {
@@ -459,6 +468,8 @@ impl Step {
         let moved = self.move_on.as_ref().map(|moved| &moved.patient);
         let again = self.acknowledge_again.as_ref().map(|again| &again.patient);
         let wished = self.at_office.as_ref().map(|wished| &wished.patient);
+        let at_hub = self.at_hub.as_ref().and_then(|it| it.patient.as_ref());
+        let booked = self.book.as_ref().map(|booked| &booked.patient);
         let others = [
             &self.register,
             &self.repeat_request,
@@ -470,6 +481,8 @@ impl Step {
             .chain(moved)
             .chain(again)
             .chain(wished)
+            .chain(at_hub)
+            .chain(booked)
             .chain(others.into_iter().flatten())
     }
 }
@@ -591,7 +604,8 @@ pub(crate) enum Effect {
     Race,
 }
 
-/// Where: messages, a system, an operation of the document store, or a request to a national service.
+/// Where: messages, a system, an operation of the document store or of a federation, or a request to
+/// a national service.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct On {
@@ -615,6 +629,10 @@ pub(crate) struct On {
     pub(crate) directory: Option<DirectoryOperation>,
     /// A request to PDS.
     pub(crate) demographics: Option<DemographicsOperation>,
+    /// An operation across a federation.
+    pub(crate) federation: Option<FederationOperation>,
+    /// Only at this practice of the federation, or by it.
+    pub(crate) practice: Option<Role>,
 }
 
 impl On {
@@ -649,6 +667,8 @@ pub(crate) enum System {
     Desk,
     /// The clearing house of an export.
     Clearing,
+    /// The hub of a federation.
+    Hub,
 }
 
 /// When, and how often.
@@ -731,6 +751,8 @@ pub(crate) struct Exercised {
     pub(crate) case_was: Vec<ExportState>,
     /// Of an export: what the document system refused to do.
     pub(crate) declined: Vec<Wish>,
+    /// Of a federation: what happened in it.
+    pub(crate) happened: Vec<Occurrence>,
 }
 
 /// How a record travelled.

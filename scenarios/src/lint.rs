@@ -241,11 +241,10 @@ impl Linter<'_> {
         for (written, row) in named {
             let is_judged = match row.role {
                 Obliged::Any => true,
-                Obliged::Sending | Obliged::Requesting | Obliged::Exporting => judges
-                    .get_ref()
-                    .iter()
-                    .any(|role| Some(*role) == row.role.role()),
-                Obliged::Hub => false,
+                Obliged::Sending | Obliged::Requesting | Obliged::Exporting | Obliged::Hub => {
+                    let mut judged = judges.get_ref().iter();
+                    judged.any(|role| Some(*role) == row.role.role())
+                }
             };
             if !is_judged {
                 self.report(
@@ -348,7 +347,8 @@ impl Linter<'_> {
             || !facts.decided.is_empty()
             || !facts.retransmitted_by.is_empty()
             || !facts.case_was.is_empty()
-            || !facts.declined.is_empty();
+            || !facts.declined.is_empty()
+            || !facts.happened.is_empty();
         if !has_fact {
             self.report(
                 Rule::NoFact,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::federation::FederationOperation;
 use crate::plan::Role;
 use crate::trace::Endpoint;
 use crate::{Break, MessageKind};
@@ -171,6 +172,13 @@ pub enum Target {
         /// Whose; `None`: everybody's.
         by: Option<Role>,
     },
+    /// What is asked across a federation.
+    Federation {
+        /// What.
+        operation: FederationOperation,
+        /// Of or by which practice; `None`: of or by each.
+        member: Option<Role>,
+    },
 }
 
 /// Questions to SDS and to the registry beside it.
@@ -316,6 +324,7 @@ impl Effect {
             target,
             Target::Directory { .. } | Target::Demographics { .. }
         );
+        let on_federation = matches!(target, Target::Federation { .. });
         let on_practice = matches!(
             target,
             Target::System {
@@ -323,6 +332,12 @@ impl Effect {
             }
         );
         let on_export = matches!(target, Target::System { system } if system.is_of_export());
+        let on_hub = matches!(
+            target,
+            Target::System {
+                system: Endpoint::Hub
+            }
+        );
         let on_spine = matches!(
             target,
             Target::System {
@@ -330,29 +345,33 @@ impl Effect {
             }
         );
         let (fits, help) = match self {
-            Self::Drop | Self::Delay(_) | Self::Truncate(_) | Self::Reset | Self::Slow(_) => (
+            Self::Drop | Self::Delay(_) | Self::Reset => (
+                on_posting || on_delivery || on_store || on_service || on_federation,
+                "it happens to messages, to operations of the store and of a federation, and to requests to `directory` and `demographics`",
+            ),
+            Self::Truncate(_) | Self::Slow(_) => (
                 on_posting || on_delivery || on_store || on_service,
                 "it happens to messages, to operations of the store, and to requests to `directory` and `demographics`",
             ),
             Self::LoseAnswer => (
-                on_posting || on_delivery || on_store || on_service,
-                "it happens to messages on either leg, to operations of the store, and to requests to `directory` and `demographics`",
+                on_posting || on_delivery || on_store || on_service || on_federation,
+                "it happens to messages on either leg, to operations of the store and of a federation, and to requests to `directory` and `demographics`",
             ),
             Self::Duplicate | Self::Reorder(_) | Self::HoldUntil(_) | Self::Corrupt(_) => (
                 on_delivery,
                 "it happens to messages with leg = \"delivery\"",
             ),
             Self::Refuse(_) => (
-                on_posting || on_store || on_service,
-                "it happens to messages with leg = \"posting\", to operations of the store, and to requests to `directory` and `demographics`",
+                on_posting || on_store || on_service || on_federation,
+                "it happens to messages with leg = \"posting\", to operations of the store and of a federation, and to requests to `directory` and `demographics`",
             ),
             Self::SoapFault(_) | Self::ErrorList(_) => (
                 on_posting || on_spine,
                 "it happens to messages with leg = \"posting\" and to system = \"spine\"",
             ),
             Self::Crash(_) => (
-                on_posting || on_delivery || on_practice || on_export,
-                "it happens to messages, and to a system of a practice or of an export",
+                on_posting || on_delivery || on_practice || on_export || on_hub,
+                "it happens to messages, and to a system of a practice, of an export or of a hub",
             ),
             Self::FullDisk => (
                 on_practice || on_store,
@@ -368,7 +387,8 @@ impl Effect {
                 | Target::Delivery(_)
                 | Target::System { .. }
                 | Target::Directory { .. }
-                | Target::Demographics { .. } => (false, "it happens to operations of the store"),
+                | Target::Demographics { .. }
+                | Target::Federation { .. } => (false, "it happens to operations of the store"),
             },
             Self::Garble(Garble::NoVersion) => (
                 matches!(
@@ -490,6 +510,13 @@ impl fmt::Display for Target {
                     DemographicsOperation::Update => "an update of PDS",
                 })?;
                 asked_by(f, *by)
+            }
+            Self::Federation { operation, member } => {
+                write!(f, "{operation} across the federation")?;
+                match member {
+                    Some(member) => write!(f, ", {member} practice"),
+                    None => Ok(()),
+                }
             }
         }
     }

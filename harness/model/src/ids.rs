@@ -207,6 +207,21 @@ id!(
     "document id"
 );
 id!(
+    /// Id of what a clinician wrote at a hub: a UUID, the same in every record that it reaches.
+    EntryId,
+    "entry id"
+);
+id!(
+    /// Id of an appointment that a hub offers, e.g. `sat-0900`.
+    SlotId,
+    "slot id"
+);
+id!(
+    /// Id of a booking, chosen by the practice that books.
+    BookingId,
+    "booking id"
+);
+id!(
     /// Id in the product's requirement catalogue, e.g. `SND-31`.
     RequirementId,
     "requirement id"

@@ -11,6 +11,7 @@ pub mod expectation;
 pub mod export;
 pub mod failure_mode;
 pub mod fault;
+pub mod federation;
 pub mod http;
 pub mod ids;
 pub mod interaction;
@@ -34,8 +35,9 @@ pub use dialect::Dialect;
 pub use digest::Sha256;
 pub use failure_mode::FailureModeId;
 pub use ids::{
-    Asid, ContentId, ConversationId, CpaId, DocumentId, EbxmlMessageId, EhrExtractId, EhrRequestId,
-    GpCode, Hl7MessageId, IdError, MhsId, NhsNumber, OdsCode, PartyKey, RequirementId, ScenarioId,
+    Asid, BookingId, ContentId, ConversationId, CpaId, DocumentId, EbxmlMessageId, EhrExtractId,
+    EhrRequestId, EntryId, GpCode, Hl7MessageId, IdError, MhsId, NhsNumber, OdsCode, PartyKey,
+    RequirementId, ScenarioId, SlotId,
 };
 pub use interaction::{Interaction, MessageKind};
 pub use malformation::Break;

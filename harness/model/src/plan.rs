@@ -10,13 +10,14 @@ use crate::directory::Directory;
 use crate::expectation::Expectation;
 use crate::export::{ExportPlan, ExportState};
 use crate::fault::Fault;
+use crate::federation::{FederationTerms, HubWish, Occurrence};
 use crate::manner::{Manner, MessageIds};
 use crate::pds::PdsRecord;
 use crate::registry::Registry;
 use crate::trace::TimeMode;
 use crate::{
     Capability, Dialect, FailureModeId, GpCode, MessageKind, NhsNumber, OdsCode, RequirementId,
-    ResponseCode, ScenarioId, Sha256, Time, Version,
+    ResponseCode, ScenarioId, Sha256, SlotId, Time, Version,
 };
 
 /// A scenario, ready to run.
@@ -59,6 +60,8 @@ pub struct Plan {
     /// The export variant, if it is one: then the sending practice exports, and nothing passes
     /// through Spine.
     pub export: Option<ExportPlan>,
+    /// The federation of which the practices are members, if it is one.
+    pub federation: Option<FederationTerms>,
     /// The patients and what is held of them.
     pub patients: Vec<PatientPlan>,
     /// What the people and the harness do, and when.
@@ -157,11 +160,13 @@ pub enum Role {
     Sending,
     /// Old practice in the export variant: hands the record to the clearing house.
     Exporting,
+    /// Hub of a federation, with what the practices' systems do for it.
+    Hub,
 }
 
 impl Role {
     /// All.
-    pub const ALL: [Self; 3] = [Self::Requesting, Self::Sending, Self::Exporting];
+    pub const ALL: [Self; 4] = [Self::Requesting, Self::Sending, Self::Exporting, Self::Hub];
 
     /// The two of a transfer.
     pub const OF_TRANSFERS: [Self; 2] = [Self::Requesting, Self::Sending];
@@ -172,15 +177,17 @@ impl Role {
             Self::Requesting => "requesting",
             Self::Sending => "sending",
             Self::Exporting => "exporting",
+            Self::Hub => "hub",
         }
     }
 
-    /// Who is on the other side of Spine; an export has nobody there but itself.
+    /// Who is on the other side of Spine; an export and a hub have nobody there but themselves.
     pub const fn other(self) -> Self {
         match self {
             Self::Requesting => Self::Sending,
             Self::Sending => Self::Requesting,
             Self::Exporting => Self::Exporting,
+            Self::Hub => Self::Hub,
         }
     }
 }
@@ -388,6 +395,20 @@ pub enum Act {
         /// What.
         wish: Wish,
     },
+    /// Somebody at a hub wants something of it.
+    AtHub {
+        /// What.
+        wish: HubWish,
+    },
+    /// A receptionist books an appointment at the hub.
+    Book {
+        /// For whom.
+        patient: NhsNumber,
+        /// Which.
+        slot: SlotId,
+        /// At which practice.
+        at: Role,
+    },
     /// A mock sending system posts an extract that nobody asked for, in a conversation of its own.
     SendUnrequested {
         /// Whose.
@@ -505,6 +526,11 @@ pub enum Fact {
     Declined {
         /// What.
         wish: Wish,
+    },
+    /// Something happened in a federation.
+    Happened {
+        /// What.
+        what: Occurrence,
     },
     /// A message was posted at least twice under one message id.
     Retransmitted {

@@ -79,7 +79,8 @@ impl Obliged {
             Self::Sending => Some(Role::Sending),
             Self::Requesting => Some(Role::Requesting),
             Self::Exporting => Some(Role::Exporting),
-            Self::Hub | Self::Any => None,
+            Self::Hub => Some(Role::Hub),
+            Self::Any => None,
         }
     }
 }

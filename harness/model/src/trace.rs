@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::directory::Directory;
 use crate::export::ExportTerms;
+use crate::federation::FederationTerms;
 use crate::http::{Headers, Method};
 use crate::plan::{Act, Caps, Role};
 use crate::store::DocumentState;
@@ -52,6 +53,9 @@ pub struct Header {
     /// Of an export: what everybody knows who takes part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export: Option<ExportTerms>,
+    /// Of a federation: what everybody knows who takes part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federation: Option<FederationTerms>,
 }
 
 /// The two practices of a run.
@@ -200,6 +204,12 @@ pub enum Endpoint {
     ClearingHouse,
     /// The practice that gets the packages.
     Importing,
+    /// The hub of a federation.
+    Hub,
+    /// Clinicians and others before the screens of a hub.
+    Clinic,
+    /// Where practices outside a federation get their letters.
+    Mailbox,
 }
 
 impl Endpoint {
@@ -209,13 +219,16 @@ impl Endpoint {
             Self::Requesting => Some(Role::Requesting),
             Self::Sending => Some(Role::Sending),
             Self::Office | Self::Desk => Some(Role::Exporting),
+            Self::Hub => Some(Role::Hub),
             Self::Spine
             | Self::Store
             | Self::Sds
             | Self::Pds
             | Self::Board
             | Self::ClearingHouse
-            | Self::Importing => None,
+            | Self::Importing
+            | Self::Clinic
+            | Self::Mailbox => None,
         }
     }
 
@@ -228,8 +241,16 @@ impl Endpoint {
             | Self::Spine
             | Self::Store
             | Self::Sds
-            | Self::Pds => false,
+            | Self::Pds
+            | Self::Hub
+            | Self::Clinic
+            | Self::Mailbox => false,
         }
+    }
+
+    /// Whether it takes part in federations only, and so speaks no GP2GP.
+    pub const fn is_of_federation(self) -> bool {
+        matches!(self, Self::Hub | Self::Clinic | Self::Mailbox)
     }
 }
 
@@ -239,6 +260,7 @@ impl From<Role> for Endpoint {
             Role::Requesting => Self::Requesting,
             Role::Sending => Self::Sending,
             Role::Exporting => Self::Office,
+            Role::Hub => Self::Hub,
         }
     }
 }
@@ -257,6 +279,9 @@ impl fmt::Display for Endpoint {
             Self::Board => "board",
             Self::ClearingHouse => "clearing",
             Self::Importing => "importing",
+            Self::Hub => "hub",
+            Self::Clinic => "clinic",
+            Self::Mailbox => "mailbox",
         })
     }
 }

@@ -6,6 +6,7 @@
 pub mod custody;
 pub mod documents;
 pub mod exp;
+pub mod fed;
 pub mod fetched;
 pub mod rcv;
 pub mod seen;
@@ -29,7 +30,10 @@ pub struct Check {
 /// Every check, in the order of the catalogue.
 pub fn all() -> Vec<Check> {
     let snd = snd::checks().into_iter();
-    snd.chain(rcv::checks()).chain(exp::checks()).collect()
+    snd.chain(rcv::checks())
+        .chain(exp::checks())
+        .chain(fed::checks())
+        .collect()
 }
 
 /// Collects occasions and violations, so that a check reads as its rule.

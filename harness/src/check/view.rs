@@ -15,6 +15,7 @@ use gp2gp_wire::ebxml::{self, Envelope, NaspError};
 
 use super::documents::{self, Document};
 use super::exp::Export;
+use super::fed::Federation;
 use super::fetched::{self, Listed, Service, StoreAnswer};
 use super::seen::Decoder;
 pub(super) use super::seen::open;
@@ -49,6 +50,8 @@ pub struct View {
     pub altered_documents: Vec<Document>,
     /// The export, if it is one.
     pub export: Option<Export>,
+    /// What was said in the federation, if it is one.
+    pub federation: Option<Federation>,
     /// Time of the last event.
     pub ended_at: Time,
     /// The run fell silent, as opposed to being cut off. False for a recording.
@@ -243,6 +246,7 @@ impl View {
             documents: Vec::new(),
             altered_documents: Vec::new(),
             export: Export::of(trace, bodies),
+            federation: Federation::of(trace, bodies),
             ended_at: trace.header.started,
             quiescent: false,
         };
@@ -278,6 +282,9 @@ impl View {
                 }
                 // Judged from the history of the export.
                 What::Post { to, .. } if to.is_of_export() => {}
+                // Judged from the history of the federation.
+                What::Post { from, to, .. } if from.is_of_federation() || to.is_of_federation() => {
+                }
                 What::Post {
                     exchange,
                     from,
@@ -541,6 +548,8 @@ impl View {
             | Act::Stray { .. }
             | Act::File { .. }
             | Act::AtOffice { .. }
+            | Act::AtHub { .. }
+            | Act::Book { .. }
             | Act::SendUnrequested { .. } => None,
         });
         let planned = self.patients.iter().find(|truth| truth.patient == patient);

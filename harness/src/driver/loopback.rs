@@ -311,7 +311,8 @@ fn rate(plan: &Plan) -> u32 {
             Target::Posting(_)
             | Target::Store { .. }
             | Target::Directory { .. }
-            | Target::Demographics { .. } => true,
+            | Target::Demographics { .. }
+            | Target::Federation { .. } => true,
             Target::Delivery(_) | Target::System { .. } => false,
         },
         Effect::Duplicate

@@ -152,6 +152,7 @@ fn header(plan: &Plan, sut: Sut, transport: Transport) -> Header {
             requesting_version: plan.requesting.version,
         }),
         export: plan.export.as_ref().map(|export| export.terms.clone()),
+        federation: plan.federation.clone(),
     }
 }
 

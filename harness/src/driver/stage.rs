@@ -463,6 +463,8 @@ fn target(act: &Act) -> Endpoint {
         Act::File { .. } => Endpoint::Store,
         Act::AtOffice { .. } => Endpoint::Office,
         Act::Relink { .. } | Act::DealWithPooledList { .. } | Act::Relist { .. } => Endpoint::Sds,
+        Act::AtHub { .. } => Endpoint::Clinic,
+        Act::Book { at, .. } => Endpoint::from(*at),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod attachment;
 
 pub mod ebxml;
 pub mod export;
+pub mod federation;
 pub mod fhir;
 pub mod hl7;
 pub mod limits;

@@ -96,6 +96,7 @@ fn plan(dialect: Dialect, patients: Vec<PatientPlan>) -> Plan {
         caps: Caps::default(),
         requesting_message_ids: MessageIds::default(),
         export: None,
+        federation: None,
         patients,
         steps: Vec::new(),
         faults: Vec::new(),

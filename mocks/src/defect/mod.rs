@@ -2,6 +2,7 @@
 //! requirement that it breaks: they are the test of the judge.
 
 mod exporting;
+mod hub;
 mod requesting;
 mod sending;
 
@@ -10,6 +11,7 @@ use std::fmt;
 use gp2gp_model::plan::Role;
 
 pub use exporting::ExportingDefect;
+pub use hub::HubDefect;
 pub use requesting::RequestingDefect;
 pub use sending::SendingDefect;
 
@@ -22,6 +24,8 @@ pub enum Defect {
     Sending(SendingDefect),
     /// Of an exporting system.
     Exporting(ExportingDefect),
+    /// Of a hub, or of what a practice does for it.
+    Hub(HubDefect),
 }
 
 /// What there is to say of a defect.
@@ -61,7 +65,8 @@ impl Defect {
         let requesting = RequestingDefect::ALL.iter().copied().map(Self::Requesting);
         let sending = SendingDefect::ALL.iter().copied().map(Self::Sending);
         let exporting = ExportingDefect::ALL.iter().copied().map(Self::Exporting);
-        requesting.chain(sending).chain(exporting)
+        let hub = HubDefect::ALL.iter().copied().map(Self::Hub);
+        requesting.chain(sending).chain(exporting).chain(hub)
     }
 
     /// The defect of this name.
@@ -90,6 +95,7 @@ impl Defect {
             Self::Requesting(_) => Role::Requesting,
             Self::Sending(_) => Role::Sending,
             Self::Exporting(_) => Role::Exporting,
+            Self::Hub(_) => Role::Hub,
         }
     }
 
@@ -98,6 +104,7 @@ impl Defect {
             Self::Requesting(defect) => defect.card(),
             Self::Sending(defect) => defect.card(),
             Self::Exporting(defect) => defect.card(),
+            Self::Hub(defect) => defect.card(),
         }
     }
 }
@@ -111,6 +118,12 @@ impl From<RequestingDefect> for Defect {
 impl From<ExportingDefect> for Defect {
     fn from(defect: ExportingDefect) -> Self {
         Self::Exporting(defect)
+    }
+}
+
+impl From<HubDefect> for Defect {
+    fn from(defect: HubDefect) -> Self {
+        Self::Hub(defect)
     }
 }
 

@@ -12,7 +12,7 @@ mod importing;
 mod inbox;
 mod listing;
 mod office;
-mod outbox;
+pub(crate) mod outbox;
 mod packing;
 mod trail;
 

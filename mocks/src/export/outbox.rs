@@ -1,4 +1,4 @@
-//! What a peer of an export wants sent, in order.
+//! What a peer that speaks JSON wants sent, in order.
 
 use std::collections::VecDeque;
 
@@ -13,13 +13,13 @@ use crate::peer::{AnswerId, Conduct, HttpRequest, HttpResponse, Notice, Output, 
 
 /// Outputs, and the numbers of posts.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(crate) struct Outbox {
     posts: u64,
     outputs: VecDeque<Output>,
 }
 
 impl Outbox {
-    pub(super) fn post(&mut self, to: Endpoint, request: HttpRequest) -> PostId {
+    pub(crate) fn post(&mut self, to: Endpoint, request: HttpRequest) -> PostId {
         self.posts += 1;
         let id = PostId(self.posts);
         self.outputs.push_back(Output::Post {
@@ -31,25 +31,41 @@ impl Outbox {
         id
     }
 
-    pub(super) fn answer(&mut self, id: AnswerId, response: HttpResponse) {
+    /// An outbox whose posts have numbers from this one on.
+    pub(crate) const fn numbering_from(posts: u64) -> Self {
+        Self {
+            posts,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn answer(&mut self, id: AnswerId, response: HttpResponse) {
+        self.answer_as(id, response, Conduct::Clean);
+    }
+
+    pub(crate) fn answer_as(&mut self, id: AnswerId, response: HttpResponse, conduct: Conduct) {
         self.outputs.push_back(Output::Answer {
             id,
             response,
-            conduct: Conduct::Clean,
+            conduct,
         });
     }
 
-    pub(super) fn notice(&mut self, notice: Notice) {
+    pub(crate) fn fault(&mut self, name: String) {
+        self.outputs.push_back(Output::FaultFired(name));
+    }
+
+    pub(crate) fn notice(&mut self, notice: Notice) {
         self.outputs.push_back(Output::Notice(notice));
     }
 
-    pub(super) fn next(&mut self) -> Option<Output> {
+    pub(crate) fn next(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 }
 
 /// A request with a JSON body.
-pub(super) fn json_request(method: Method, path: String, body: &impl Serialize) -> HttpRequest {
+pub(crate) fn json_request(method: Method, path: String, body: &impl Serialize) -> HttpRequest {
     HttpRequest {
         content_type: JSON.to_owned(),
         body: to_json(body),
@@ -58,7 +74,7 @@ pub(super) fn json_request(method: Method, path: String, body: &impl Serialize) 
 }
 
 /// A request without a body.
-pub(super) fn bare_request(method: Method, path: String) -> HttpRequest {
+pub(crate) fn bare_request(method: Method, path: String) -> HttpRequest {
     HttpRequest {
         method,
         path,
@@ -70,7 +86,7 @@ pub(super) fn bare_request(method: Method, path: String) -> HttpRequest {
 }
 
 /// An answer with a JSON body.
-pub(super) fn json_answer(status: u16, body: &impl Serialize) -> HttpResponse {
+pub(crate) fn json_answer(status: u16, body: &impl Serialize) -> HttpResponse {
     HttpResponse {
         status,
         content_type: Some(JSON.to_owned()),
@@ -80,7 +96,7 @@ pub(super) fn json_answer(status: u16, body: &impl Serialize) -> HttpResponse {
 }
 
 /// An answer without a body.
-pub(super) fn bare_answer(status: u16) -> HttpResponse {
+pub(crate) fn bare_answer(status: u16) -> HttpResponse {
     HttpResponse {
         status,
         content_type: None,
@@ -90,7 +106,7 @@ pub(super) fn bare_answer(status: u16) -> HttpResponse {
 }
 
 /// An answer that says in plain words why not.
-pub(super) fn refusal(status: u16, why: &str) -> HttpResponse {
+pub(crate) fn refusal(status: u16, why: &str) -> HttpResponse {
     HttpResponse {
         status,
         content_type: Some("text/plain".to_owned()),
@@ -100,12 +116,12 @@ pub(super) fn refusal(status: u16, why: &str) -> HttpResponse {
 }
 
 /// The JSON of an answer that says yes.
-pub(super) fn said<T: DeserializeOwned>(response: Option<&HttpResponse>) -> Option<T> {
+pub(crate) fn said<T: DeserializeOwned>(response: Option<&HttpResponse>) -> Option<T> {
     let response = response.filter(|response| is_done(response))?;
     serde_json::from_slice(&response.body).ok()
 }
 
-pub(super) fn is_done(response: &HttpResponse) -> bool {
+pub(crate) fn is_done(response: &HttpResponse) -> bool {
     (200..300).contains(&response.status)
 }
 

@@ -87,9 +87,11 @@ fn is_by(on: &Target, asker: Role) -> bool {
         Target::Directory { by, .. } | Target::Demographics { by, .. } => {
             by.is_none_or(|by| by == asker)
         }
-        Target::Posting(_) | Target::Delivery(_) | Target::System { .. } | Target::Store { .. } => {
-            false
-        }
+        Target::Posting(_)
+        | Target::Delivery(_)
+        | Target::System { .. }
+        | Target::Store { .. }
+        | Target::Federation { .. } => false,
     }
 }
 

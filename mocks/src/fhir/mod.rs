@@ -37,6 +37,7 @@ pub const fn api_key(role: Role) -> &'static str {
         Role::Requesting => "key-of-the-requesting-system",
         Role::Sending => "key-of-the-sending-system",
         Role::Exporting => "key-of-the-exporting-system",
+        Role::Hub => "key-of-the-hub",
     }
 }
 

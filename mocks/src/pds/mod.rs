@@ -142,7 +142,8 @@ fn is_meant(on: &Target, asked: DemographicsOperation) -> bool {
         | Target::Posting(_)
         | Target::Delivery(_)
         | Target::System { .. }
-        | Target::Store { .. } => false,
+        | Target::Store { .. }
+        | Target::Federation { .. } => false,
     }
 }
 

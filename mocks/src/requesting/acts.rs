@@ -43,6 +43,8 @@ impl Requesting {
             | Act::Relist { .. }
             | Act::File { .. }
             | Act::AtOffice { .. }
+            | Act::AtHub { .. }
+            | Act::Book { .. }
             | Act::SendUnrequested { .. }) => {
                 let notice = Notice::NotSupported(other);
                 self.outputs.push_back(Output::Notice(notice));

@@ -8,6 +8,7 @@ mod broken;
 mod ceiling;
 mod document;
 mod letters;
+mod member;
 mod part;
 #[cfg(test)]
 mod tests;

@@ -28,6 +28,8 @@ impl Sds {
             | Act::Stray { .. }
             | Act::File { .. }
             | Act::AtOffice { .. }
+            | Act::AtHub { .. }
+            | Act::Book { .. }
             | Act::SendUnrequested { .. } => return Err(act),
         }
         Ok(())

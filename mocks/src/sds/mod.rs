@@ -153,7 +153,8 @@ fn is_meant(on: &Target, asked: DirectoryOperation) -> bool {
         | Target::Posting(_)
         | Target::Delivery(_)
         | Target::System { .. }
-        | Target::Store { .. } => false,
+        | Target::Store { .. }
+        | Target::Federation { .. } => false,
     }
 }
 

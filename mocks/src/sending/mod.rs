@@ -11,6 +11,7 @@ mod fetch;
 mod fragments;
 mod layout;
 mod letters;
+mod member;
 mod parcel;
 mod request;
 mod survey;
@@ -515,6 +516,8 @@ impl Sending {
             | Act::Relink { .. }
             | Act::DealWithPooledList { .. }
             | Act::Relist { .. }
+            | Act::AtHub { .. }
+            | Act::Book { .. }
             | Act::Stray { .. }) => {
                 self.outputs
                     .push_back(Output::Notice(Notice::NotSupported(other)));

@@ -151,7 +151,8 @@ impl Faults {
                 Target::System { .. }
                 | Target::Store { .. }
                 | Target::Directory { .. }
-                | Target::Demographics { .. } => {}
+                | Target::Demographics { .. }
+                | Target::Federation { .. } => {}
             }
         }
         sorted

@@ -103,7 +103,8 @@ impl Faults {
                 | Target::Delivery(_)
                 | Target::System { .. }
                 | Target::Directory { .. }
-                | Target::Demographics { .. } => None,
+                | Target::Demographics { .. }
+                | Target::Federation { .. } => None,
             }
         };
         Self(planned.into_iter().filter_map(rule).collect())

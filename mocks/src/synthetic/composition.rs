@@ -68,6 +68,13 @@ pub(super) fn closing_note(pen: &mut Pen, len: usize, place: &str, event: Event<
     });
 }
 
+/// Writes the composition of a note with this id and text that was made elsewhere.
+pub(super) fn entry(pen: &mut Pen, note: (&str, &str), place: &str, event: Event<'_>) {
+    composition(pen, THIRD_PARTY, place, event, |pen| {
+        pen.entry(|pen| pen.note(note, event));
+    });
+}
+
 fn consultation(pen: &mut Pen, memory: &mut Memory, place: &str, event: Event<'_>) {
     let problem = pen.draw.pick(&PROBLEMS);
     let visit = *pen.draw.pick(&VISITS);
@@ -224,8 +231,9 @@ fn composition(
 const VISITS: [Code<'static>; 3] = [
     Code::Snomed("25671000000102", "Surgery Consultation Note"),
     Code::Snomed("24631000000103", "Residential Home Visit Note"),
-    Code::Snomed("25741000000100", "Third Party Consultation"),
+    THIRD_PARTY,
 ];
+const THIRD_PARTY: Code<'static> = Code::Snomed("25741000000100", "Third Party Consultation");
 const NON_CONSULTATION: Code<'static> = Code::Snomed("196401000000100", "Non-consultation data");
 const OTHER_REPORT: Code<'static> = Code::Snomed("24591000000103", "Other report");
 const ADMINISTRATION: Code<'static> = Code::Snomed("394867009", "Health administration");

@@ -24,5 +24,5 @@ mod schema_tests;
 
 pub use document::{DocumentKind, DocumentReader, DocumentSpec};
 pub use patient::{BirthDate, Patient, PersonName, Sex};
-pub use record::RecordSpec;
+pub use record::{RecordEntry, RecordSpec};
 pub use truth::RecordTruth;

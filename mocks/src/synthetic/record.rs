@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gp2gp_model::{OdsCode, Time};
+use gp2gp_model::{EntryId, OdsCode, Time};
 
 use super::agents::Agents;
 use super::composition::{self, Kind, Memory};
@@ -32,6 +32,9 @@ pub struct RecordSpec {
     /// What the links name in the place of each document, if not the documents themselves. The
     /// rest of the record stays as it is, and the record may then miss its size.
     pub linked: Option<Vec<DocumentSpec>>,
+    /// What was written into the record from outside since, in order. It comes after everything else,
+    /// and the record is longer by it.
+    pub entries: Vec<RecordEntry>,
     /// Whether some acts are marked as not to be shown to the patient (`NOPAT`). Such a record
     /// is valid in an extract UK07 only: the schema of UK06 has no place for the mark.
     pub redactions: bool,
@@ -62,6 +65,17 @@ impl RecordSpec {
         folder.add_compositions(documents);
         folder.close()
     }
+}
+
+/// A note that was written into a record from outside, under an id of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordEntry {
+    /// Id of its narrative statement.
+    pub id: EntryId,
+    /// When it was written.
+    pub at: Time,
+    /// What it says.
+    pub text: String,
 }
 
 /// A folder while it is written.
@@ -217,8 +231,21 @@ impl<'a> Folder<'a> {
         self.pen.go_back(before);
         let text = target_len(self.spec).saturating_sub(without_text).max(1);
         composition::closing_note(&mut self.pen, text, &self.place, event);
+        for entry in &self.spec.entries {
+            self.add_entry(entry);
+        }
         self.pen.xml.push_str(FOLDER_END);
         self.pen
+    }
+
+    fn add_entry(&mut self, entry: &RecordEntry) {
+        let time = entry.at.to_hl7();
+        let event = Event {
+            time: &time,
+            agent: self.agents.draw(&mut self.pen.draw),
+        };
+        let (id, text) = (entry.id.as_str(), entry.text.as_str());
+        composition::entry(&mut self.pen, (id, text), &self.place, event);
     }
 
     fn draw_kind(&mut self) -> Kind {

@@ -269,6 +269,7 @@ fn spec(target_bytes: u64, documents: u32) -> RecordSpec {
         target_bytes,
         documents: (0..documents).map(document).collect(),
         linked: None,
+        entries: Vec::new(),
         redactions: false,
         seed: 1,
         recorded_at: "2026-01-05T09:00:00Z".parse::<Time>().unwrap(),

@@ -1,6 +1,8 @@
 //! The statements of a record as XML: each element in the order of its schema type
 //! (`RCMR_MT030101UK04` for UK06, `UK05` for UK07).
 
+use std::fmt;
+
 use gp2gp_model::trace::HeldNarrative;
 
 use super::code::{Code, Compound, NOPAT, PRESCRIPTION, Quantity, Tenths, day};
@@ -235,6 +237,15 @@ impl Pen {
         put!(self, "</NarrativeStatement>");
     }
 
+    /// Free text with an id of its own.
+    pub(super) fn note(&mut self, (id, text): (&str, &str), event: Event<'_>) {
+        self.open_narrative_as(&Escaped(id), event, text, |pen| {
+            put!(pen, "{}", Escaped(text))
+        });
+        self.participant(event);
+        put!(self, "</NarrativeStatement>");
+    }
+
     /// Free text of exactly `len` bytes.
     pub(super) fn narrative_of_length(&mut self, len: usize, event: Event<'_>) {
         let mut text = String::with_capacity(len + 1024);
@@ -434,6 +445,16 @@ impl Pen {
     /// Writes a narrative up to where its participants stand: `xml` writes `text`.
     fn open_narrative(&mut self, event: Event<'_>, text: &str, xml: impl FnOnce(&mut Self)) {
         let id = self.draw.uuid();
+        self.open_narrative_as(&id, event, text, xml);
+    }
+
+    fn open_narrative_as(
+        &mut self,
+        id: &dyn fmt::Display,
+        event: Event<'_>,
+        text: &str,
+        xml: impl FnOnce(&mut Self),
+    ) {
         put!(
             self,
             r#"<NarrativeStatement classCode="OBS" moodCode="EVN"><id root="{id}"/><text>"#

@@ -79,6 +79,9 @@ pub(super) fn lower(
     for wish in &written.declined {
         facts.push(Fact::Declined { wish: *wish });
     }
+    for what in &written.happened {
+        facts.push(Fact::Happened { what: *what });
+    }
     facts.extend(
         written
             .retransmitted_by
@@ -164,7 +167,10 @@ pub(super) fn code_of(
     match by {
         Role::Requesting => core_code(code),
         Role::Sending => request_code(code).map(Some),
-        Role::Exporting => Err(Problem::at(code.span, "an export has no acknowledgements")),
+        Role::Exporting | Role::Hub => Err(Problem::at(
+            code.span,
+            format!("the {by} system acknowledges no messages"),
+        )),
     }
 }
 

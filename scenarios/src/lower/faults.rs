@@ -5,6 +5,7 @@ use std::time::Duration;
 use gp2gp_model::fault::{
     DocumentPattern, Effect, Fault, MessagePattern, Often, StoreOperation, Target, When,
 };
+use gp2gp_model::federation::FederationOperation;
 use gp2gp_model::plan::Role;
 use gp2gp_model::trace::Endpoint;
 
@@ -109,6 +110,9 @@ fn target(effect: &Effect, written: &Spanned<file::On>) -> Result<Target, Proble
     let is_of_message =
         on.message.is_some() || on.from.is_some() || on.leg.is_some() || on.size_is_given();
     let is_of_document = on.file_name.is_some();
+    if let Some(operation) = on.federation {
+        return federation(operation, on, written.span());
+    }
     if on.directory.is_some() || on.demographics.is_some() {
         return national(on, written.span());
     }
@@ -122,6 +126,7 @@ fn target(effect: &Effect, written: &Spanned<file::On>) -> Result<Target, Proble
                 System::Practice => Endpoint::Office,
                 System::Desk => Endpoint::Desk,
                 System::Clearing => Endpoint::ClearingHouse,
+                System::Hub => Endpoint::Hub,
             },
         }),
         (None, Some(operation)) if on.message.is_none() && on.from.is_none() && on.leg.is_none() => {
@@ -171,6 +176,35 @@ fn store(
             file_name: on.file_name.clone(),
         },
     })
+}
+
+fn federation(
+    operation: FederationOperation,
+    on: &file::On,
+    span: std::ops::Range<usize>,
+) -> Result<Target, Problem> {
+    let is_of_others = on.message.is_some()
+        || on.from.is_some()
+        || on.leg.is_some()
+        || on.size_is_given()
+        || on.file_name.is_some()
+        || on.system.is_some()
+        || on.store.is_some();
+    if is_of_others {
+        return Err(
+            Problem::at(span, "this names more than one kind of place").help(
+                "with `federation` goes only `practice`: which one is asked, or which one books",
+            ),
+        );
+    }
+    match on.practice {
+        None | Some(Role::Requesting | Role::Sending) => Ok(Target::Federation {
+            operation,
+            member: on.practice,
+        }),
+        Some(role) => Err(Problem::at(span, format!("{role} is no practice"))
+            .help("write `practice = \"requesting\"` or `\"sending\"`")),
+    }
 }
 
 /// Without a leg: the one on which the effect is usual.
@@ -245,7 +279,8 @@ fn when(
         Target::System { .. }
         | Target::Store { .. }
         | Target::Directory { .. }
-        | Target::Demographics { .. } => Often::Always,
+        | Target::Demographics { .. }
+        | Target::Federation { .. } => Often::Always,
     };
     let Some(written) = written else {
         return match on {
@@ -255,7 +290,8 @@ fn when(
             | Target::Delivery(_)
             | Target::Store { .. }
             | Target::Directory { .. }
-            | Target::Demographics { .. } => Ok(When {
+            | Target::Demographics { .. }
+            | Target::Federation { .. } => Ok(When {
                 often: default,
                 ..When::default()
             }),
@@ -333,6 +369,7 @@ pub(super) fn sends(role: Role, kind: Kind, span: std::ops::Range<usize>) -> Res
             "it sends `extract`, `fragment` and `acknowledgement`",
         ),
         Role::Exporting => (&[], "nothing of an export passes through Spine"),
+        Role::Hub => (&[], "nothing of a hub passes through Spine"),
     };
     if kinds.contains(&kind) {
         return Ok(());

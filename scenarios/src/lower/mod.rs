@@ -5,6 +5,7 @@ mod expect;
 mod export;
 mod facts;
 mod faults;
+mod federation;
 mod patients;
 mod practices;
 mod registry;
@@ -65,6 +66,7 @@ fn plan(
     let patients = patients::lower(file, &mut practices, &mut gps)?;
     let steps = steps::lower(file, &patients, &mut practices, &gps, time_limit)?;
     let faults = faults::lower(file)?;
+    let federation = federation::lower(file, &practices)?;
     Ok(Plan {
         scenario: scenario.id().clone(),
         file: scenario.source.id.clone(),
@@ -84,6 +86,7 @@ fn plan(
         caps: caps(file)?,
         requesting_message_ids: message_ids(file)?,
         export: export::lower(file)?,
+        federation,
         link_delay: LINK_DELAY,
         failure_modes: failure_modes(file)?,
         heavy: file.heavy,
@@ -153,7 +156,7 @@ fn judges(file: &File) -> Result<Vec<Role>, Problem> {
     let judges = file.judges.get_ref();
     if judges.is_empty() {
         return Err(Problem::at(file.judges.span(), "nobody is judged")
-            .help("name `requesting`, `sending` or both, or `exporting`"));
+            .help("name `requesting`, `sending` or both, `exporting`, or `hub`"));
     }
     let mut judges = judges.clone();
     judges.sort();

@@ -6,7 +6,7 @@ use gp2gp_model::plan::{Act, PatientPlan, Role, Step, StrayMessage, Wish};
 
 use super::patients::suppressible;
 use super::registry::Gps;
-use super::{Practices, facts};
+use super::{Practices, facts, federation};
 use crate::error::Problem;
 use crate::file::{self, File, Patient};
 use crate::spanned::Spanned;
@@ -63,10 +63,19 @@ pub(super) fn lower(
                 to: practices.sending.ods.clone(),
                 message,
             },
+            Verb::AtHub(wished) => {
+                federation::belongs_to_a_hub(file, written.span())?;
+                let patient = wished.patient.as_ref();
+                let patient = patient.map(|name| find(name, patients, &registrations));
+                let patient = patient.transpose()?;
+                federation::at_hub(wished, patient.map(|(it, _)| it.nhs_number), written.span())?
+            }
             Verb::OfPatient(verb) => {
                 verb.belongs_to(file, written.span())?;
                 let (patient, registration) = find(verb.patient(), patients, &registrations)?;
-                verb.comes_after_registration(patient, at, &file.step)?;
+                if !federation::is_one(file) {
+                    verb.comes_after_registration(patient, at, &file.step)?;
+                }
                 verb.act(patient, registration, practices)?
             }
         };
@@ -111,6 +120,7 @@ enum Verb<'a> {
     Relink(&'a file::Relink),
     DealWithPooledList(&'a Spanned<String>),
     Relist(&'a file::Relist),
+    AtHub(&'a file::AtHub),
 }
 
 enum PatientVerb<'a> {
@@ -122,6 +132,7 @@ enum PatientVerb<'a> {
     MoveOn(&'a file::MoveOn),
     SendUnrequested(&'a Spanned<String>),
     AtOffice(&'a file::AtOffice),
+    Book(&'a file::Book),
 }
 
 impl<'a> PatientVerb<'a> {
@@ -135,11 +146,15 @@ impl<'a> PatientVerb<'a> {
             Self::MoveOn(moved) => &moved.patient,
             Self::AcknowledgeAgain(again) => &again.patient,
             Self::AtOffice(wished) => &wished.patient,
+            Self::Book(booked) => &booked.patient,
         }
     }
 
     /// Nobody registers in an export, and nobody exports in a transfer.
     fn belongs_to(&self, file: &File, span: std::ops::Range<usize>) -> Result<(), Problem> {
+        if matches!(self, Self::Book(_)) {
+            return federation::belongs_to_a_hub(file, span);
+        }
         match (is_export(file), matches!(self, Self::AtOffice(_))) {
             (true, false) => Err(Problem::at(span, "this is no step of an export")
                 .help("in an export, people act `at_office`")),
@@ -159,7 +174,7 @@ impl<'a> PatientVerb<'a> {
         let label = &patient.label;
         let needs_none = matches!(
             self,
-            Self::Register(_) | Self::SendUnrequested(_) | Self::AtOffice(_)
+            Self::Register(_) | Self::SendUnrequested(_) | Self::AtOffice(_) | Self::Book(_)
         );
         if needs_none || is_registered(label, at, steps) {
             return Ok(());
@@ -206,6 +221,7 @@ impl<'a> PatientVerb<'a> {
                 patient: nhs_number,
                 wish: wished.wish,
             },
+            Self::Book(booked) => federation::book(booked, nhs_number)?,
             Self::Decide(decide) => {
                 let decision = *decide.decision.get_ref();
                 suppressible(Some(decision), patient.returning, decide.decision.span())?;
@@ -246,17 +262,19 @@ fn verb(written: &Spanned<file::Step>) -> Result<Verb<'_>, Problem> {
             .as_ref()
             .map(PatientVerb::SendUnrequested),
         step.at_office.as_ref().map(PatientVerb::AtOffice),
+        step.book.as_ref().map(PatientVerb::Book),
     ];
     let of_patient = of_patient.into_iter().flatten().map(Verb::OfPatient);
     let mut verbs = of_patient
         .chain(step.stray.map(Verb::Stray))
         .chain(step.relink.as_ref().map(Verb::Relink))
         .chain((step.deal_with_pooled_list.as_ref()).map(Verb::DealWithPooledList))
-        .chain(step.relist.as_ref().map(Verb::Relist));
+        .chain(step.relist.as_ref().map(Verb::Relist))
+        .chain(step.at_hub.as_ref().map(Verb::AtHub));
     match (verbs.next(), verbs.next()) {
         (Some(verb), None) => Ok(verb),
         (None, _) => Err(Problem::at(written.span(), "this step does nothing")
-            .help("add one of `register`, `decide`, `repeat_request`, `repeat_extract`, `acknowledge_again`, `send_unrequested`, `move_on`, `at_office`, `relink`, `deal_with_pooled_list`, `relist` and `stray`")),
+            .help("add one of `register`, `decide`, `repeat_request`, `repeat_extract`, `acknowledge_again`, `send_unrequested`, `move_on`, `at_office`, `relink`, `deal_with_pooled_list`, `relist`, `at_hub`, `book` and `stray`")),
         (Some(_), Some(_)) => Err(Problem::at(
             written.span(),
             "this step does more than one thing",

@@ -408,7 +408,10 @@ impl Reader<'_> {
             | Endpoint::Sending
             | Endpoint::Spine
             | Endpoint::Sds
-            | Endpoint::Pds => None,
+            | Endpoint::Pds
+            | Endpoint::Hub
+            | Endpoint::Clinic
+            | Endpoint::Mailbox => None,
         };
         if let Some(what) = what {
             self.push(event, what);
@@ -490,7 +493,10 @@ impl Reader<'_> {
                     | Endpoint::Pds
                     | Endpoint::Office
                     | Endpoint::Desk
-                    | Endpoint::Board => None,
+                    | Endpoint::Board
+                    | Endpoint::Hub
+                    | Endpoint::Clinic
+                    | Endpoint::Mailbox => None,
                 }
             }
             (Method::Delete, Place::Package(package), _) => Some(Happened::GivenUp {

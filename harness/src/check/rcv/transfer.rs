@@ -342,6 +342,8 @@ impl<'v> Transfer<'v> {
                 | Act::Stray { .. }
                 | Act::File { .. }
                 | Act::AtOffice { .. }
+                | Act::AtHub { .. }
+                | Act::Book { .. }
                 | Act::SendUnrequested { .. } => None,
             })
     }
@@ -405,6 +407,8 @@ impl<'v> Transfer<'v> {
             | Act::Stray { .. }
             | Act::File { .. }
             | Act::AtOffice { .. }
+            | Act::AtHub { .. }
+            | Act::Book { .. }
             | Act::SendUnrequested { .. } => false,
         })
     }

@@ -42,6 +42,7 @@ impl Bench {
             target_bytes: 60_000,
             documents: specs.clone(),
             linked: None,
+            entries: Vec::new(),
             redactions: false,
             seed: 5,
             recorded_at: NOW,

@@ -172,6 +172,7 @@ impl Sending {
             target_bytes: 20_000,
             documents: Vec::new(),
             linked: None,
+            entries: Vec::new(),
             redactions: false,
             seed: 0,
             recorded_at: now,

@@ -27,7 +27,10 @@ impl Flaws {
                 | Endpoint::Desk
                 | Endpoint::Board
                 | Endpoint::ClearingHouse
-                | Endpoint::Importing => {}
+                | Endpoint::Importing
+                | Endpoint::Hub
+                | Endpoint::Clinic
+                | Endpoint::Mailbox => {}
             }
         }
         output

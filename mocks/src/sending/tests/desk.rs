@@ -93,6 +93,7 @@ pub(super) fn holding() -> Holding {
             target_bytes: record_bytes,
             documents: Vec::new(),
             linked: None,
+            entries: Vec::new(),
             redactions: false,
             seed: 7,
             recorded_at: START,

@@ -15,6 +15,7 @@ fn record(bytes: u64) -> RecordSpec {
                 .with_file_name("Clinic & letter £.tif"),
         ],
         linked: None,
+        entries: Vec::new(),
         redactions: false,
         seed: 5,
         recorded_at: "2026-03-01T09:00:00Z".parse().unwrap(),

@@ -185,6 +185,7 @@ fn config(
                 target_bytes: 60_000,
                 documents: documents.iter().map(|(spec, _)| spec.clone()).collect(),
                 linked: None,
+                entries: Vec::new(),
                 redactions: false,
                 seed: 5,
                 recorded_at: NOW,

@@ -147,7 +147,10 @@ impl Ledger {
             | Endpoint::Pds
             | Endpoint::Board
             | Endpoint::ClearingHouse
-            | Endpoint::Importing => {}
+            | Endpoint::Importing
+            | Endpoint::Hub
+            | Endpoint::Clinic
+            | Endpoint::Mailbox => {}
         }
     }
 
