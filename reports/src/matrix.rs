@@ -109,7 +109,7 @@ fn of_end(end: &End) -> String {
 /// Every word of the table once: what it says, what is printed, where it is written.
 fn legend(text: &mut String, cells: &[Cell]) {
     let mut seen: Vec<(&Expected, usize)> = Vec::new();
-    for cell in cells {
+    for cell in cells.iter().filter(|cell| cell.is_as_expected()) {
         let expected = &cell.pairing.expected;
         match seen.iter_mut().find(|(known, _)| *known == expected) {
             Some((_, count)) => *count += 1,
@@ -122,7 +122,7 @@ fn legend(text: &mut String, cells: &[Cell]) {
         let padding = " ".repeat(CELL.saturating_sub(word.chars().count()));
         let _ = writeln!(
             text,
-            "{}{padding}  {count:3} cells: {}  {}",
+            "{}{padding} {count:>4} x  {}  {}",
             paint(style, word),
             meaning(expected),
             paint(DIM, format!("[{}]", expected.source))

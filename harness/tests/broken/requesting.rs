@@ -39,6 +39,8 @@ pub(super) const fn reason(defect: Broken) -> &'static str {
         Broken::IdsAsWritten | Broken::LengthsMustFit | Broken::ClaimsNewerForm => {
             "refusal with 21"
         }
+        Broken::AsksInOldVersion => "RCMR_IN010000UK05 in message",
+        Broken::AsksInNewestVersion => "RCMR_IN010000UK06 in message",
         Broken::SkeletonFiled => "the skeleton itself stored",
         Broken::PlaceholdersUnknown => "stored like any document",
         Broken::NamesOverwrite => "of them stored",

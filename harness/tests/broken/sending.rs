@@ -25,6 +25,10 @@ pub(super) const fn proof(defect: Broken) -> (&'static str, &'static str) {
         Broken::ServesTwice => ("duplicate/request", "EHR extract"),
         Broken::StatusLeftOut => (SMALL, "`effectiveTime` in EHR extract"),
         Broken::WrongNhsNumber => (SMALL, "NHS number 9990000026 in EHR extract"),
+        Broken::AnswersInOldVersion => (NEWEST, "RCMR_IN030000UK06 in EHR extract"),
+        Broken::MarksForEverybody => (HIDDEN, "RCMR_IN030000UK07 in EHR extract"),
+        Broken::HidesNothing => (HIDDEN, "was sent"),
+        Broken::AcknowledgesTheNewest => (NEWEST, "acknowledgement "),
         Broken::AsidsNotExchanged => (SMALL, "from 2000000"),
         Broken::RedactionsLost => ("transfer/redactions", "NOPAT 0 times"),
         Broken::AgentsLost => (SMALL, "agentRef 00000000-"),
@@ -108,6 +112,8 @@ pub(super) const ALSO: &[(&str, Broken, &str, &str)] = &[(
     "of another conversation",
 )];
 
+const NEWEST: &str = "versions/newest-of-both/record=small";
+const HIDDEN: &str = "versions/hidden-entries-stay-home/pair=2.2b-asks-2.2b-uk07";
 const SMALL: &str = "transfer/small-record";
 const INLINE: &str = "transfer/inline-attachments";
 /// One document in four chunks.

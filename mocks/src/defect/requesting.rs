@@ -133,6 +133,10 @@ super::defects! {
             "loses the last document of a record",
         NothingExpires "nothing-expires" "RCV-65"
             "processes messages past their TimeToLive",
+        AsksInOldVersion "asks-in-old-version" "RCV-66"
+            "asks in the old version although both systems have a newer one",
+        AsksInNewestVersion "asks-in-newest-version" "RCV-66"
+            "asks in the newest version whether the other system is listed for it or not",
         ClaimsNewerForm "claims-newer-form" "RCV-66"
             "refuses the newer form of the extract, which the directory says it takes",
     }

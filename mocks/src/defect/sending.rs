@@ -31,6 +31,8 @@ super::defects! {
             "takes no notice of messages in the way of EMIS, TPP or Vision",
         AnswersTwice "answers-twice" "SND-14"
             "answers a request twice",
+        AcknowledgesTheNewest "acknowledges-the-newest" "SND-15"
+            "acknowledges a request of version 2.2c although the extract is the answer",
         NeverAnswers "never-answers" "SND-15"
             "sends the extract and never acknowledges the request",
         ExtractAfterNack "extract-after-nack" "SND-16"
@@ -43,10 +45,16 @@ super::defects! {
             "leaves a statusCode out of the record, which the form of the extract demands",
         WrongNhsNumber "wrong-nhs-number" "SND-20"
             "puts another patient's NHS number into the extract",
+        AnswersInOldVersion "answers-in-old-version" "SND-20"
+            "answers every request with the extract of the old version",
+        MarksForEverybody "marks-for-everybody" "SND-20"
+            "sends the extract with marks of hidden entries to systems that are not listed for it",
         AsidsNotExchanged "asids-not-exchanged" "SND-21"
             "leaves the ASIDs of the request as they were in place of exchanging them",
         RedactionsLost "redactions-lost" "SND-22"
             "drops the marks of entries that the patient must not see",
+        HidesNothing "hides-nothing" "SND-22"
+            "sends entries that the patient must not see to systems that cannot tell",
         AgentsLost "agents-lost" "SND-23"
             "names an author that the extract does not list",
         LinesJoined "lines-joined" "SND-24"

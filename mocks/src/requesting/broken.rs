@@ -6,8 +6,8 @@ use std::sync::Arc;
 use gp2gp_model::trace::Observation;
 use gp2gp_model::{Asid, ConversationId, Hl7MessageId, NhsNumber, ResponseCode, Time};
 use gp2gp_wire::attachment::{Description, DescriptionStyle};
-use gp2gp_wire::hl7::{AckReason, Acknowledgement, Continue};
-use gp2gp_wire::message::{Attachment, Location, Received};
+use gp2gp_wire::hl7::{AckReason, Acknowledgement, Continue, Payload, RequestVersion};
+use gp2gp_wire::message::{Attachment, Location, Message, Received};
 
 use super::Requesting;
 use super::document::Stored;
@@ -39,6 +39,31 @@ impl Flaws {
 
     pub(super) fn has(&self, defect: RequestingDefect) -> bool {
         self.0.contains(&defect)
+    }
+
+    /// The version in which it asks where it should ask in this one.
+    pub(super) fn version(&self, due: RequestVersion) -> RequestVersion {
+        match self.has(RequestingDefect::AsksInOldVersion) {
+            true => RequestVersion::Uk05,
+            false => due,
+        }
+    }
+
+    /// Makes every request one of the newest version, under the contract of the right one: for the
+    /// newest there may be none.
+    pub(super) fn spoil_request(&self, message: &mut Message) {
+        if let Payload::EhrRequest(request) = &mut message.payload
+            && self.has(RequestingDefect::AsksInNewestVersion)
+        {
+            let newest = RequestVersion::Uk06;
+            request.version = newest;
+            newest
+                .interaction()
+                .id()
+                .clone_into(&mut request.wrapper.root);
+            (request.wrapper.interaction_id).clone_from(&request.wrapper.root);
+            message.header.action.clone_from(&request.wrapper.root);
+        }
     }
 
     /// `unknown` gives an id that no message has.

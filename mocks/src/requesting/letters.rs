@@ -102,6 +102,7 @@ impl Letters {
             party_key: to.party_key.clone(),
             interaction: Interaction::EhrRequestUk05,
         })?;
+        let version = self.flaws.version(version);
         let interaction = version.interaction();
         let payload = Payload::EhrRequest(EhrRequest {
             wrapper: self.identity.wrapper(now, &to, interaction, hl7_id.clone()),
@@ -213,11 +214,12 @@ impl Letters {
             }
             Letter::Acknowledgement => {}
         }
-        let message = Message {
+        let mut message = Message {
             header,
             payload,
             attachments: Vec::new(),
         };
+        self.flaws.spoil_request(&mut message);
         match &letter {
             Letter::Acknowledgement if self.flaws.has(RequestingDefect::AcksPostedOnce) => {
                 self.outbox.send_once(now, &message, letter);

@@ -359,7 +359,7 @@ impl Sending {
                 let request_ref = request.wrapper.id;
                 let mut transfer =
                     Transfer::new(now, request.patient, request_ref, core, &self.office, ids)
-                        .answering(request.version.interaction());
+                        .answering(request.version.interaction(), &self.flaws);
                 if self.has(SendingDefect::FragmentDropped) {
                     transfer.drop_last_fragment();
                 }
@@ -397,7 +397,8 @@ impl Sending {
             return Err(ResponseCode::from("07"));
         }
         let held = self.holdings.get(&request.patient);
-        request::examine(request, &self.office, held)
+        let has_redactions = held.is_some_and(|holding| self.flaws.hides(&holding.record));
+        request::examine(request, &self.office, held, has_redactions)
     }
 
     /// The core that serves the request, or the code of the refusal.
@@ -420,7 +421,7 @@ impl Sending {
             to: to.clone(),
             requester: request.author.clone(),
             request: request.id.clone(),
-            version,
+            version: self.flaws.version(version),
             record_target: if self.has(SendingDefect::WrongNhsNumber) {
                 self.somebody_else_than(request.patient)
             } else {

@@ -15,6 +15,7 @@ pub(super) fn examine<'a>(
     request: &EhrRequest,
     office: &'a Office,
     holding: Option<&'a Holding>,
+    has_redactions: bool,
 ) -> Result<(&'a Holding, &'a Practice, ExtractVersion), ResponseCode> {
     let refuse = |code: &str| Err(ResponseCode::from(code));
     if !request.patient.check_digit_fits() {
@@ -37,7 +38,7 @@ pub(super) fn examine<'a>(
         request.version,
         own,
         &requester.interactions,
-        holding.record.redactions,
+        has_redactions,
     )
     .map_err(NoVersion::code)?;
     Ok((holding, requester, version))

@@ -9,10 +9,12 @@ use gp2gp_wire::Dialect;
 use gp2gp_wire::hl7::Acknowledgement;
 use gp2gp_wire::message::Message;
 
+use super::broken::Flaws;
 use super::core_extract::Core;
 use super::fragments::Fragments;
 use super::letters::Office;
 use super::unsendable::Unsendable;
+use crate::defect::SendingDefect;
 use crate::mhs::next_id;
 
 /// Without a final acknowledgement for so long after the core, the transfer has failed (S124).
@@ -94,8 +96,9 @@ impl Transfer {
     }
 
     /// Answers a request of this version: the positive acknowledgement is sent or left out.
-    pub(super) const fn answering(mut self, request: Interaction) -> Self {
-        self.acknowledges = request.is_acknowledged_if_served();
+    pub(super) fn answering(mut self, request: Interaction, flaws: &Flaws) -> Self {
+        self.acknowledges =
+            request.is_acknowledged_if_served() || flaws.has(SendingDefect::AcknowledgesTheNewest);
         self
     }
 

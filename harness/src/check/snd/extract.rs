@@ -11,7 +11,7 @@ use super::super::transfer::{Sent, Transfer, name, transfers};
 use super::super::view::{Place, Post, Seen, View};
 use super::super::{Tally, violation};
 use super::record::{expect_ids, expect_marks};
-use super::refusals::{marks_cannot_travel, refused_with};
+use super::refusals::{allowed_codes, marks_cannot_travel, reasons_to_refuse, refused_with};
 use super::{NO_CORE, NO_REQUEST};
 
 /// SND-19, as far as structure goes: values are left to the receiver.
@@ -185,7 +185,7 @@ fn expect_nothing_disclosed(view: &View, tally: &mut Tally) {
         if marks_cannot_travel(view, request) {
             let what =
                 "entries kept from the patient, which no form that both systems have can mark,";
-            let codes = ["10", "99", "14", "23", "06", "07", "18", "19", "24"];
+            let codes = allowed_codes(view, &transfer, &reasons_to_refuse(view, &transfer));
             refused_with(view, &transfer, post, &codes, what, tally);
         }
     }

@@ -193,7 +193,7 @@ fn record<'t, 'v>(transfer: &'t Transfer<'v>) -> impl Iterator<Item = &'v Post> 
 
 /// Codes of everything that is true of the request and forbids to send the record. Empty where
 /// the trace does not know the truth.
-fn reasons_to_refuse(view: &View, transfer: &Transfer<'_>) -> Vec<&'static str> {
+pub(super) fn reasons_to_refuse(view: &View, transfer: &Transfer<'_>) -> Vec<&'static str> {
     let (Some(request), Some(practices)) = (transfer.request(), &view.header.practices) else {
         return Vec::new();
     };
@@ -265,7 +265,7 @@ pub(super) fn code_fits(view: &View, _: Profile) -> Assessment {
 
 /// Codes that fit what is true; where nothing is known to be wrong, those that the truth does not
 /// contradict. Always two digits.
-fn allowed_codes(
+pub(super) fn allowed_codes(
     view: &View,
     transfer: &Transfer<'_>,
     reasons: &[&'static str],

@@ -26,6 +26,20 @@ const SPOILS: &[(Broken, Spoil)] = &[
             message.header.action = other.id().to_owned();
         }
     }),
+    (Broken::MarksForEverybody, |message, _| {
+        if let Payload::EhrExtract(extract) = &mut message.payload
+            && is_marked(extract)
+        {
+            let newer = ExtractVersion::Uk07;
+            extract.version = newer;
+            newer
+                .interaction()
+                .id()
+                .clone_into(&mut extract.wrapper.root);
+            (extract.wrapper.interaction_id).clone_from(&extract.wrapper.root);
+            message.header.action.clone_from(&extract.wrapper.root);
+        }
+    }),
     (Broken::ExtractElsewhere, |message, ids| {
         if extract(message).is_some() {
             message.header.conversation_id = next_id(ids);
@@ -168,6 +182,12 @@ impl Flaws {
         }
         Some(message)
     }
+}
+
+fn is_marked(extract: &EhrExtract) -> bool {
+    let mark = b"confidentialityCode";
+    let mut windows = extract.record.windows(mark.len());
+    windows.any(|window| window == mark)
 }
 
 const fn wrapper(message: &mut Message) -> &mut Wrapper {

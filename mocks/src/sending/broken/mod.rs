@@ -60,6 +60,23 @@ impl Flaws {
         self.defects.contains(&defect)
     }
 
+    /// Whether it takes care of entries that the patient must not see.
+    pub(super) fn hides(&self, record: &RecordSpec) -> bool {
+        let careless = [
+            SendingDefect::HidesNothing,
+            SendingDefect::MarksForEverybody,
+        ];
+        record.redactions && !careless.into_iter().any(|defect| self.has(defect))
+    }
+
+    /// The version in which it answers where it should answer in this one.
+    pub(super) fn version(&self, due: ExtractVersion) -> ExtractVersion {
+        match self.has(SendingDefect::AnswersInOldVersion) {
+            true => ExtractVersion::Uk06,
+            false => due,
+        }
+    }
+
     /// Whether this reason to refuse a request is none to this system.
     pub(super) fn disregard(&self, code: &ResponseCode) -> bool {
         let defect = match code.as_str() {
