@@ -352,3 +352,48 @@ fn a_kept_run_that_was_changed_is_refused_not_judged() {
         assert!(stderr(&output).contains(wanted), "{}", stderr(&output));
     }
 }
+
+#[test]
+fn the_matrix_ends_with_status_1_where_something_differs_and_2_where_a_filter_names_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let filter = ["matrix", "--requesting", "2.2c", "--sending", "2.2a"];
+    let run = |more: &[&str]| gp2gp(folder.path(), &[&filter, more].concat());
+    let good = run(&[]);
+    assert_eq!(good.status.code(), Some(0), "{}", stdout(&good));
+    assert!(
+        stdout(&good).contains("4 pairs and records, 0 differ"),
+        "{}",
+        stdout(&good)
+    );
+    let broken = run(&["--sut", "broken:asks-in-newest-version"]);
+    assert_eq!(broken.status.code(), Some(1), "{}", stdout(&broken));
+    let report = json(
+        folder.path(),
+        &[
+            "matrix",
+            "--sending",
+            "tpp",
+            "--record",
+            "small",
+            "--format",
+            "json",
+        ],
+    );
+    let cells = report["cells"].as_array().expect("cells");
+    assert_eq!(cells.len(), 4, "{report}");
+    assert!(cells.iter().all(|cell| cell["seen"]["code"] == "AA"));
+    let nothing = gp2gp(folder.path(), &["matrix", "--requesting", "3.0"]);
+    assert_eq!(nothing.status.code(), Some(2));
+    let said = stderr(&nothing);
+    assert!(said.contains("no system `3.0`"), "{said}");
+    assert!(said.contains("2.2b-uk07"), "{said}");
+    let apart = gp2gp(
+        folder.path(),
+        &["matrix", "--requesting", "2.2a", "--sending", "tpp"],
+    );
+    assert!(
+        stderr(&apart).contains("no such pair"),
+        "{}",
+        stderr(&apart)
+    );
+}
