@@ -47,10 +47,8 @@ struct Numbers<'f>(Vec<&'f EntryId>);
 impl<'f> Numbers<'f> {
     fn of(federation: &'f Federation) -> Self {
         let mut ids: Vec<&EntryId> = Vec::new();
-        let recorded = federation.of_hub().filter_map(|(_, call)| match call {
-            HubCall::Write { entry, .. } => Some(&entry.id),
-            _ => None,
-        });
+        let recorded = federation.of_hub();
+        let recorded = recorded.filter_map(|(_, call)| Some(&call.entry()?.id));
         let delivered = federation.deliveries().map(|it| &it.entry.id);
         for id in recorded.chain(delivered) {
             if !ids.contains(&id) {
@@ -94,9 +92,10 @@ impl<'f> Numbers<'f> {
             }
             Asked::Member(_, MemberCall::Read { .. }) | Asked::Pds(_) => {
                 let went_well = exchange.reply().is_some_and(|reply| reply.is_done());
-                let what = match exchange.to {
-                    Endpoint::Pds => "ask PDS where the patient is registered",
-                    _ => "read the record at the practice",
+                let what = if exchange.to == Endpoint::Pds {
+                    "ask PDS where the patient is registered"
+                } else {
+                    "read the record at the practice"
                 };
                 (!went_well).then(|| format!("{what}: {}", tell_end(exchange)))
             }

@@ -30,7 +30,7 @@ impl Activity {
         &self,
         wanted: &[Kpi],
         appointments: &Appointments,
-        write_backs: impl Iterator<Item = &'a WriteBack> + Clone,
+        write_backs: &(impl Iterator<Item = &'a WriteBack> + Clone),
         miscount: Miscount,
     ) -> Report {
         let value = |kpi: &Kpi| Value {

@@ -135,7 +135,7 @@ impl Hub {
                 let report = self.activity.report(
                     &wanted.indicators,
                     &self.appointments,
-                    self.write_backs.values(),
+                    &self.write_backs.values(),
                     miscount,
                 );
                 self.answer(id, Reply::with_json(200, &report));
@@ -226,7 +226,7 @@ impl Hub {
                 }
                 // Nothing is shown rather than something that looks like an empty record.
                 Progress::Failed(why) => {
-                    self.desk.outbox.answer(reading.answer, refusal(503, &why))
+                    self.desk.outbox.answer(reading.answer, refusal(503, &why));
                 }
             }
         }

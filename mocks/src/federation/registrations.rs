@@ -65,13 +65,17 @@ impl Registrations {
 
 fn before_all_steps(patient: &PatientPlan, plan: &Plan) -> OdsCode {
     let mut acts = plan.steps.iter().map(|step| &step.act);
-    let came_from = acts.find_map(|act| match act {
-        Act::Register {
+    let came_from = acts.find_map(|act| {
+        if let Act::Register {
             patient: who,
             previous_practice,
             ..
-        } if *who == patient.nhs_number => Some(previous_practice.clone()),
-        _ => None,
+        } = act
+            && *who == patient.nhs_number
+        {
+            return Some(previous_practice.clone());
+        }
+        None
     });
     match came_from {
         Some(previous) => previous.unwrap_or_else(|| plan.sending.ods.clone()),
@@ -80,15 +84,18 @@ fn before_all_steps(patient: &PatientPlan, plan: &Plan) -> OdsCode {
 }
 
 fn registered(act: &Act, requesting: &OdsCode) -> Option<(NhsNumber, OdsCode)> {
-    match act {
-        Act::Register {
-            patient,
-            pds_update: PdsUpdate::Done,
-            ..
-        } => Some((*patient, requesting.clone())),
-        Act::MoveOn { patient, practice } => Some((*patient, practice.clone())),
-        _ => None,
+    if let Act::Register {
+        patient,
+        pds_update: PdsUpdate::Done,
+        ..
+    } = act
+    {
+        return Some((*patient, requesting.clone()));
     }
+    if let Act::MoveOn { patient, practice } = act {
+        return Some((*patient, practice.clone()));
+    }
+    None
 }
 
 impl Peer for Registrations {

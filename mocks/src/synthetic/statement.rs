@@ -240,7 +240,7 @@ impl Pen {
     /// Free text with an id of its own.
     pub(super) fn note(&mut self, (id, text): (&str, &str), event: Event<'_>) {
         self.open_narrative_as(&Escaped(id), event, text, |pen| {
-            put!(pen, "{}", Escaped(text))
+            put!(pen, "{}", Escaped(text));
         });
         self.participant(event);
         put!(self, "</NarrativeStatement>");

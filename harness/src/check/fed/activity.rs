@@ -85,12 +85,10 @@ impl Moment {
                     is_of(booked, practice.as_ref()).then_some((exchange, &attendance.slot))
                 }))
             }
-            Indicator::ConsultationsRecorded => self.distinct(federation.of_hub().filter_map(
-                |(exchange, call)| match call {
-                    HubCall::Write { entry, .. } => Some((exchange, &entry.id)),
-                    _ => None,
-                },
-            )),
+            Indicator::ConsultationsRecorded => {
+                let recorded = federation.of_hub();
+                self.distinct(recorded.filter_map(|(it, call)| Some((it, &call.entry()?.id))))
+            }
             Indicator::WrittenBackWithin { within } => self.written_back(federation, *within),
             Indicator::RecordsRead { practice } => {
                 let mut certain = 0;

@@ -152,10 +152,7 @@ fn expect_a_look_at_pds(federation: &Federation, recorded: &Recorded<'_>, tally:
 /// Nothing is written into records that nobody recorded.
 fn expect_nothing_else(federation: &Federation, recorded: &[Recorded<'_>], tally: &mut Tally) {
     let everything: Vec<_> = (federation.of_hub())
-        .filter_map(|(_, call)| match call {
-            gp2gp_wire::federation::hub::HubCall::Write { entry, .. } => Some(entry),
-            _ => None,
-        })
+        .filter_map(|(_, call)| call.entry())
         .collect();
     for delivery in federation.deliveries() {
         let is_known = everything.iter().any(|it| it.id == delivery.entry.id);

@@ -120,6 +120,16 @@ pub struct Value {
 }
 
 impl HubCall {
+    /// What is recorded, if something is.
+    pub const fn entry(&self) -> Option<&Entry> {
+        match self {
+            Self::Write { entry, .. } => Some(entry),
+            Self::Read(_) | Self::Bookings | Self::Book(_) | Self::Attend(_) | Self::Report(_) => {
+                None
+            }
+        }
+    }
+
     /// As a request.
     pub fn encode(&self) -> Call {
         match self {
