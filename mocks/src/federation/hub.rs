@@ -77,13 +77,23 @@ impl Hub {
         streams: Streams,
         defects: BTreeSet<HubDefect>,
     ) -> Self {
+        let faults = Faults::new(&plan.faults, plan.starts_at, streams);
+        Self::with_faults(terms, faults, streams, defects)
+    }
+
+    pub(super) fn with_faults(
+        terms: FederationTerms,
+        faults: Faults,
+        streams: Streams,
+        defects: BTreeSet<HubDefect>,
+    ) -> Self {
         Self {
+            faults,
             write_backs: BTreeMap::new(),
             readings: BTreeMap::new(),
             writing: BTreeMap::new(),
             appointments: Appointments::new(terms.slots.clone()),
             activity: Activity::default(),
-            faults: Faults::new(&plan.faults, plan.starts_at, streams),
             desk: Desk {
                 outbox: Outbox::default(),
                 ids: Ids::new(streams.stream("hub/pds")),

@@ -90,18 +90,35 @@ impl<S: PracticeSystem> MemberPractice<S> {
         streams: Streams,
         defects: BTreeSet<HubDefect>,
     ) -> Self {
+        let faults = Faults::new(&plan.faults, plan.starts_at, streams);
+        Self::with_faults(system, member, role, faults, streams, defects)
+    }
+
+    pub(super) fn with_faults(
+        system: S,
+        member: Member,
+        role: Role,
+        faults: Faults,
+        streams: Streams,
+        defects: BTreeSet<HubDefect>,
+    ) -> Self {
         Self {
+            faults,
             system,
             entries: BTreeMap::new(),
             received: BTreeMap::new(),
             reception: Reception::new(member.ods.clone(), role, streams),
             delayed: BTreeMap::new(),
-            faults: Faults::new(&plan.faults, plan.starts_at, streams),
             role,
             outbox: Outbox::numbering_from(OWN_POSTS),
             defects,
             member,
         }
+    }
+
+    #[cfg(test)]
+    pub(super) const fn system_mut(&mut self) -> &mut S {
+        &mut self.system
     }
 
     fn take(&mut self, now: Time, id: AnswerId, request: HttpRequest) {
