@@ -279,7 +279,11 @@ impl Hub {
     }
 
     fn restart(&mut self, now: Time) {
-        self.readings.clear();
+        // Connections that were open when the hub went down are gone.
+        for reading in std::mem::take(&mut self.readings).into_values() {
+            let broken_off = bare_answer(503);
+            (self.desk.outbox).answer_as(reading.answer, broken_off, Conduct::Reset);
+        }
         self.writing.clear();
         if self.flaws.has(HubDefect::ForgetsInACrash) {
             self.write_backs.retain(|_, it| it.is_over());

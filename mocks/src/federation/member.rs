@@ -253,6 +253,13 @@ impl<S: PracticeSystem> MemberPractice<S> {
         }
     }
 
+    /// Connections that were open when the system went down are gone.
+    fn break_off_delayed(&mut self) {
+        for (_, id) in std::mem::take(&mut self.delayed).into_keys() {
+            self.outbox.answer_as(id, bare_answer(503), Conduct::Reset);
+        }
+    }
+
     fn go_on(&mut self, now: Time) {
         while let Some(entry) = self.delayed.first_entry()
             && entry.key().0 <= now
@@ -291,7 +298,7 @@ impl<S: PracticeSystem> Peer for MemberPractice<S> {
             Input::Condition(condition) => {
                 if condition == Condition::Restarted {
                     self.reception.restart();
-                    self.delayed.clear();
+                    self.break_off_delayed();
                 }
                 self.system.handle(now, Input::Condition(condition));
             }
