@@ -112,10 +112,11 @@ impl Stage {
     }
 
     fn answer(&mut self) -> Option<HttpResponse> {
-        match self.hub.poll_output()? {
-            Output::Answer { response, .. } => Some(response),
-            other => panic!("{other:?}"),
-        }
+        let output = self.hub.poll_output()?;
+        let Output::Answer { response, .. } = output else {
+            panic!("{output:?}");
+        };
+        Some(response)
     }
 
     /// Its next post: to whom, and what.
