@@ -16,6 +16,7 @@ use crate::bodies::BodyStore;
 use crate::check::View;
 use crate::check::custody;
 use crate::check::documents::Document;
+use crate::check::paper;
 use crate::driver::{self, DriverError, SUITE, Sut, Transport};
 use crate::judge::{self, Question, Required};
 pub use crate::parallel::usual_jobs;
@@ -162,6 +163,7 @@ pub fn scenario_report(view: &View, named: Named, judged: Judged) -> ScenarioRep
             .iter()
             .map(|life| life.report(view))
             .collect(),
+        paper: paper::papers(view),
         faults,
         lasted_ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
         messages: messages.0,
@@ -246,6 +248,7 @@ fn without_trace(plan: &Plan, options: &Options<'_>) -> ScenarioReport {
         story: Vec::new(),
         documents: Vec::new(),
         custody: Vec::new(),
+        paper: Vec::new(),
         faults: Vec::new(),
         lasted_ms: 0,
         messages: 0,

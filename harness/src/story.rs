@@ -13,6 +13,7 @@ use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{ConversationId, EbxmlMessageId, Hl7MessageId, MessageKind};
 use gp2gp_wire::attachment::DescriptionStyle;
 
+use crate::check::paper;
 use crate::check::view::{Acted, AttachmentSeen, Ending, Place, Post, Seen, StoreCall, View};
 
 /// A run of this many chunks and their acknowledgements becomes one line.
@@ -53,6 +54,7 @@ pub fn tell(view: &View) -> Vec<String> {
             .iter()
             .filter_map(|(by, observation)| tell_state(*by, observation)),
     );
+    story.extend(gp2gp_model::paper::lines(&paper::papers(view)));
     if view.has_real_times() && !view.quiescent {
         story.push("the run was cut off before it fell silent".to_owned());
     }

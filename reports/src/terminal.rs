@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use gp2gp_model::paper;
 use gp2gp_model::report::{
     DocumentReport, FaultReport, Grade, RunReport, ScenarioReport, Score, Share, find,
 };
@@ -23,6 +24,7 @@ pub fn run(report: &RunReport, catalogue: &[Requirement]) -> String {
     let width = ids.max().unwrap_or_default().clamp(SHORT_ID, LONG_ID);
     for scenario in &report.scenarios {
         text.push_str(&line(scenario, width));
+        text.push_str(&on_paper(scenario));
     }
     text.push('\n');
     for scenario in &report.scenarios {
@@ -177,6 +179,29 @@ fn line(scenario: &ScenarioReport, width: usize) -> String {
         ),
         scenario.title,
     )
+}
+
+/// What the old practice prints, or waits for: state, pages and why.
+fn on_paper(scenario: &ScenarioReport) -> String {
+    let lines = paper::lines(&scenario.paper).into_iter();
+    lines
+        .map(|line| format!("{:>13}  {}\n", "", paint(DIM, line)))
+        .collect()
+}
+
+/// How much paper the whole run is.
+fn total_on_paper(report: &RunReport) -> Option<String> {
+    let papers = || report.scenarios.iter().flat_map(|it| &it.paper);
+    let moved = papers().filter(|it| it.state.is_some()).count() as u64;
+    let printed = papers().filter(|it| it.is_paper()).count() as u64;
+    let pages = papers().map(|it| it.pages).sum();
+    (moved > 0).then(|| {
+        format!(
+            "       paper: {} to print for {printed} of {} who moved\n",
+            paper::count(pages, "page"),
+            paper::count(moved, "patient"),
+        )
+    })
 }
 
 /// Everything of a scenario that is not well, each with what a person needs to act on it.
@@ -434,6 +459,7 @@ fn score(report: &RunReport) -> String {
         "       {judged} of {} scenarios passed{others}",
         report.scenarios.len()
     );
+    text.push_str(&total_on_paper(report).unwrap_or_default());
     if !report.left_out.is_empty() {
         let ids: Vec<_> = report.left_out.iter().map(ToString::to_string).collect();
         let _ = writeln!(

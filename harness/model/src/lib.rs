@@ -18,6 +18,7 @@ pub mod interaction;
 pub mod malformation;
 pub mod manner;
 pub mod matrix;
+pub mod paper;
 pub mod pds;
 pub mod plan;
 pub mod registry;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::paper::Paper;
 use crate::plan::Role;
 use crate::requirement::{Level, Requirement};
 use crate::trace::TimeMode;
@@ -66,6 +67,9 @@ pub struct ScenarioReport {
     pub documents: Vec<DocumentReport>,
     /// The life of every document that the store held, in the order of the plan.
     pub custody: Vec<CustodyReport>,
+    /// What the old practice prints, a row for every patient who moved.
+    #[serde(default)]
+    pub paper: Vec<Paper>,
     /// What was to go wrong, and how often it did. Empty for a recording.
     pub faults: Vec<FaultReport>,
     /// Virtual time from start to end, in milliseconds.

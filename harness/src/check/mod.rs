@@ -8,6 +8,7 @@ pub mod documents;
 pub mod exp;
 pub mod fed;
 pub mod fetched;
+pub mod paper;
 pub mod rcv;
 pub mod seen;
 pub mod snd;

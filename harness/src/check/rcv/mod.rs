@@ -11,7 +11,7 @@ mod fragments;
 mod late;
 mod malformed;
 mod poison;
-mod registration;
+pub(super) mod registration;
 mod request;
 mod resend;
 mod restart;

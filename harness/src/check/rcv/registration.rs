@@ -13,9 +13,9 @@ use crate::check::{View, violation};
 const RECORDED: &str = "a recording does not show who registered";
 
 /// A patient who registered at the requesting practice.
-pub(super) struct Registration<'v> {
+pub(in crate::check) struct Registration<'v> {
     pub(super) seq: u64,
-    pub(super) patient: NhsNumber,
+    pub(in crate::check) patient: NhsNumber,
     /// As PDS names it.
     pub(super) previous: Option<&'v OdsCode>,
     pds_update: PdsUpdate,
@@ -24,7 +24,7 @@ pub(super) struct Registration<'v> {
 }
 
 /// Every registration that the system was told of, in order.
-pub(super) fn registrations(view: &View) -> Vec<Registration<'_>> {
+pub(in crate::check) fn registrations(view: &View) -> Vec<Registration<'_>> {
     let mut found: Vec<Registration<'_>> = Vec::new();
     for acted in view.acts.iter().filter(|acted| is_supported(view, acted)) {
         let Act::Register {
@@ -123,7 +123,7 @@ fn judge(
 
 impl Registration<'_> {
     /// Why there is no other system that could have the record.
-    fn nobody_to_ask(&self, view: &View) -> Option<String> {
+    pub(in crate::check) fn nobody_to_ask(&self, view: &View) -> Option<String> {
         let Some(previous) = self.previous else {
             return Some("PDS names no previous practice".to_owned());
         };

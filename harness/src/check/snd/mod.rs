@@ -12,7 +12,7 @@ mod dialects;
 mod envelope;
 mod extract;
 mod hostile;
-mod outcome;
+pub(super) mod outcome;
 mod promises;
 mod record;
 mod refusals;

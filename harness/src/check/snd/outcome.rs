@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gp2gp_model::paper::PrintState;
 use gp2gp_model::plan::Role;
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::verdict::{Assessment, Profile};
@@ -9,6 +10,7 @@ use gp2gp_model::{NhsNumber, ResponseCode};
 use gp2gp_wire::attachment::Placeholder;
 use gp2gp_wire::hl7::{AckType, Acknowledgement};
 
+use super::super::paper;
 use super::super::transfer::{Transfer, accepted_at, is_after, name, transfers};
 use super::super::view::{Post, View};
 use super::super::{Tally, violation};
@@ -31,7 +33,7 @@ const FAILED: u8 = 4;
 const AWAITING: u8 = 5;
 
 /// What the wire says of the end of a transfer, first word first.
-enum End<'v> {
+pub(in crate::check) enum End<'v> {
     /// The sending system refused the request.
     Refused(Option<&'v ResponseCode>),
     /// AA, or 15, which is a success nationally (SND-54).
@@ -399,7 +401,7 @@ pub(super) fn one_print_state(view: &View, _: Profile) -> Assessment {
                 )
             })
             .collect();
-        let due = due_states(view, transfer).unwrap_or_else(|| vec![PARTLY, FAILED, AWAITING]);
+        let due = due_states(view, transfer).unwrap_or_else(|| open_states(view, transfer));
         let kept = matches!(said.as_slice(), [(_, Some(print))] if due.contains(print));
         tally.expect(kept, || {
             violation(
@@ -443,7 +445,8 @@ fn ends_told(
     tally.assess(SAYS_NOTHING)
 }
 
-fn end<'v>(view: &View, transfer: &Transfer<'v>) -> End<'v> {
+/// How a transfer ended.
+pub(in crate::check) fn end<'v>(view: &View, transfer: &Transfer<'v>) -> End<'v> {
     let (core, verdict) = latest_attempt(view, transfer);
     match (verdict, transfer.refusals().next(), core) {
         (Some((_, ack)), _, _) if is_as_attachment(ack) => End::FiledAsAttachment,
@@ -516,6 +519,35 @@ pub(super) fn due_states(view: &View, transfer: &Transfer<'_>) -> Option<Vec<u8>
         End::Failure(_) => Some(vec![PARTLY, FAILED]),
         End::Silence => Some(SILENT.to_vec()),
         End::Open => None,
+    }
+}
+
+/// States of a transfer that nothing ended: nobody prints while the acknowledgement may still come. A
+/// system may have given up for reasons that a run which was cut off, or a recording, does not show.
+fn open_states(view: &View, transfer: &Transfer<'_>) -> Vec<u8> {
+    let (state, _) = paper::ended(view, transfer);
+    match state {
+        PrintState::Awaiting if view.quiescent => vec![AWAITING],
+        PrintState::Awaiting
+        | PrintState::Integrated
+        | PrintState::MissingItems
+        | PrintState::PartlyDelivered
+        | PrintState::Failed => vec![PARTLY, FAILED, AWAITING],
+    }
+}
+
+/// The record is there, and something of it that stayed at the practice is to be printed.
+pub(in crate::check) fn is_print_of_missing(view: &View, transfer: &Transfer<'_>) -> bool {
+    match success_states(view, transfer).as_slice() {
+        [PRINT_MISSING] => true,
+        [NO_PRINT] | [] => false,
+        // A placeholder is in it, and what the store gave arose elsewhere.
+        [..] => {
+            let sent = paper::arrived(view, transfer);
+            let patient = transfer.request().map(|request| request.patient);
+            let mut held = view.held.iter();
+            held.any(|held| Some(held.patient) == patient && !sent.contains(&held.sha256))
+        }
     }
 }
 
