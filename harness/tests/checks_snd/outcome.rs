@@ -52,6 +52,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("SND-62", || trace_of(SILENT))
             .broken("print state 5", || told(SILENT, |state| *state = Some(5))),
         Case::new("SND-75", || trace_of("transfer/placeholder"))
+            .broken("print state 4", prints_too_early)
             .broken("without print state", || told(SMALL, |state| *state = None))
             .broken("print state 9", || told(SMALL, |state| *state = Some(9)))
             .broken("print state 1", || {
@@ -62,6 +63,19 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// The final acknowledgement never comes, and the state is what it was after it.
+/// The record waits for people, and the old practice is told to print it all the same.
+fn prints_too_early() -> Taken {
+    told(SILENT, |state| *state = Some(4)).events(|events| {
+        let start = events.first().map(|event| event.at);
+        for event in events {
+            if start.is_some_and(|start| event.at.since(start) > std::time::Duration::from_hours(1))
+            {
+                event.at = start.unwrap_or(event.at) + std::time::Duration::from_hours(1);
+            }
+        }
+    })
+}
+
 fn closed_by_fragment_ack() -> Taken {
     let taken = trace_of(CHUNKED);
     let view = taken.view();
