@@ -7,6 +7,7 @@ mod support;
 
 use bytes::Bytes;
 use gp2gp_model::federation::{MemberStyle, Occurrence};
+use gp2gp_model::http::Method;
 use gp2gp_model::plan::{Act, Role};
 use gp2gp_model::trace::{BodyRef, Endpoint, Event, What};
 use gp2gp_model::verdict::{Assessment, Profile};
@@ -42,13 +43,21 @@ const CASES: &[Case] = &[
         |taken| {
             // She had registered elsewhere before she came to the hub.
             let started = taken.trace.header.started;
+            let updates: Vec<u64> = (taken.trace.events.iter())
+                .filter(|event| is_update(&event.what))
+                .filter_map(Event::exchange)
+                .collect();
             taken.events(|events| {
                 for event in events {
-                    if let What::Acted {
-                        act: Act::Register { .. },
-                        ..
-                    } = event.what
-                    {
+                    let is_of_update = event.exchange().is_some_and(|it| updates.contains(&it));
+                    let is_act = matches!(
+                        event.what,
+                        What::Acted {
+                            act: Act::Register { .. },
+                            ..
+                        }
+                    );
+                    if is_of_update || is_act {
                         event.at = started;
                     }
                 }
@@ -346,6 +355,18 @@ fn is_file() -> impl Fn(&What) -> bool {
         matches!(what, What::Post { from: Endpoint::Hub, path, .. }
             if path.contains("consultations") || path.contains("encounters"))
     }
+}
+
+/// An update of PDS.
+const fn is_update(what: &What) -> bool {
+    matches!(
+        what,
+        What::Post {
+            to: Endpoint::Pds,
+            method: Method::Patch,
+            ..
+        }
+    )
 }
 
 fn is_read() -> impl Fn(&What) -> bool {
