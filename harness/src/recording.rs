@@ -325,6 +325,7 @@ fn header(path: &Path, started: Time) -> Header {
         time_mode: TimeMode::Recorded,
         started,
         directory: Directory::default(),
+        registry: gp2gp_model::registry::Registry::default(),
         practices: None,
         export: None,
         federation: None,

@@ -3,12 +3,13 @@
 
 mod export;
 mod federation;
+mod national;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gp2gp_model::http::Method;
-use gp2gp_model::plan::{Act, Decision, PdsUpdate, Role, StrayMessage, Wish};
+use gp2gp_model::plan::{Act, Decision, Role, StrayMessage, Wish};
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{ConversationId, EbxmlMessageId, Hl7MessageId, MessageKind};
 use gp2gp_wire::attachment::DescriptionStyle;
@@ -45,6 +46,7 @@ pub fn tell(view: &View) -> Vec<String> {
             .map(|post| names.line(view, post)),
     );
     lines.extend(store_lines(view));
+    lines.extend(national::lines(view));
     lines.extend((view.export.iter()).flat_map(|it| export::lines(view, it)));
     lines.extend((view.federation.iter()).flat_map(|it| federation::lines(view, it)));
     lines.sort_by_key(|line| line.seq);
@@ -392,19 +394,9 @@ fn tell_ending(ending: &Ending) -> String {
 
 fn tell_act(act: &Act, not_supported: bool) -> String {
     let what = match act {
-        Act::Register {
-            previous_practice,
-            pds_update,
-            ..
-        } => {
-            let previous = previous_practice
-                .as_ref()
-                .map_or_else(|| "none".to_owned(), ToString::to_string);
-            let pds = match pds_update {
-                PdsUpdate::Done => "",
-                PdsUpdate::Failed => "; the update of PDS fails",
-            };
-            format!("register the patient; previous practice {previous}{pds}")
+        Act::Register { gp, .. } => {
+            let gp = gp.map_or_else(String::new, |gp| format!(" with GP {gp}"));
+            format!("register the patient{gp}")
         }
         Act::Decide { decision, .. } => {
             format!("decide: {}", tell_decision(*decision))

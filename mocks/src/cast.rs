@@ -16,7 +16,8 @@ use gp2gp_sim::Streams;
 
 use crate::defect::{Defect, ExportingDefect, HubDefect, RequestingDefect, SendingDefect};
 use crate::export::{Board, ClearingHouse, Desk, Importing, Office, OfficeConfig};
-use crate::federation::{Clinic, Hub, Mailbox, MemberPractice, PracticeSystem, Registrations};
+use crate::federation::{Clinic, Hub, Mailbox, MemberPractice, PracticeSystem};
+use crate::fhir::api_key;
 use crate::mhs::Identity;
 use crate::pds::{Pds, PdsConfig};
 use crate::peer::Peer;
@@ -71,7 +72,8 @@ impl Ensemble {
                 (Endpoint::Spine, boxed(cast.spine)),
                 (Endpoint::Sending, sending),
                 (Endpoint::Store, boxed(cast.store)),
-                (Endpoint::Pds, boxed(Registrations::of(plan))),
+                (Endpoint::Sds, boxed(cast.sds)),
+                (Endpoint::Pds, boxed(cast.pds)),
                 (Endpoint::Hub, boxed(hub)),
                 (Endpoint::Clinic, boxed(Clinic::new(terms.clone(), streams))),
                 (Endpoint::Mailbox, boxed(Mailbox::default())),
@@ -283,7 +285,9 @@ impl Cast {
             requesting: Requesting::new(
                 RequestingConfig {
                     identity: requesting,
-                    directory: plan.directory.clone(),
+                    era: plan.registry.era,
+                    shares_database_with: shared_with(plan),
+                    api_key: api_key(Role::Requesting).to_owned(),
                     enabled: plan.requesting.enabled,
                     version: plan.requesting.version,
                     returning: (plan.patients.iter())
@@ -300,7 +304,7 @@ impl Cast {
                 SendingConfig {
                     identity: sending,
                     manner: plan.manner,
-                    directory: plan.directory.clone(),
+                    api_key: api_key(Role::Sending).to_owned(),
                     enabled: plan.sending.enabled,
                     attachment_threshold: plan.sending.attachment_threshold,
                     message_limit: plan.sending.message_limit,
@@ -350,6 +354,17 @@ fn spine(plan: &Plan, requesting: &Identity, sending: &Identity, streams: Stream
         started: plan.starts_at,
     };
     Spine::new(config, streams)
+}
+
+/// The practices whose records the requesting practice has in its own database.
+fn shared_with(plan: &Plan) -> Vec<OdsCode> {
+    let own = &plan.requesting.ods;
+    let shared = plan.directory.shared_databases.iter();
+    let shared = shared.filter(|practices| practices.contains(own)).flatten();
+    shared
+        .filter(|practice| *practice != own)
+        .cloned()
+        .collect()
 }
 
 fn sort_defects(defects: &[Defect]) -> (Vec<RequestingDefect>, Vec<SendingDefect>) {

@@ -3,17 +3,23 @@
 
 #![cfg(test)]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use gp2gp_mocks::fhir::api_key;
 use gp2gp_mocks::mhs::{Address, Identity};
+use gp2gp_mocks::pds::{Pds, PdsConfig};
 use gp2gp_mocks::peer::{AnswerId, HttpRequest, HttpResponse, Input, Output, Peer, PostId};
+use gp2gp_mocks::sds::{Sds, SdsConfig};
 use gp2gp_mocks::sending::{Holding, Sending, SendingConfig};
 use gp2gp_mocks::store::{Store, StoreConfig, StoredPatient};
 use gp2gp_mocks::synthetic::{DocumentKind, DocumentSpec, Patient, RecordSpec};
 use gp2gp_model::directory::{Contract, Directory, Practice};
 use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::manner::Manner;
-use gp2gp_model::plan::{Cleanup, DescriptionChoice, DocumentPlan, Habit, PatientPlan};
+use gp2gp_model::pds::{GeneralPractitioner, PdsRecord};
+use gp2gp_model::plan::{Cleanup, DescriptionChoice, DocumentPlan, Habit, PatientPlan, Role};
+use gp2gp_model::registry::Registry;
 use gp2gp_model::store::DeletePolicy;
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{
@@ -36,7 +42,7 @@ const NOW: Time = Time::from_micros(1_767_603_600_000_000);
 #[test]
 fn a_document_of_100_mb_is_sent_in_the_memory_of_a_few_messages() {
     let mut sending = Sending::new(config(), Streams::new(1));
-    let mut store = store();
+    let mut services = services();
     let request = requester_message(1, |wrapper, _| {
         Payload::EhrRequest(EhrRequest {
             wrapper: wrapper(Interaction::EhrRequestUk05),
@@ -48,7 +54,7 @@ fn a_document_of_100_mb_is_sent_in_the_memory_of_a_few_messages() {
         })
     });
     assert_eq!(
-        deliver(&mut sending, &mut store, request),
+        deliver(&mut sending, &mut services, request),
         Sent {
             messages: 1,
             largest_in_queue: 1
@@ -77,7 +83,7 @@ fn a_document_of_100_mb_is_sent_in_the_memory_of_a_few_messages() {
     });
     // 100 MB are 133 333 336 characters: 30 chunks, an index, and the answer to the request.
     assert_eq!(
-        deliver(&mut sending, &mut store, go_on),
+        deliver(&mut sending, &mut services, go_on),
         Sent {
             messages: 32,
             largest_in_queue: 1
@@ -96,7 +102,7 @@ struct Sent {
 }
 
 /// Delivers a message, and answers every post until there are no more.
-fn deliver(sending: &mut Sending, store: &mut Store, request: HttpRequest) -> Sent {
+fn deliver(sending: &mut Sending, services: &mut Services, request: HttpRequest) -> Sent {
     let mut sent = Sent {
         messages: 0,
         largest_in_queue: 0,
@@ -114,12 +120,12 @@ fn deliver(sending: &mut Sending, store: &mut Store, request: HttpRequest) -> Se
         while let Some(output) = sending.poll_output() {
             if let Output::Post {
                 id,
-                to: Endpoint::Store,
+                to: to @ (Endpoint::Store | Endpoint::Sds | Endpoint::Pds),
                 request,
                 ..
             } = output
             {
-                ask(store, sending, id, request);
+                ask(services, to, sending, id, request);
                 asked = true;
             } else if let Output::Post { id, request, .. } = output {
                 assert!(request.body.len() <= 5_000_000);
@@ -143,15 +149,51 @@ fn deliver(sending: &mut Sending, store: &mut Store, request: HttpRequest) -> Se
     }
 }
 
-/// The store answers at once.
-fn ask(store: &mut Store, sending: &mut Sending, post: PostId, request: HttpRequest) {
+/// All of them answer at once.
+type Services = BTreeMap<Endpoint, Box<dyn Peer>>;
+
+fn ask(
+    services: &mut Services,
+    to: Endpoint,
+    sending: &mut Sending,
+    post: PostId,
+    request: HttpRequest,
+) {
     let id = AnswerId(post.0);
-    store.handle(NOW, Input::Request { id, request });
-    while let Some(output) = store.poll_output() {
+    let service = services.get_mut(&to).unwrap();
+    service.handle(NOW, Input::Request { id, request });
+    while let Some(output) = service.poll_output() {
         if let Output::Answer { response, .. } = output {
             sending.handle(NOW, Input::Response { post, response });
         }
     }
+}
+
+fn services() -> Services {
+    let registered = GeneralPractitioner::Practice(ods("B86041"));
+    let record = PdsRecord::new(patient().nhs_number, registered);
+    let pds = PdsConfig {
+        records: vec![(record, None)],
+        registry: Registry::default(),
+        faults: Vec::new(),
+        started: NOW,
+    };
+    let sds = SdsConfig {
+        directory: directory(),
+        registry: Registry::default(),
+        faults: Vec::new(),
+        started: NOW,
+    };
+    let streams = Streams::new(1);
+    let (pds, sds): (Box<dyn Peer>, Box<dyn Peer>) = (
+        Box::new(Pds::new(pds, streams)),
+        Box::new(Sds::new(sds, streams)),
+    );
+    BTreeMap::from([
+        (Endpoint::Store, Box::new(store()) as Box<dyn Peer>),
+        (Endpoint::Pds, pds),
+        (Endpoint::Sds, sds),
+    ])
 }
 
 fn store() -> Store {
@@ -202,11 +244,12 @@ fn config() -> SendingConfig {
             index: 0,
             held: true,
             previous_practice: Some(ods("A81001")),
-            pds: gp2gp_model::pds::PdsRecord::new(
+            pds: PdsRecord::new(
                 patient().nhs_number,
-                gp2gp_model::pds::GeneralPractitioner::Practice(ods("B86041")),
+                GeneralPractitioner::Practice(ods("B86041")),
             ),
             registers_with: None,
+            awaited_from: None,
             current_practice: ods("B86041"),
             returning: false,
             record_bytes: 20_000,
@@ -233,7 +276,7 @@ fn config() -> SendingConfig {
     SendingConfig {
         identity: identity("A81001"),
         manner: Manner::default(),
-        directory: directory(),
+        api_key: api_key(Role::Sending).to_owned(),
         enabled: true,
         attachment_threshold: 4_500_000,
         message_limit: 5_000_000,

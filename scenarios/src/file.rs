@@ -12,7 +12,7 @@ use gp2gp_model::export::ExportState;
 use gp2gp_model::federation::Occurrence;
 use gp2gp_model::manner::{Manner, MessageIds};
 use gp2gp_model::plan::{
-    Cleanup, Decision, DescriptionChoice, MissingReason, PdsUpdate, Role, StrayMessage, Wish,
+    Cleanup, Decision, DescriptionChoice, MissingReason, Role, StrayMessage, Wish,
 };
 use gp2gp_model::registry::{Era, PooledReason};
 use gp2gp_model::trace::TimeMode;
@@ -307,13 +307,12 @@ pub(crate) struct Patient {
     pub(crate) current_practice: Option<Spanned<String>>,
     /// Practice that PDS names before the registration: `none`, `requesting`, `sending`, or a code.
     pub(crate) previous_practice: Option<Spanned<String>>,
-    /// What becomes of the registration on PDS.
-    #[serde(default)]
-    pub(crate) pds_update: PdsUpdate,
     /// The GP whose code PDS holds before the registration.
     pub(crate) gp: Option<Spanned<String>>,
     /// The GP of the new practice with whom the patient registers.
     pub(crate) registers_with: Option<Spanned<String>>,
+    /// The old practice itself still awaits the record from there, and holds only what it wrote since.
+    pub(crate) awaited_from: Option<Spanned<String>>,
     /// PDS hides where the patient is.
     #[serde(default)]
     pub(crate) sensitive: bool,

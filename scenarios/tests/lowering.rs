@@ -8,6 +8,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use gp2gp_model::pds::GeneralPractitioner;
 use gp2gp_model::plan::{Act, Decision, Fact, Plan, Role};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::TimeMode;
@@ -60,8 +61,10 @@ fn what_is_left_out_is_as_in_real_systems() {
         panic!("{:?}", plan.steps)
     };
     assert_eq!(step.at, Duration::ZERO);
-    assert!(
-        matches!(&step.act, Act::Register { previous_practice, .. } if previous_practice.as_ref() == Some(&plan.sending.ods))
+    assert!(matches!(&step.act, Act::Register { gp: None, .. }));
+    assert_eq!(
+        plan.patients[0].pds.general_practitioner,
+        GeneralPractitioner::Practice(plan.sending.ods.clone())
     );
 }
 

@@ -97,6 +97,22 @@ impl Directory {
             .find(|practice| practice.party_key == *party_key)
     }
 
+    /// Takes in what SDS says of a practice, in place of what was known of it.
+    pub fn learn(&mut self, practice: Practice, contracts: Vec<Contract>) {
+        self.practices.retain(|known| known.ods != practice.ods);
+        (self.contracts).retain(|known| known.party_key != practice.party_key);
+        self.practices.push(practice);
+        self.contracts.extend(contracts);
+    }
+
+    /// Takes in a contract, in place of what was known of it.
+    pub fn learn_contract(&mut self, contract: Contract) {
+        self.contracts.retain(|known| {
+            known.party_key != contract.party_key || known.interaction != contract.interaction
+        });
+        self.contracts.push(contract);
+    }
+
     fn reached(&self) -> impl Iterator<Item = &Practice> {
         self.practices.iter().chain(&self.unlisted)
     }

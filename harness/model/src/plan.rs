@@ -215,6 +215,8 @@ pub struct PatientPlan {
     pub previous_practice: Option<OdsCode>,
     /// The GP with whom the patient registers, where PDS holds the codes of GPs.
     pub registers_with: Option<GpCode>,
+    /// The sending practice itself still awaits the record of this patient from there (A to B to C).
+    pub awaited_from: Option<OdsCode>,
     /// Practice of the patient on PDS at the time of the request.
     pub current_practice: OdsCode,
     /// The requesting practice still holds an old record of this patient (A-B-A).
@@ -306,15 +308,13 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "kebab-case")]
 pub enum Act {
-    /// The patient registers at the requesting practice, which asks the previous practice.
+    /// The patient registers at the requesting practice, which finds out who has the record.
     Register {
         /// Who.
         patient: NhsNumber,
-        /// Where the record is, if PDS names a previous practice.
-        previous_practice: Option<OdsCode>,
-        /// What PDS says to the update of the patient's practice.
-        #[serde(default)]
-        pds_update: PdsUpdate,
+        /// The GP there whose patient this will be, where PDS holds the codes of GPs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gp: Option<GpCode>,
     },
     /// The people of the requesting practice decide on a received record.
     Decide {
@@ -442,17 +442,6 @@ pub enum StrayMessage {
     Continue,
     /// A positive acknowledgement.
     Acknowledgement,
-}
-
-/// What becomes of the update of a patient's practice on PDS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum PdsUpdate {
-    /// PDS names the requesting practice from now on.
-    #[default]
-    Done,
-    /// PDS refuses it, or cannot be reached.
-    Failed,
 }
 
 /// What the people of the requesting practice decide (spec 30, "After a user decision").

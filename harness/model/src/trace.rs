@@ -9,9 +9,11 @@ use crate::directory::Directory;
 use crate::export::ExportTerms;
 use crate::federation::FederationTerms;
 use crate::http::{Headers, Method};
+use crate::pds::PdsRecord;
 use crate::plan::{Act, Caps, Role};
+use crate::registry::Registry;
 use crate::store::DocumentState;
-use crate::{DocumentId, NhsNumber, ScenarioId, Sha256, Time, Version};
+use crate::{DocumentId, GpCode, NhsNumber, ScenarioId, Sha256, Time, Version};
 
 /// Version of the trace format.
 pub const FORMAT: &str = "gp2gp-trace/1";
@@ -48,6 +50,9 @@ pub struct Header {
     pub started: Time,
     /// The directory that everybody was shown; empty for a recording.
     pub directory: Directory,
+    /// The registry of practices and GPs.
+    #[serde(default)]
+    pub registry: Registry,
     /// Whether the record goes from where to where, if known from the plan.
     pub practices: Option<Practices>,
     /// Of an export: what everybody knows who takes part.
@@ -369,6 +374,15 @@ pub enum What {
         returning: bool,
         /// Size of the structured record; 0 cannot be sent.
         record_bytes: u64,
+        /// What PDS holds before the registration, if there is a PDS in this run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pds: Option<PdsRecord>,
+        /// The GP with whom the patient registers, where PDS holds the codes of GPs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        registers_with: Option<GpCode>,
+        /// The sending practice itself still awaits the record of this patient from there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        awaited_from: Option<crate::OdsCode>,
     },
     /// What the record source of the sending practice holds: the truth about a document.
     Held {

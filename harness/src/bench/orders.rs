@@ -84,7 +84,13 @@ impl Between {
 
     /// Carries messages until nobody has any more.
     fn settle(&mut self) -> Result<(), SpoolError> {
-        const ENDPOINTS: [Endpoint; 3] = [Endpoint::Requesting, Endpoint::Sending, Endpoint::Store];
+        const ENDPOINTS: [Endpoint; 5] = [
+            Endpoint::Requesting,
+            Endpoint::Sending,
+            Endpoint::Store,
+            Endpoint::Sds,
+            Endpoint::Pds,
+        ];
         let mut quiet = false;
         while !quiet {
             quiet = true;

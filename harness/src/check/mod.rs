@@ -4,12 +4,16 @@
 //! sees the inside of a peer, so a recording of a real system meets the same checks.
 
 pub mod custody;
+mod dir;
 pub mod documents;
 pub mod exp;
 pub mod fed;
 pub mod fetched;
+pub mod national;
 pub mod paper;
 pub mod rcv;
+mod registration;
+mod ruling;
 pub mod seen;
 pub mod snd;
 pub mod texts;
@@ -33,6 +37,7 @@ pub fn all() -> Vec<Check> {
     let snd = snd::checks().into_iter();
     snd.chain(rcv::checks())
         .chain(exp::checks())
+        .chain(dir::checks())
         .chain(fed::checks())
         .collect()
 }

@@ -10,7 +10,7 @@ use gp2gp_model::plan::Role;
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{NhsNumber, ResponseCode, Sha256};
 
-use super::rcv::registration::registrations;
+use super::registration::{OldPractice, registrations};
 use super::seen::Seen;
 use super::snd::outcome::{End, end, is_print_of_missing};
 use super::transfer::{Transfer, accepted_at, transfers};
@@ -165,7 +165,10 @@ fn never_asked(view: &View, patient: NhsNumber) -> (Option<PrintState>, String) 
     let nowhere = registrations(view)
         .into_iter()
         .rfind(|registration| registration.patient == patient)
-        .and_then(|registration| registration.nobody_to_ask(view));
+        .and_then(|registration| match registration.old_practice()? {
+            OldPractice::Nowhere(why) => Some(why),
+            OldPractice::At(_) | OldPractice::Ambiguous(..) | OldPractice::UnknownGp(_) => None,
+        });
     if let Some(why) = nowhere {
         return (None, format!("no other system has a record: {why}"));
     }

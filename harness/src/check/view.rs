@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use gp2gp_model::http::{Headers, Method};
+use gp2gp_model::pds::{GeneralPractitioner, PdsRecord};
 use gp2gp_model::plan::{Act, Role};
 use gp2gp_model::trace::{
     Bodies, BodyRef, Endpoint, Event, Header, Lifecycle, Observation, TimeMode, Trace, What,
 };
-use gp2gp_model::{ConversationId, EbxmlMessageId, MessageKind, NhsNumber, OdsCode, Sha256, Time};
+use gp2gp_model::{
+    ConversationId, EbxmlMessageId, GpCode, MessageKind, NhsNumber, OdsCode, Sha256, Time,
+};
 use gp2gp_wire::OpenError;
 use gp2gp_wire::ebxml::{self, Envelope, NaspError};
 
@@ -17,6 +20,7 @@ use super::documents::{self, Document};
 use super::exp::Export;
 use super::fed::Federation;
 use super::fetched::{self, Listed, Service, StoreAnswer};
+use super::national::{Asked, NationalCall, Told};
 use super::seen::Decoder;
 pub(super) use super::seen::open;
 pub use super::seen::{AttachmentSeen, Place, RECORDED_FILE, Seen};
@@ -56,6 +60,8 @@ pub struct View {
     pub ended_at: Time,
     /// The run fell silent, as opposed to being cut off. False for a recording.
     pub quiescent: bool,
+    /// Everything that systems asked SDS, PDS and the registry.
+    pub national_calls: Vec<NationalCall>,
 }
 
 /// A post with its ending.
@@ -198,6 +204,12 @@ pub struct Truth {
     pub returning: bool,
     /// Size of the structured record; 0 cannot be sent.
     pub record_bytes: u64,
+    /// What PDS held before the registration, if there was a PDS.
+    pub pds: Option<PdsRecord>,
+    /// The GP with whom the patient registers, where PDS holds the codes of GPs.
+    pub registers_with: Option<GpCode>,
+    /// The sending practice itself still awaits the record from there.
+    pub awaited_from: Option<OdsCode>,
 }
 
 /// A document that the record source held.
@@ -243,6 +255,7 @@ impl View {
             faults: Vec::new(),
             lifecycle: Vec::new(),
             store_calls: Vec::new(),
+            national_calls: Vec::new(),
             documents: Vec::new(),
             altered_documents: Vec::new(),
             export: Export::of(trace, bodies),
@@ -254,6 +267,7 @@ impl View {
         let mut decoder = Decoder::new(bodies, trace.events.iter().any(knows_records));
         let mut exchanges: BTreeMap<u64, usize> = BTreeMap::new();
         let mut asked: BTreeMap<u64, usize> = BTreeMap::new();
+        let mut enquired: BTreeMap<u64, usize> = BTreeMap::new();
         let mut posted = BTreeSet::new();
         for event in &trace.events {
             view.ended_at = view.ended_at.max(event.at);
@@ -278,6 +292,25 @@ impl View {
                         headers: headers.clone(),
                         ending: Ending::Open,
                         answer: None,
+                    });
+                }
+                What::Post {
+                    exchange,
+                    from,
+                    to: to @ (Endpoint::Sds | Endpoint::Pds),
+                    method,
+                    path,
+                    ..
+                } => {
+                    enquired.insert(*exchange, view.national_calls.len());
+                    view.national_calls.push(NationalCall {
+                        seq: event.seq,
+                        at: event.at,
+                        from: *from,
+                        asked: Asked::of(*to, *method, path),
+                        answer: Told::Nothing,
+                        answered: u64::MAX,
+                        answered_at: event.at,
                     });
                 }
                 // Judged from the history of the export.
@@ -316,7 +349,17 @@ impl View {
                     headers,
                     body,
                 } => {
-                    if let Some(call) = asked
+                    if let Some(call) =
+                        (enquired.get(exchange)).and_then(|at| view.national_calls.get_mut(*at))
+                    {
+                        call.answered = event.seq;
+                        call.answered_at = event.at;
+                        call.answer = match (*status, bodies.body(&body.sha256)) {
+                            (200, Some(body)) => call.asked.told(&body),
+                            (200, None) => Told::Unreadable,
+                            (status, _) => Told::Refused(status),
+                        };
+                    } else if let Some(call) = asked
                         .get(exchange)
                         .and_then(|at| view.store_calls.get_mut(*at))
                     {
@@ -383,7 +426,13 @@ impl View {
                     current_practice,
                     returning,
                     record_bytes,
+                    pds,
+                    registers_with,
+                    awaited_from,
                 } => view.patients.push(Truth {
+                    pds: pds.clone(),
+                    registers_with: *registers_with,
+                    awaited_from: awaited_from.clone(),
                     patient: *patient,
                     held: *held,
                     current_practice: current_practice.clone(),
@@ -531,6 +580,16 @@ impl View {
 
     /// The patient's practice on PDS at a moment, if the trace knows it.
     pub fn current_practice(&self, patient: NhsNumber, at: Time) -> Option<OdsCode> {
+        let planned = self.patients.iter().find(|truth| truth.patient == patient);
+        if let Some(PdsRecord {
+            general_practitioner: GeneralPractitioner::Practice(before),
+            ..
+        }) = planned.and_then(|truth| truth.pds.as_ref())
+            && !self.was_registered(patient, at)
+            && !self.has_moved(patient, at)
+        {
+            return Some(before.clone());
+        }
         let moved = self.acts.iter().rev().find_map(|acted| match &acted.act {
             Act::MoveOn {
                 patient: who,
@@ -552,10 +611,25 @@ impl View {
             | Act::Book { .. }
             | Act::SendUnrequested { .. } => None,
         });
-        let planned = self.patients.iter().find(|truth| truth.patient == patient);
         moved
             .or(planned.map(|truth| &truth.current_practice))
             .cloned()
+    }
+
+    /// Whether PDS had taken a new registration of this patient by then.
+    fn was_registered(&self, patient: NhsNumber, by: Time) -> bool {
+        self.national_calls.iter().any(|call| {
+            call.asked == Asked::Update(patient)
+                && call.at <= by
+                && matches!(call.answer, Told::Patient { .. })
+        })
+    }
+
+    fn has_moved(&self, patient: NhsNumber, by: Time) -> bool {
+        self.acts.iter().any(|acted| {
+            acted.at <= by
+                && matches!(&acted.act, Act::MoveOn { patient: who, .. } if *who == patient)
+        })
     }
 
     /// Whether times are those of a run, not what messages say of themselves.

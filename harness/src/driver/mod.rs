@@ -144,6 +144,7 @@ fn header(plan: &Plan, sut: Sut, transport: Transport) -> Header {
         },
         started: plan.starts_at,
         directory: plan.directory.clone(),
+        registry: plan.registry.clone(),
         practices: Some(Practices {
             requesting: plan.requesting.ods.clone(),
             sending: plan.sending.ods.clone(),

@@ -436,6 +436,9 @@ fn truth(patient: &PatientPlan) -> What {
         current_practice: patient.current_practice.clone(),
         returning: patient.returning,
         record_bytes: patient.record_bytes,
+        pds: Some(patient.pds.clone()),
+        registers_with: patient.registers_with,
+        awaited_from: patient.awaited_from.clone(),
     }
 }
 
@@ -457,9 +460,8 @@ fn target(act: &Act) -> Endpoint {
         | Act::RepeatRequest { .. }
         | Act::Stray { .. } => Endpoint::Requesting,
         Act::AcknowledgeAgain { by, .. } => Endpoint::from(*by),
-        Act::RepeatExtract { .. } | Act::MoveOn { .. } | Act::SendUnrequested { .. } => {
-            Endpoint::Sending
-        }
+        Act::RepeatExtract { .. } | Act::SendUnrequested { .. } => Endpoint::Sending,
+        Act::MoveOn { .. } => Endpoint::Pds,
         Act::File { .. } => Endpoint::Store,
         Act::AtOffice { .. } => Endpoint::Office,
         Act::Relink { .. } | Act::DealWithPooledList { .. } | Act::Relist { .. } => Endpoint::Sds,

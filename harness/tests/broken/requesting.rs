@@ -6,8 +6,14 @@ use gp2gp_mocks::RequestingDefect as Broken;
 pub(super) const fn reason(defect: Broken) -> &'static str {
     match defect {
         Broken::AsksWhoeverItIs => "to practice Z99901",
-        Broken::AsksBeforePds => "to practice Z99902",
+        Broken::AsksBeforePds => "request ",
         Broken::TakesAnyAddress => "to practice Z99904",
+        Broken::FollowsOldLinks => "party key Z99903-",
+        Broken::GuessesThePractice | Broken::IgnoresOldLinks | Broken::IgnoresPooledLists => {
+            "to practice Z99902"
+        }
+        Broken::OneTryAtPds => "none",
+        Broken::FailuresUntold => "no state of this patient's transfer",
         Broken::AsksForAnother => "asks for NHS number 9999",
         Broken::ConversationOfItsOwn => "in conversation",
         Broken::AcknowledgementFirst => "refusal with 09",
@@ -75,6 +81,8 @@ pub(super) const fn reason(defect: Broken) -> &'static str {
 /// Requirements that no defect is made for, beside a defect that breaks them as well, and what the
 /// violation must say was seen.
 pub(super) const ALSO: &[(&str, Broken, &str)] = &[
+    ("DIR-04", Broken::FollowsOldLinks, "to practice Z99902"),
+    ("DIR-08", Broken::AsksWhoeverItIs, "to practice Z99901"),
     ("RCV-26", Broken::ChunksReversed, "stored with"),
     ("RCV-63", Broken::QueueBlocked, "nothing of it stored"),
 ];

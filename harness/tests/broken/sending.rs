@@ -89,6 +89,7 @@ pub(super) const fn proof(defect: Broken) -> (&'static str, &'static str) {
         Broken::ServesUnlisted => ("refusal/requester-listed-twice", "was sent"),
         Broken::SendsTheDayAfter => (SMALL, "after 25 h"),
         Broken::ExtractedAnew => ("duplicate/extract-sent-again", "EhrExtract id "),
+        Broken::SilentInTheMiddle => ("directory/moved-on-without-a-record", "neither"),
         Broken::FollowsNobody => ("duplicate/extract-for-a-practice-left", "was asked for"),
         Broken::NothingToPrint => (SMALL, "without print state"),
         Broken::DeletesTooEarly => (DELETES_FAIL, "before that acknowledgement came"),

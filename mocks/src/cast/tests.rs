@@ -6,6 +6,7 @@ use std::time::Duration;
 use gp2gp_model::ScenarioId;
 use gp2gp_model::directory::Directory;
 use gp2gp_model::manner::{Manner, MessageIds};
+use gp2gp_model::pds::{GeneralPractitioner, PdsRecord};
 use gp2gp_model::plan::{
     Act, Caps, Cleanup, Decision, DescriptionChoice, DocumentPlan, Habit, MissingReason,
     PatientPlan, Plan, Side,
@@ -20,11 +21,13 @@ use crate::synthetic::Patient;
 
 const SEED: u64 = 11;
 
-const ALL: [Endpoint; 4] = [
+const ALL: [Endpoint; 6] = [
     Endpoint::Requesting,
     Endpoint::Spine,
     Endpoint::Sending,
     Endpoint::Store,
+    Endpoint::Sds,
+    Endpoint::Pds,
 ];
 
 fn document(media_type: &str, bytes: u64) -> DocumentPlan {
@@ -47,11 +50,12 @@ fn patient(index: u32, documents: Vec<DocumentPlan>) -> PatientPlan {
         index,
         held: true,
         previous_practice: Some(ods(OWN)),
-        pds: gp2gp_model::pds::PdsRecord::new(
+        pds: PdsRecord::new(
             Patient::generate(SEED, index).nhs_number,
-            gp2gp_model::pds::GeneralPractitioner::Practice(ods(OTHER)),
+            GeneralPractitioner::Practice(ods(OWN)),
         ),
         registers_with: None,
+        awaited_from: None,
         current_practice: ods(OTHER),
         returning: false,
         record_bytes: 15_000,
@@ -124,8 +128,7 @@ impl Stage {
         let registrations = plan.patients.iter().map(|patient| {
             let act = Act::Register {
                 patient: patient.nhs_number,
-                previous_practice: Some(plan.sending.ods.clone()),
-                pds_update: gp2gp_model::plan::PdsUpdate::Done,
+                gp: None,
             };
             (Endpoint::Requesting, Input::Act(act))
         });

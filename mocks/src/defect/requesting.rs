@@ -57,6 +57,18 @@ super::defects! {
             "refuses a fragment that comes before one that goes before it",
         ChunksReversed "chunks-reversed" "RCV-25"
             "joins the chunks of a document from the last to the first",
+        FollowsOldLinks "follows-old-links" "DIR-01"
+            "asks where a GP worked before, though that link has ended",
+        GuessesThePractice "guesses-the-practice" "DIR-02"
+            "takes the first of two practices to which the registry links a GP",
+        IgnoresOldLinks "ignores-old-links" "DIR-03"
+            "takes the practice that a GP moved to, though the old link is still there",
+        IgnoresPooledLists "ignores-pooled-lists" "DIR-05"
+            "asks for a record whose list no GP stands for",
+        OneTryAtPds "one-try-at-pds" "DIR-07"
+            "gives up when somebody else changed the record on PDS meanwhile",
+        FailuresUntold "failures-untold" "DIR-06"
+            "shows nobody why no record was asked for",
         NeverUnpacks "never-unpacks" "RCV-27"
             "files compressed documents as they came",
         KeepsOriginalBase64 "keeps-original-base64" "RCV-28"

@@ -159,6 +159,8 @@ super::defects! {
             "sends the extract 25 hours after the request",
         ExtractedAnew "extracted-anew" "SND-74"
             "extracts the record anew when it is to be sent again",
+        SilentInTheMiddle "silent-in-the-middle" "DIR-09"
+            "answers nobody who asks for a record that it awaits itself",
         FollowsNobody "follows-nobody" "SND-74"
             "sends a record again to a practice that the patient has left",
         NothingToPrint "nothing-to-print" "SND-75"

@@ -14,7 +14,6 @@ mod mailbox;
 mod member;
 mod reading;
 mod reception;
-mod registrations;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -24,4 +23,3 @@ pub use clinic::Clinic;
 pub use hub::Hub;
 pub use mailbox::Mailbox;
 pub use member::{Chart, HandedOver, MemberPractice, PracticeSystem};
-pub use registrations::Registrations;

@@ -4,17 +4,24 @@ use std::time::Duration;
 
 use gp2gp_model::directory::{Contract, Directory, Practice};
 use gp2gp_model::http::{Headers, Method};
+use gp2gp_model::pds::{GeneralPractitioner, PdsRecord};
+use gp2gp_model::plan::Act;
+use gp2gp_model::registry::{Organisation, Registry};
+use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{
-    Asid, ConversationId, CpaId, EbxmlMessageId, Hl7MessageId, Interaction, OdsCode, PartyKey,
-    Time, Version,
+    Asid, ConversationId, CpaId, EbxmlMessageId, Hl7MessageId, Interaction, NhsNumber, OdsCode,
+    PartyKey, Time, Version,
 };
+use gp2gp_sim::Streams;
 use gp2gp_wire::Dialect;
 use gp2gp_wire::ebxml::{self, EbxmlError, EbxmlErrorCode, ErrorList, Fault, NaspError};
 use gp2gp_wire::hl7::{Acknowledgement, Payload};
 use gp2gp_wire::message::{self, Attachment, Message, Received};
 
 use super::{Address, Identity};
-use crate::peer::{HttpRequest, HttpResponse, Output, PostId};
+use crate::pds::{Pds, PdsConfig};
+use crate::peer::{AnswerId, HttpRequest, HttpResponse, Input, Output, Peer, PostId};
+use crate::sds::{Sds, SdsConfig};
 
 /// 2026-01-05T09:00:00Z.
 pub(crate) const START: Time = Time::from_micros(1_767_603_600_000_000);
@@ -223,4 +230,77 @@ pub(crate) fn error_list(about: &EbxmlMessageId, to: &str) -> String {
             description: "could not be delivered".to_owned(),
         }],
     })
+}
+
+/// SDS and PDS, which answer at once.
+pub(crate) struct Services {
+    sds: Sds,
+    pds: Pds,
+    asked: u64,
+}
+
+impl Services {
+    /// With these patients, each registered at a practice.
+    pub(crate) fn new(
+        directory: Directory,
+        registered: impl Iterator<Item = (NhsNumber, OdsCode)>,
+    ) -> Self {
+        let organisations = directory.practices.iter().map(|practice| Organisation {
+            ods: practice.ods.clone(),
+            name: practice.ods.to_string(),
+        });
+        let registry = Registry {
+            organisations: organisations.collect(),
+            ..Registry::default()
+        };
+        let records = registered.map(|(patient, practice)| {
+            let with = GeneralPractitioner::Practice(practice);
+            (PdsRecord::new(patient, with), None)
+        });
+        let streams = Streams::new(1);
+        Self {
+            pds: Pds::new(
+                PdsConfig {
+                    records: records.collect(),
+                    registry: registry.clone(),
+                    faults: Vec::new(),
+                    started: START,
+                },
+                streams,
+            ),
+            sds: Sds::new(
+                SdsConfig {
+                    directory,
+                    registry,
+                    faults: Vec::new(),
+                    started: START,
+                },
+                streams,
+            ),
+            asked: 0,
+        }
+    }
+
+    /// The answer of one of them.
+    pub(crate) fn answer(&mut self, now: Time, to: Endpoint, request: HttpRequest) -> HttpResponse {
+        self.asked += 1;
+        let id = AnswerId(self.asked);
+        let service: &mut dyn Peer = match to {
+            Endpoint::Sds => &mut self.sds,
+            _ => &mut self.pds,
+        };
+        service.handle(now, Input::Request { id, request });
+        match service.poll_output() {
+            Some(Output::Answer { response, .. }) => response,
+            other => panic!("{other:?} of {to}"),
+        }
+    }
+
+    /// Somebody does something to them.
+    pub(crate) fn act(&mut self, now: Time, act: Act) {
+        match act {
+            Act::MoveOn { .. } => self.pds.handle(now, Input::Act(act)),
+            _ => self.sds.handle(now, Input::Act(act)),
+        }
+    }
 }

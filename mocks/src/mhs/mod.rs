@@ -1,10 +1,13 @@
 //! Message handling server: what both practice systems share. Who a practice is on Spine, how it
-//! heads its messages, how it gets them to Spine ([`Outbox`]) and what it does with what Spine
-//! brings ([`Inbox`]).
+//! heads its messages, how it gets them to Spine ([`Outbox`]), what it does with what Spine
+//! brings ([`Inbox`]), and how it asks the directories ([`national`], [`AddressLookup`]).
 
+mod addresses;
+mod enquiries;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod inbox;
+pub mod national;
 mod outbox;
 #[cfg(test)]
 mod tests;
@@ -22,6 +25,8 @@ use gp2gp_wire::ebxml::{AckRequested, Header};
 use gp2gp_wire::hl7::{Payload, Wrapper};
 use gp2gp_wire::message::Received;
 
+pub use addresses::{AddressLookup, Found, NoAddress};
+pub use enquiries::{Enquiries, Unanswered};
 pub(crate) use inbox::Carelessness;
 pub use inbox::{Inbound, Inbox};
 pub use outbox::{GaveUp, IN_FLIGHT, Outbox, Outcome};

@@ -27,6 +27,7 @@ const QUICK_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Outbox<T> {
     dialect: Dialect,
+    /// The contracts whose retry values hold.
     directory: Directory,
     posts: u64,
     /// Waiting for their first post, or due for a repeat.
@@ -93,11 +94,11 @@ enum Failure {
 }
 
 impl<T> Outbox<T> {
-    /// An empty outbox. `directory` gives the contracts whose retry values hold.
-    pub fn new(dialect: Dialect, directory: Directory) -> Self {
+    /// An empty outbox that knows nobody's contract.
+    pub fn new(dialect: Dialect) -> Self {
         Self {
             dialect,
-            directory,
+            directory: Directory::default(),
             posts: 0,
             ready: VecDeque::new(),
             in_flight: BTreeMap::new(),
@@ -105,6 +106,16 @@ impl<T> Outbox<T> {
             outputs: VecDeque::new(),
             outcomes: VecDeque::new(),
         }
+    }
+
+    /// What was learned of practices and their contracts.
+    pub const fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The same, to learn more.
+    pub const fn directory_mut(&mut self) -> &mut Directory {
+        &mut self.directory
     }
 
     /// Sends a logical message. It is encoded here, once: every repeat is byte-identical.

@@ -13,10 +13,16 @@ use crate::peer::{HttpRequest, HttpResponse, PostId, TransportError};
 const SECOND: Duration = Duration::from_secs(1);
 
 fn outbox(messages: u32) -> Outbox<u32> {
-    let mut outbox = Outbox::new(Dialect::NationalMhs, directory());
+    let mut outbox = knowing(directory());
     for number in 0..messages {
         outbox.send(START, &small_message(OWN, OTHER, number), number);
     }
+    outbox
+}
+
+fn knowing(directory: Directory) -> Outbox<u32> {
+    let mut outbox = Outbox::new(Dialect::NationalMhs);
+    *outbox.directory_mut() = directory;
     outbox
 }
 
@@ -330,7 +336,7 @@ fn an_outage_of_ten_minutes_is_survived_when_the_contract_is_long_enough() {
         contract.retries = 5;
         contract.retry_interval = Duration::from_secs(180);
     }
-    let mut outbox = Outbox::new(Dialect::NationalMhs, directory);
+    let mut outbox = knowing(directory);
     outbox.send(START, &small_message(OWN, OTHER, 1), 1);
     let mut now = START;
     while let Some(output) = outbox.poll_output() {

@@ -1,27 +1,23 @@
 //! What people and the harness do to a requesting system.
 
 use gp2gp_model::directory::Practice;
-use gp2gp_model::plan::{Act, PdsUpdate, Role, StrayMessage};
+use gp2gp_model::plan::{Act, Role, StrayMessage};
 use gp2gp_model::{
-    ConversationId, EbxmlMessageId, EhrRequestId, Hl7MessageId, NhsNumber, OdsCode, ResponseCode,
-    Time,
+    ConversationId, EbxmlMessageId, EhrRequestId, Hl7MessageId, Interaction, NhsNumber, OdsCode,
+    ResponseCode, Time,
 };
 
-use super::Requesting;
 use super::assembly::Early;
 use super::transfer::{CoreRef, State, Transfer};
-use crate::defect::RequestingDefect;
-use crate::mhs::Address;
+use super::{Question, Requesting};
+use crate::mhs::national::Answer;
+use crate::mhs::{Address, AddressLookup, NoContract};
 use crate::peer::{Notice, Output};
 
 impl Requesting {
     pub(super) fn act(&mut self, now: Time, act: Act) {
         match act {
-            Act::Register {
-                patient,
-                previous_practice,
-                pds_update,
-            } => self.register(now, patient, previous_practice.as_ref(), pds_update),
+            Act::Register { patient, gp } => self.register(now, patient, gp),
             Act::Decide { patient, decision } => {
                 if let Some(conversation) = self.latest.get(&patient).cloned() {
                     self.step(now, &conversation, |transfer| transfer.decide(decision));
@@ -52,76 +48,21 @@ impl Requesting {
         }
     }
 
-    /// Asks for the record of a patient who registered, unless that is under way already.
-    fn register(
-        &mut self,
-        now: Time,
-        patient: NhsNumber,
-        previous: Option<&OdsCode>,
-        pds_update: PdsUpdate,
-    ) {
-        let latest = self.latest.get(&patient);
-        let latest = latest.and_then(|conversation| self.transfers.get(conversation));
-        if latest.is_some_and(|transfer| !transfer.is_over()) {
-            return;
-        }
-        let asked = self.whom_to_ask(previous, pds_update);
-        match asked.and_then(|asked| self.request(now, patient, asked)) {
-            Ok(transfer) => {
-                let conversation = transfer.conversation.clone();
-                self.unrequested.remove(&patient);
-                self.latest.insert(patient, conversation.clone());
-                self.transfers.insert(conversation, transfer);
-            }
-            Err(why) => {
-                self.unrequested.insert(patient, why);
-            }
-        }
-    }
-
-    /// The practice that has the record of a newly registered patient, or why nobody is asked.
-    fn whom_to_ask(
-        &self,
-        previous: Option<&OdsCode>,
-        pds_update: PdsUpdate,
-    ) -> Result<Practice, String> {
-        if !self.config.enabled {
-            return Err("GP2GP is switched off".to_owned());
-        }
-        // The sending practice would look at PDS and refuse (RCV-02).
-        let is_updated = pds_update == PdsUpdate::Done;
-        if !is_updated && !self.is_broken(RequestingDefect::AsksBeforePds) {
-            return Err("the update of pds failed".to_owned());
-        }
-        let previous = previous.ok_or("pds names no previous practice")?;
-        let own = &self.config.identity.practice.ods;
-        if self.is_broken(RequestingDefect::AsksWhoeverItIs) {
-            return self.look_up(previous).cloned();
-        }
-        if previous == own {
-            return Err(format!("practice {previous} is this practice"));
-        }
-        if self.config.directory.share_a_database(own, previous) {
-            return Err(format!("practice {previous} shares our database"));
-        }
-        self.look_up(previous).cloned()
-    }
-
-    fn request(
+    /// Asks the practice that has the record of a registered patient.
+    pub(super) fn request(
         &mut self,
         now: Time,
         patient: NhsNumber,
         asked: Practice,
-    ) -> Result<Transfer, String> {
+    ) -> Result<(), NoContract> {
         let conversation: ConversationId = self.letters.next_id();
         let request: EhrRequestId = self.letters.next_id();
         let message = self
             .letters
-            .request(now, &conversation, &request, patient, &asked)
-            .map_err(|no_contract| no_contract.to_string())?;
-        Ok(Transfer {
+            .request(now, &conversation, &request, patient, &asked)?;
+        let transfer = Transfer {
             patient,
-            conversation,
+            conversation: conversation.clone(),
             request,
             asked,
             request_messages: vec![message],
@@ -133,23 +74,19 @@ impl Requesting {
             state: State::Requested {
                 early: Early::new(),
             },
-        })
-    }
-
-    /// Exactly one entry of SDS is an address (RCV-03).
-    fn look_up(&self, ods: &OdsCode) -> Result<&Practice, String> {
-        let found: Vec<&Practice> = self.config.directory.entries(ods).collect();
-        match found.as_slice() {
-            [practice] => Ok(practice),
-            [first, ..] if self.is_broken(RequestingDefect::TakesAnyAddress) => Ok(first),
-            entries => Err(format!("sds has {} entries for {ods}", entries.len())),
-        }
+        };
+        self.latest.insert(patient, conversation.clone());
+        self.transfers.insert(conversation, transfer);
+        Ok(())
     }
 
     /// Posts a message of a conversation that nobody opened, about a message that nobody sent:
     /// what a healthy system never does. Without an address there is nowhere to post it.
     fn stray(&mut self, now: Time, to: &OdsCode, message: StrayMessage) {
-        let Ok(practice) = self.look_up(to).cloned() else {
+        let Some(practice) = self.letters.directory().practice(to).cloned() else {
+            let lookup = AddressLookup::new(to.clone(), Interaction::REQUESTS.to_vec());
+            let query = lookup.query();
+            (self.national).ask_sds(now, &query, Question::Stray(lookup, message));
             return;
         };
         let conversation: ConversationId = self.letters.next_id();
@@ -171,6 +108,28 @@ impl Requesting {
                 (self.letters).acknowledge(now, &address, &conversation, unknown, None)
             }
         };
+    }
+
+    /// The address of a stray message was asked for.
+    pub(super) fn go_on_straying(
+        &mut self,
+        now: Time,
+        mut lookup: AddressLookup,
+        message: StrayMessage,
+        answer: Answer,
+    ) {
+        match lookup.take(answer) {
+            None => {
+                let query = lookup.query();
+                (self.national).ask_sds(now, &query, Question::Stray(lookup, message));
+            }
+            Some(Ok(found)) => {
+                let to = found.practice.ods.clone();
+                self.letters.learn(found);
+                self.stray(now, &to, message);
+            }
+            Some(Err(_)) => {}
+        }
     }
 
     /// Posts the request again under a new message id: what a healthy system never does.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use gp2gp_model::directory::{Directory, Practice};
+use gp2gp_model::directory::{Contract, Directory, Practice};
 use gp2gp_model::{
     ConversationId, EbxmlMessageId, EhrRequestId, Hl7MessageId, Interaction, NhsNumber, OdsCode,
     ResponseCode, Time,
@@ -18,12 +18,11 @@ use super::broken::Flaws;
 use super::transfer::CoreRef;
 use crate::defect::RequestingDefect;
 use crate::mhs::version::request_version;
-use crate::mhs::{Address, Identity, NoContract, Outbox, next_id};
+use crate::mhs::{Address, Found, Identity, NoContract, Outbox, next_id};
 
 /// Writes and sends.
 pub(super) struct Letters {
     identity: Identity,
-    directory: Directory,
     flaws: Flaws,
     ids: Ids,
     message_ids: MessageIds,
@@ -52,22 +51,34 @@ pub(super) enum Letter {
 }
 
 impl Letters {
-    pub(super) fn new(
-        identity: Identity,
-        directory: Directory,
-        flaws: Flaws,
-        ids: Ids,
-        message_ids: MessageIds,
-    ) -> Self {
+    pub(super) fn new(identity: Identity, flaws: Flaws, ids: Ids, message_ids: MessageIds) -> Self {
         Self {
-            outbox: Outbox::new(identity.dialect, directory.clone()),
+            outbox: Outbox::new(identity.dialect),
             identity,
-            directory,
             flaws,
             ids,
             message_ids,
             vital: BTreeMap::new(),
         }
+    }
+
+    /// What SDS said so far.
+    pub(super) const fn directory(&self) -> &Directory {
+        self.outbox.directory()
+    }
+
+    pub(super) fn learn(
+        &mut self,
+        Found {
+            practice,
+            contracts,
+        }: Found,
+    ) {
+        self.outbox.directory_mut().learn(practice, contracts);
+    }
+
+    pub(super) fn learn_contract(&mut self, contract: Contract) {
+        self.outbox.directory_mut().learn_contract(contract);
     }
 
     pub(super) fn next_id<I: FromStr>(&mut self) -> I {
@@ -201,7 +212,7 @@ impl Letters {
         letter: Letter,
     ) -> Result<(), NoContract> {
         let header = self.identity.header(
-            &self.directory,
+            self.outbox.directory(),
             now,
             to,
             &payload,

@@ -10,30 +10,34 @@ mod document;
 mod letters;
 mod member;
 mod part;
+mod registration;
 #[cfg(test)]
 mod tests;
 mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use gp2gp_model::directory::Directory;
 use gp2gp_model::manner;
-use gp2gp_model::plan::Caps;
+use gp2gp_model::plan::{Caps, StrayMessage};
+use gp2gp_model::registry::Era;
 use gp2gp_model::trace::Observation;
 use gp2gp_model::{
-    ConversationId, EbxmlMessageId, Hl7MessageId, Interaction, NhsNumber, ResponseCode, Time,
-    Version,
+    ConversationId, EbxmlMessageId, Hl7MessageId, Interaction, NhsNumber, OdsCode, PartyKey,
+    ResponseCode, Time, Version,
 };
 use gp2gp_sim::{Ids, Streams};
 use gp2gp_wire::hl7::Payload;
 use gp2gp_wire::message::Received;
+use gp2gp_wire::sds;
 
 use self::arrival::Arrival;
 use self::broken::{Flaws, Memory};
 use self::letters::{Letter, Letters, MessageIds};
+use self::registration::{Registration, Unrequested};
 use self::transfer::{Persist, Reply, Transfer};
 use crate::defect::RequestingDefect;
-use crate::mhs::{Address, Carelessness, Identity, Inbound, Inbox};
+use crate::mhs::national::{self, National};
+use crate::mhs::{Address, AddressLookup, Carelessness, Identity, Inbound, Inbox};
 use crate::peer::{Condition, Conduct, Deadline, Input, Notice, Output, Peer};
 use crate::spool::Spool;
 
@@ -42,8 +46,12 @@ use crate::spool::Spool;
 pub struct RequestingConfig {
     /// Its practice, and how it writes.
     pub identity: Identity,
-    /// What SDS says.
-    pub directory: Directory,
+    /// Which code of a GP's practice PDS holds.
+    pub era: Era,
+    /// Practices that keep their records in the same database.
+    pub shares_database_with: Vec<OdsCode>,
+    /// Its key at SDS and PDS.
+    pub api_key: String,
     /// Whether GP2GP is switched on.
     pub enabled: bool,
     /// Which version it has.
@@ -70,10 +78,34 @@ pub struct Requesting {
     transfers: BTreeMap<ConversationId, Transfer>,
     /// The latest transfer of each patient: what people mean when they name a patient.
     latest: BTreeMap<NhsNumber, ConversationId>,
-    /// Registrations that led to no request, and why (RCV-03).
-    unrequested: BTreeMap<NhsNumber, String>,
+    national: National<Question>,
+    registrations: BTreeMap<NhsNumber, Registration>,
+    /// Registrations that led to no request.
+    unrequested: BTreeMap<NhsNumber, Unrequested>,
+    /// Acknowledgements to handlers whose contract is being looked up.
+    owed: BTreeMap<PartyKey, Vec<Owed>>,
     deadlines: BTreeSet<(Time, ConversationId)>,
     outputs: VecDeque<Output>,
+}
+
+/// What the directories were asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Question {
+    /// The next step of the registration of this patient.
+    Registration(NhsNumber),
+    /// A contract with this handler.
+    Contract(PartyKey),
+    /// Where to post a message that nobody expects.
+    Stray(AddressLookup, StrayMessage),
+}
+
+/// An acknowledgement that waits for a contract.
+#[derive(Debug)]
+struct Owed {
+    conversation: ConversationId,
+    to: Address,
+    message_ref: Hl7MessageId,
+    code: Option<ResponseCode>,
 }
 
 impl Requesting {
@@ -90,7 +122,6 @@ impl Requesting {
             }),
             letters: Letters::new(
                 config.identity.clone(),
-                config.directory.clone(),
                 flaws.clone(),
                 ids("requesting/ids"),
                 match config.message_ids {
@@ -98,13 +129,16 @@ impl Requesting {
                     manner::MessageIds::Repeated => MessageIds::Repeated(streams, BTreeMap::new()),
                 },
             ),
+            national: National::new(config.api_key.clone(), ids("requesting/enquiries")),
             flaws,
             memory: Memory::default(),
             config,
             spool: Spool::new(),
             transfers: BTreeMap::new(),
             latest: BTreeMap::new(),
+            registrations: BTreeMap::new(),
             unrequested: BTreeMap::new(),
+            owed: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             outputs: VecDeque::new(),
         }
@@ -130,23 +164,33 @@ impl Peer for Requesting {
                 }
             }
             Input::Response { post, response } => {
-                self.letters.outbox.handle_response(now, post, &response);
+                if !self.national.enquiries.settle(now, post, Ok(&response)) {
+                    self.letters.outbox.handle_response(now, post, &response);
+                }
             }
-            Input::Failed { post, error } => self.letters.outbox.handle_failure(now, post, error),
+            Input::Failed { post, error } => {
+                if !self.national.enquiries.settle(now, post, Err(error)) {
+                    self.letters.outbox.handle_failure(now, post, error);
+                }
+            }
             Input::Act(act) => self.act(now, act),
             Input::Condition(condition) => match condition {
                 Condition::Restarted => {
                     self.letters.outbox.restart(now);
+                    self.national.enquiries.restart(now);
                     self.forget_continues(now);
                 }
                 Condition::DiskFull => self.inbox.set_disk_full(true),
                 Condition::DiskFree => self.inbox.set_disk_full(false),
             },
         }
+        self.take_answers(now);
         self.take_outcomes(now);
     }
 
     fn handle_timeout(&mut self, now: Time) {
+        self.national.enquiries.handle_timeout(now);
+        self.take_answers(now);
         self.letters.outbox.handle_timeout(now);
         self.take_outcomes(now);
         while self.deadlines.first().is_some_and(|(at, _)| *at <= now) {
@@ -165,24 +209,36 @@ impl Peer for Requesting {
         fragments
             .into_iter()
             .chain(posts)
+            .chain(self.national.enquiries.poll_timeout())
             .min_by_key(|deadline| deadline.at)
     }
 
     fn poll_output(&mut self) -> Option<Output> {
         let own = self.outputs.pop_front();
         own.or_else(|| self.letters.outbox.poll_output())
+            .or_else(|| self.national.enquiries.poll_output())
     }
 
     fn observe(&self) -> Vec<Observation> {
         let unrequested = self.unrequested.iter();
-        let unrequested = unrequested.map(|(patient, why)| Observation::Transfer {
-            patient: *patient,
-            state: format!("not requested: {why}"),
-            print_state: None,
-            left_in_store: 0,
-        });
+        let unrequested = unrequested
+            .filter(|_| !self.is_broken(RequestingDefect::FailuresUntold))
+            .map(|(patient, unrequested)| {
+                (*patient, format!("not requested: {}", unrequested.why))
+            });
+        let under_way = self.registrations.keys();
+        let under_way = under_way.map(|patient| (*patient, "registering".to_owned()));
+        let untransferred =
+            unrequested
+                .chain(under_way)
+                .map(|(patient, state)| Observation::Transfer {
+                    patient,
+                    state,
+                    print_state: None,
+                    left_in_store: 0,
+                });
         let transfers = self.transfers.values().flat_map(Transfer::observe);
-        let mut observations: Vec<_> = unrequested.chain(transfers).collect();
+        let mut observations: Vec<_> = untransferred.chain(transfers).collect();
         if self.is_broken(RequestingDefect::PatientsMixed) {
             broken::mix_patients(&mut observations);
         }
@@ -192,7 +248,7 @@ impl Peer for Requesting {
 
 impl Requesting {
     fn take(&mut self, now: Time, received: Received) {
-        let arrival = Arrival::read(received, &self.config.directory);
+        let arrival = Arrival::read(received, self.letters.directory());
         if self.is_broken(RequestingDefect::QueueBlocked) {
             self.memory.is_stuck |= arrival.payload.is_none();
             if self.memory.is_stuck {
@@ -248,7 +304,7 @@ impl Requesting {
             return;
         }
         let persist = Persist::of(
-            &self.config.directory,
+            self.letters.directory(),
             &self.config.identity.practice.party_key,
             arrival.received.interaction(),
         );
@@ -281,6 +337,43 @@ impl Requesting {
     fn take_delivery_failure(&mut self, now: Time, message_id: &EbxmlMessageId) {
         if let Some(letter) = self.letters.vital(message_id) {
             self.lose(now, letter, "spine could not deliver it");
+        }
+    }
+
+    fn take_answers(&mut self, now: Time) {
+        while let Some((question, answer)) = self.national.enquiries.poll_answer() {
+            match question {
+                Question::Registration(patient) => self.go_on_registering(now, patient, answer),
+                Question::Stray(lookup, message) => {
+                    self.go_on_straying(now, lookup, message, answer);
+                }
+                Question::Contract(party_key) => {
+                    let entries = national::endpoints(answer).unwrap_or_default();
+                    if let Some(entry) = entries.first() {
+                        let contract = entry.contract(Interaction::Acknowledgement);
+                        self.letters.learn_contract(contract);
+                    }
+                    self.pay(now, &party_key);
+                }
+            }
+        }
+    }
+
+    /// Sends what waited for a contract. Without one nothing can be answered; people are shown that.
+    fn pay(&mut self, now: Time, party_key: &PartyKey) {
+        for owed in self.owed.remove(party_key).unwrap_or_default() {
+            let Owed {
+                conversation,
+                to,
+                message_ref,
+                code,
+            } = owed;
+            let sent = (self.letters).acknowledge(now, &to, &conversation, message_ref, code);
+            if let (Err(no_contract), Some(transfer)) =
+                (sent, self.transfers.get_mut(&conversation))
+            {
+                transfer.flags.push(no_contract.to_string());
+            }
         }
     }
 
@@ -386,12 +479,25 @@ impl Requesting {
         message_ref: Hl7MessageId,
         code: Option<ResponseCode>,
     ) {
-        let sent = self
-            .letters
-            .acknowledge(now, to, conversation, message_ref, code);
-        // Without a contract nothing can be answered; people are shown that.
-        if let (Err(no_contract), Some(transfer)) = (sent, self.transfers.get_mut(conversation)) {
-            transfer.flags.push(no_contract.to_string());
+        let interaction = Interaction::Acknowledgement;
+        let party_key = &to.party_key;
+        let owed = Owed {
+            conversation: conversation.clone(),
+            to: to.clone(),
+            message_ref,
+            code,
+        };
+        let waiting = self.owed.entry(party_key.clone()).or_default();
+        waiting.push(owed);
+        let is_known = (self.letters.directory())
+            .contract(party_key, interaction)
+            .is_some();
+        if is_known {
+            self.pay(now, party_key);
+        } else if waiting.len() == 1 {
+            let query = sds::Query::endpoint_of(party_key.clone(), interaction);
+            let tag = Question::Contract(party_key.clone());
+            self.national.ask_sds(now, &query, tag);
         }
     }
 

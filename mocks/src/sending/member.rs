@@ -35,7 +35,11 @@ impl PracticeSystem for Sending {
                 at: transfer.requested_at,
                 to: transfer.core.requester.clone(),
             }),
-            Case::Open(_) | Case::Refused(..) | Case::Fetching(_) => None,
+            Case::Open(_)
+            | Case::Refused(..)
+            | Case::Inquiring(_)
+            | Case::Fetching(_)
+            | Case::Confirming(..) => None,
         });
         made.max_by_key(|handed_over| handed_over.at)
     }

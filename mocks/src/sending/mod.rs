@@ -1,6 +1,7 @@
 //! Reference sending system: answers an EHR request with the record, or refuses with a code.
 //!
-//! A transfer walks through these files: `request` decides whether it is served, `fetch` gets the
+//! A transfer walks through these files: `inquiry` asks the directories, `request` decides whether it
+//! is served, `fetch` gets the
 //! documents from the store, `core_extract` plans what travels where (with `survey` and `layout`), `transfer` knows
 //! what is due, `fragments` makes what was promised.
 
@@ -9,6 +10,7 @@ mod cleanup;
 mod core_extract;
 mod fetch;
 mod fragments;
+mod inquiry;
 mod layout;
 mod letters;
 mod member;
@@ -39,10 +41,13 @@ use self::cleanup::{Cleaned, Cleaner};
 pub(crate) use self::core_extract::reason_on_paper;
 use self::core_extract::{Core, Enclosed, Order};
 use self::fetch::{Fetched, Fetcher, Linked, SourceFailed};
+use self::inquiry::{Inquiry, Reason, Registered};
 use self::letters::{Correspondent, Office};
 use self::transfer::Transfer;
 use crate::defect::SendingDefect;
-use crate::mhs::{Address, Identity, Inbound, Inbox, Outbox, Outcome, next_id};
+use crate::mhs::national::National;
+use crate::mhs::version::{NoVersion, extract_version};
+use crate::mhs::{Address, AddressLookup, Identity, Inbound, Inbox, Outbox, Outcome, next_id};
 use crate::peer::{
     AnswerId, Condition, Conduct, Deadline, HttpRequest, HttpResponse, Input, Notice, Output, Peer,
     PostId,
@@ -59,8 +64,8 @@ const SPOOL_BYTES: usize = 32_000_000;
 pub struct SendingConfig {
     /// Its practice, and how it writes.
     pub identity: Identity,
-    /// What SDS says.
-    pub directory: Directory,
+    /// Its key at SDS and PDS.
+    pub api_key: String,
     /// How it does what it may do in several ways.
     pub manner: Manner,
     /// Whether GP2GP is switched on.
@@ -101,6 +106,7 @@ pub struct Sending {
     spool: Spool,
     inbox: Inbox,
     outbox: Outbox<Tag>,
+    national: National<Question>,
     cleanup: Cleanup,
     fetcher: Fetcher,
     cleaner: Cleaner,
@@ -125,8 +131,12 @@ struct SizeLimits {
 enum Case {
     /// Refused, with the patient where it could be read.
     Refused(Option<NhsNumber>, ResponseCode),
+    /// The directories are being asked.
+    Inquiring(Box<Inquiry>),
     /// The documents of the record are being fetched.
     Fetching(Box<Asked>),
+    /// They are there, and PDS is asked whether the patient has moved on meanwhile.
+    Confirming(Box<Asked>, Result<Vec<Fetched>, SourceFailed>),
     /// Being served, or served.
     Open(Box<Transfer>),
 }
@@ -135,6 +145,23 @@ enum Case {
 struct Asked {
     to: Correspondent,
     request: EhrRequest,
+    /// As SDS shows it, or the code for not finding it once.
+    requester: Result<Practice, ResponseCode>,
+    /// Where the patient is registered.
+    registered: Registered,
+}
+
+/// What the directories were asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Question {
+    /// The next step of the inquiry of this conversation.
+    Request(ConversationId),
+    /// Where a patient is registered whose record is about to leave.
+    Registered(Reason),
+    /// Where the GP of such a patient works.
+    Works(Reason),
+    /// Where to send a record that nobody asked for.
+    Unrequested(NhsNumber, AddressLookup),
 }
 
 /// What a message in the outbox was.
@@ -174,11 +201,15 @@ impl Sending {
             fetcher: Fetcher::new(requester.clone(), spool.clone()),
             cleaner: Cleaner::new(requester),
             spool,
-            outbox: Outbox::new(config.identity.dialect, config.directory.clone()),
+            outbox: Outbox::new(config.identity.dialect),
+            national: National::new(
+                config.api_key,
+                Ids::new(streams.stream("sending/enquiries")),
+            ),
             office: Office {
                 identity: config.identity,
                 manner: config.manner,
-                directory: config.directory,
+                directory: Directory::default(),
             },
             cases: BTreeMap::new(),
             unrequested: BTreeMap::new(),
@@ -194,12 +225,16 @@ impl Peer for Sending {
         match input {
             Input::Request { id, request } => self.take_delivery(now, id, &request),
             Input::Response { post, response } => {
-                if !self.settle_with_store(now, post, Some(&response)) {
+                if self.national.enquiries.settle(now, post, Ok(&response)) {
+                    self.take_answers(now);
+                } else if !self.settle_with_store(now, post, Some(&response)) {
                     self.outbox.handle_response(now, post, &response);
                 }
             }
             Input::Failed { post, error } => {
-                if !self.settle_with_store(now, post, None) {
+                if self.national.enquiries.settle(now, post, Err(error)) {
+                    self.take_answers(now);
+                } else if !self.settle_with_store(now, post, None) {
                     self.outbox.handle_failure(now, post, error);
                 }
             }
@@ -207,6 +242,7 @@ impl Peer for Sending {
             Input::Condition(condition) => match condition {
                 Condition::Restarted => {
                     self.outbox.restart(now);
+                    self.national.enquiries.restart(now);
                     self.fetcher.restart(now);
                     self.cleaner.restart(now);
                     self.start_over(now);
@@ -220,6 +256,8 @@ impl Peer for Sending {
     }
 
     fn handle_timeout(&mut self, now: Time) {
+        self.national.enquiries.handle_timeout(now);
+        self.take_answers(now);
         self.outbox.handle_timeout(now);
         self.fetcher.handle_timeout(now);
         self.cleaner.handle_timeout(now);
@@ -245,6 +283,7 @@ impl Peer for Sending {
             .chain(patience)
             .chain(self.fetcher.poll_timeout())
             .chain(self.cleaner.poll_timeout())
+            .chain(self.national.enquiries.poll_timeout())
             .min_by_key(|deadline| deadline.at)
     }
 
@@ -252,7 +291,8 @@ impl Peer for Sending {
         let output = (self.outputs.pop_front())
             .or_else(|| self.outbox.poll_output())
             .or_else(|| self.fetcher.poll_output())
-            .or_else(|| self.cleaner.poll_output())?;
+            .or_else(|| self.cleaner.poll_output())
+            .or_else(|| self.national.enquiries.poll_output())?;
         Some(self.flaws.spoil(output))
     }
 
@@ -312,7 +352,13 @@ impl Sending {
             return;
         }
         let case = match payload {
-            Some(Payload::EhrRequest(request)) => self.examine(now, received, request),
+            Some(Payload::EhrRequest(request)) => {
+                let to = Correspondent {
+                    address: Address::of_sender(received, &request.wrapper),
+                    opening: received.header.clone(),
+                };
+                self.inquire(now, to, request)
+            }
             Some(
                 Payload::EhrExtract(_)
                 | Payload::Continue(_)
@@ -325,25 +371,29 @@ impl Sending {
         self.change(now, conversation, |_, _| ());
     }
 
-    /// What can be seen from the request: whether it is refused, or its documents are fetched.
-    fn examine(&mut self, now: Time, received: &Received, request: EhrRequest) -> Case {
-        let to = Correspondent {
-            address: Address::of_sender(received, &request.wrapper),
-            opening: received.header.clone(),
-        };
-        match self.served_from(&request) {
+    /// Everything is known: the request is refused, or the documents of the record are fetched.
+    fn examine(&mut self, now: Time, asked: Asked) -> Case {
+        if self.has(SendingDefect::SilentInTheMiddle) && self.awaits(&asked.request) {
+            return Case::Refused(Some(asked.request.patient), ResponseCode::from("99"));
+        }
+        match self.served_from(&asked) {
             Ok((holding, ..)) => {
                 let linked = Linked::all(&holding.documents);
-                let conversation = &to.opening.conversation_id;
-                (self.fetcher).begin(now, conversation, request.patient, linked);
-                Case::Fetching(Box::new(Asked { to, request }))
+                let conversation = &asked.to.opening.conversation_id;
+                (self.fetcher).begin(now, conversation, asked.request.patient, linked);
+                Case::Fetching(Box::new(asked))
             }
-            Err(code) => self.refuse_request(now, Asked { to, request }, code),
+            Err(code) => self.refuse_request(now, asked, code),
         }
     }
 
-    /// The documents are there, as far as they can be had. Everything is looked at once more: the
-    /// patient may have moved on meanwhile.
+    /// Whether the record that is asked for has itself not come yet.
+    fn awaits(&self, request: &EhrRequest) -> bool {
+        let holding = self.holdings.get(&request.patient);
+        holding.is_some_and(|holding| holding.plan.awaited_from.is_some())
+    }
+
+    /// The documents are there, as far as they can be had.
     fn open_case(
         &mut self,
         now: Time,
@@ -374,7 +424,7 @@ impl Sending {
     }
 
     fn refuse_request(&mut self, now: Time, asked: Asked, code: ResponseCode) -> Case {
-        let Asked { to, request } = asked;
+        let Asked { to, request, .. } = asked;
         let mut ids = self.ids_of(&to.opening.conversation_id);
         let request_ref = request.wrapper.id.clone();
         if self.flaws.disregard(&code) {
@@ -389,16 +439,34 @@ impl Sending {
     }
 
     /// What is held of the patient, who asks and the form of the answer, or the code of the refusal.
-    fn served_from(
-        &self,
-        request: &EhrRequest,
-    ) -> Result<(&Holding, &Practice, ExtractVersion), ResponseCode> {
+    fn served_from<'a>(
+        &'a self,
+        asked: &'a Asked,
+    ) -> Result<(&'a Holding, &'a Practice, ExtractVersion), ResponseCode> {
+        let (holding, requester) = self.served_without_pds(asked)?;
+        let own = &self.office.identity.practice;
+        request::after_pds(&asked.request, &asked.registered, holding)?;
+        let version = extract_version(
+            asked.request.version,
+            &own.interactions,
+            &requester.interactions,
+            self.flaws.hides(&holding.record),
+        )
+        .map_err(NoVersion::code)?;
+        Ok((holding, requester, version))
+    }
+
+    /// The same, as far as it can be told without PDS.
+    fn served_without_pds<'a>(
+        &'a self,
+        asked: &'a Asked,
+    ) -> Result<(&'a Holding, &'a Practice), ResponseCode> {
         if !self.enabled {
             return Err(ResponseCode::from("07"));
         }
-        let held = self.holdings.get(&request.patient);
-        let has_redactions = held.is_some_and(|holding| self.flaws.hides(&holding.record));
-        request::examine(request, &self.office, held, has_redactions)
+        let held = self.holdings.get(&asked.request.patient);
+        let holding = request::before_pds(&asked.request, held)?;
+        Ok((holding, asked.requester.as_ref().map_err(Clone::clone)?))
     }
 
     /// The core that serves the request, or the code of the refusal.
@@ -409,8 +477,8 @@ impl Sending {
         documents: &[Fetched],
         ids: &mut Ids,
     ) -> Result<Core, ResponseCode> {
-        let Asked { to, request } = asked;
-        let (holding, requester, version) = self.served_from(request)?;
+        let Asked { to, request, .. } = asked;
+        let (holding, requester, version) = self.served_from(asked)?;
         let enclosed = Enclosed::all(&holding.documents, documents);
         if let Some(code) = self.flaws.give_up_over(&enclosed) {
             return Err(code);
@@ -445,18 +513,13 @@ impl Sending {
     /// address for its sender.
     fn refuse_unreadable(&mut self, now: Time, received: &Received) -> Case {
         let header = &received.header;
-        let code = ResponseCode::from(if self.enabled { "18" } else { "07" });
-        if let Some(practice) = self.office.directory.by_party(&header.from) {
-            let to = Correspondent {
-                address: Address::from(practice),
-                opening: header.clone(),
-            };
-            let request_ref = request::readable_id(&received.payload_xml)
-                .unwrap_or_else(|| Hl7MessageId::from(&header.message_id));
-            let mut ids = self.ids_of(&header.conversation_id);
-            self.refuse(now, &to, request_ref, code.clone(), &mut ids);
-        }
-        Case::Refused(None, code)
+        let id = request::readable_id(&received.payload_xml)
+            .unwrap_or_else(|| Hl7MessageId::from(&header.message_id));
+        self.inquire_after_sender(now, header.clone(), id)
+    }
+
+    fn code_of_unreadable(&self) -> ResponseCode {
+        ResponseCode::from(if self.enabled { "18" } else { "07" })
     }
 
     fn refuse(
@@ -484,7 +547,10 @@ impl Sending {
             .iter()
             .find_map(|(conversation, case)| match case {
                 Case::Open(transfer) => transfer.is_core(message_id).then(|| conversation.clone()),
-                Case::Refused(..) | Case::Fetching(_) => None,
+                Case::Refused(..)
+                | Case::Inquiring(_)
+                | Case::Fetching(_)
+                | Case::Confirming(..) => None,
             });
         if let Some(conversation) = conversation {
             self.change(now, &conversation, |transfer, _| {
@@ -496,11 +562,8 @@ impl Sending {
     fn act(&mut self, now: Time, act: Act) {
         match act {
             Act::RepeatExtract { patient } => self.repeat_extract(now, patient),
-            Act::SendUnrequested { patient, to } => self.send_unrequested(now, patient, &to),
-            Act::MoveOn { patient, practice } => {
-                if let Some(holding) = self.holdings.get_mut(&patient) {
-                    holding.plan.current_practice = practice;
-                }
+            Act::SendUnrequested { patient, to } => {
+                self.look_for(now, patient, inquiry::lookup_of(to));
             }
             Act::AcknowledgeAgain {
                 by: Role::Sending,
@@ -519,6 +582,7 @@ impl Sending {
             | Act::Relist { .. }
             | Act::AtHub { .. }
             | Act::Book { .. }
+            | Act::MoveOn { .. }
             | Act::Stray { .. }) => {
                 self.outputs
                     .push_back(Output::Notice(Notice::NotSupported(other)));
@@ -526,27 +590,45 @@ impl Sending {
         }
     }
 
-    /// Sends the latest extract of a patient again, if PDS still names the practice that asked for
-    /// it (S46): the record must not go to one that the patient has left.
+    /// Sends the latest extract of a patient again, if it still may.
     fn repeat_extract(&mut self, now: Time, patient: NhsNumber) {
-        let practice = (self.holdings.get(&patient)).map(|holding| &holding.plan.current_practice);
         let latest = (self.cases.iter())
             .filter_map(|(conversation, case)| match case {
-                Case::Open(transfer) if transfer.patient == patient => Some((
-                    transfer.requested_at,
-                    conversation,
-                    &transfer.core.requester,
-                )),
-                Case::Open(_) | Case::Refused(..) | Case::Fetching(_) => None,
+                Case::Open(transfer) if transfer.patient == patient => {
+                    Some((transfer.requested_at, conversation))
+                }
+                Case::Open(_)
+                | Case::Refused(..)
+                | Case::Inquiring(_)
+                | Case::Fetching(_)
+                | Case::Confirming(..) => None,
             })
-            .max_by_key(|(requested_at, ..)| *requested_at);
-        if let Some((_, conversation, requester)) = latest
-            && (practice == Some(requester) || self.has(SendingDefect::FollowsNobody))
-        {
-            let conversation = conversation.clone();
+            .max_by_key(|(requested_at, _)| *requested_at);
+        let Some((_, conversation)) = latest else {
+            return;
+        };
+        let conversation = conversation.clone();
+        if self.has(SendingDefect::FollowsNobody) {
             self.change(now, &conversation, |transfer, office| {
                 transfer.repeat_core(now, office);
             });
+        } else {
+            self.ask_before_sending_again(now, patient, conversation);
+        }
+    }
+
+    fn take_answers(&mut self, now: Time) {
+        while let Some((question, answer)) = self.national.enquiries.poll_answer() {
+            match question {
+                Question::Request(conversation) => {
+                    self.go_on_inquiring(now, &conversation, answer);
+                }
+                Question::Registered(reason) => self.go_on_confirming(now, reason, answer),
+                Question::Works(reason) => self.go_on_resolving(now, reason, answer),
+                Question::Unrequested(patient, lookup) => {
+                    self.go_on_looking(now, patient, lookup, answer);
+                }
+            }
         }
     }
 
@@ -573,11 +655,15 @@ impl Sending {
         while let Some((conversation, documents)) = self.fetcher.poll_done() {
             match self.cases.remove(&conversation) {
                 Some(Case::Fetching(asked)) => {
-                    let case = self.open_case(now, *asked, documents);
-                    self.cases.insert(conversation.clone(), case);
-                    self.change(now, &conversation, |_, _| ());
+                    let case = self.confirm(now, *asked, documents);
+                    self.cases.insert(conversation, case);
                 }
-                Some(other @ (Case::Open(_) | Case::Refused(..))) => {
+                Some(
+                    other @ (Case::Open(_)
+                    | Case::Refused(..)
+                    | Case::Inquiring(_)
+                    | Case::Confirming(..)),
+                ) => {
                     self.cases.insert(conversation, other);
                 }
                 None => {
@@ -707,7 +793,13 @@ impl Case {
                 print_state: Some(FULL_PRINT),
                 left_in_store: 0,
             }),
-            Self::Fetching(asked) => Some(Observation::Transfer {
+            Self::Inquiring(inquiry) => inquiry.patient().map(|patient| Observation::Transfer {
+                patient,
+                state: "asking the directories".to_owned(),
+                print_state: Some(AWAITING),
+                left_in_store: 0,
+            }),
+            Self::Fetching(asked) | Self::Confirming(asked, _) => Some(Observation::Transfer {
                 patient: asked.request.patient,
                 state: "fetching documents".to_owned(),
                 print_state: Some(AWAITING),

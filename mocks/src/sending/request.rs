@@ -1,47 +1,40 @@
 //! Whether a request is served.
 
-use gp2gp_model::directory::Practice;
 use gp2gp_model::{Hl7MessageId, ResponseCode};
-use gp2gp_wire::hl7::{EhrRequest, ExtractVersion};
+use gp2gp_wire::hl7::EhrRequest;
 
 use super::Holding;
-use super::letters::Office;
-use crate::mhs::version::{NoVersion, extract_version};
+use super::inquiry::Registered;
 
-/// Looks for the first reason to refuse a readable request, in the order of the national
-/// decision: the patient, the requester, the record, the version. Gives what is held, who asks and
-/// the form of the answer, or the code.
-pub(super) fn examine<'a>(
+/// Looks for the first reason to refuse a readable request, in the order of the national decision:
+/// the patient here, the requester next, then the registration and the record. Gives what is held,
+/// or the code.
+pub(super) fn before_pds<'a>(
     request: &EhrRequest,
-    office: &'a Office,
     holding: Option<&'a Holding>,
-    has_redactions: bool,
-) -> Result<(&'a Holding, &'a Practice, ExtractVersion), ResponseCode> {
-    let refuse = |code: &str| Err(ResponseCode::from(code));
+) -> Result<&'a Holding, ResponseCode> {
     if !request.patient.check_digit_fits() {
-        return refuse("18");
+        return Err(ResponseCode::from("18"));
     }
-    let Some(holding) = holding.filter(|holding| holding.plan.held) else {
-        return refuse("06");
-    };
-    let Some(requester) = office.only_practice(&request.author) else {
-        return refuse("24");
-    };
-    if holding.plan.current_practice != request.author {
-        return refuse("19");
+    (holding.filter(|holding| holding.plan.held)).ok_or_else(|| ResponseCode::from("06"))
+}
+
+/// The same, once it is known where the patient is registered.
+pub(super) fn after_pds(
+    request: &EhrRequest,
+    registered: &Registered,
+    holding: &Holding,
+) -> Result<(), ResponseCode> {
+    let practice = registered.as_ref().map_err(Clone::clone)?;
+    if practice.as_ref() != Some(&request.author) {
+        return Err(ResponseCode::from("19"));
     }
-    if holding.plan.record_bytes == 0 {
-        return refuse("10");
+    match (holding.plan.record_bytes, &holding.plan.awaited_from) {
+        (1.., _) => Ok(()),
+        (0, None) => Err(ResponseCode::from("10")),
+        // There is a record, and it has not come from the practice before.
+        (0, Some(_)) => Err(ResponseCode::from("99")),
     }
-    let own = &office.identity.practice.interactions;
-    let version = extract_version(
-        request.version,
-        own,
-        &requester.interactions,
-        has_redactions,
-    )
-    .map_err(NoVersion::code)?;
-    Ok((holding, requester, version))
 }
 
 /// The id of an HL7 message whose rest cannot be read: `root` of the element `id` right below

@@ -62,6 +62,10 @@ pub(super) fn lower(
             held: written.held,
             pds: gps.pds(written, nhs_number, previous, moves_on_to.as_ref())?,
             registers_with: gps.registers_with(written, &requesting)?,
+            awaited_from: match &written.awaited_from {
+                Some(name) => Some(practices.named(name)?),
+                None => None,
+            },
             previous_practice,
             current_practice: moves_on_to.unwrap_or(requesting),
             returning: written.returning,

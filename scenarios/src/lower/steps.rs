@@ -8,7 +8,7 @@ use super::patients::suppressible;
 use super::registry::Gps;
 use super::{Practices, facts, federation};
 use crate::error::Problem;
-use crate::file::{self, File, Patient};
+use crate::file::{self, File};
 use crate::spanned::Spanned;
 
 /// Where nothing else is said, every patient registers, or is exported, when the run begins.
@@ -20,9 +20,7 @@ pub(super) fn lower(
     time_limit: Duration,
 ) -> Result<Vec<Step>, Problem> {
     let arrivals = super::export::arrivals(patients);
-    let registrations = (file.patient.iter().zip(patients))
-        .map(|(written, patient)| register(written, patient, practices))
-        .collect::<Result<Vec<_>, _>>()?;
+    let registrations: Vec<Act> = patients.iter().map(register).collect();
     if file.step.is_empty() {
         let at_once = |act| Step {
             at: Duration::ZERO,
@@ -96,22 +94,11 @@ const fn export(patient: &PatientPlan) -> Act {
     }
 }
 
-/// Unless it is said otherwise, the sending practice is the previous one.
-fn register(
-    written: &Patient,
-    patient: &PatientPlan,
-    practices: &mut Practices,
-) -> Result<Act, Problem> {
-    let previous_practice = match &written.previous_practice {
-        None => Some(practices.sending.ods.clone()),
-        Some(name) if name.get_ref() == "none" => None,
-        Some(name) => Some(practices.named(name)?),
-    };
-    Ok(Act::Register {
+const fn register(patient: &PatientPlan) -> Act {
+    Act::Register {
         patient: patient.nhs_number,
-        previous_practice,
-        pds_update: written.pds_update,
-    })
+        gp: patient.registers_with,
+    }
 }
 
 enum Verb<'a> {

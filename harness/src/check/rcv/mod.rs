@@ -16,7 +16,7 @@ mod request;
 mod resend;
 mod restart;
 mod retries;
-mod ruling;
+use super::ruling;
 mod storage;
 mod strangers;
 mod timeout;

@@ -1,54 +1,16 @@
 //! Whether a registration leads to a request at all (RCV-01 to 03).
 
-use gp2gp_model::plan::{Act, PdsUpdate, Role};
-use gp2gp_model::trace::{Endpoint, Observation};
-use gp2gp_model::verdict::{Assessment, Profile, Violation};
-use gp2gp_model::{NhsNumber, OdsCode};
+use gp2gp_model::trace::Endpoint;
+use gp2gp_model::verdict::{Assessment, Profile};
 
-use super::ruling::Ruling;
-use super::transfer::{id_of, is_supported};
+use super::transfer::id_of;
+use crate::check::national::{Asked, Told};
+use crate::check::registration::{OldPractice, Registration, is_silent, registrations};
+use crate::check::ruling::Ruling;
 use crate::check::view::Post;
 use crate::check::{View, violation};
 
 const RECORDED: &str = "a recording does not show who registered";
-
-/// A patient who registered at the requesting practice.
-pub(in crate::check) struct Registration<'v> {
-    pub(super) seq: u64,
-    pub(in crate::check) patient: NhsNumber,
-    /// As PDS names it.
-    pub(super) previous: Option<&'v OdsCode>,
-    pds_update: PdsUpdate,
-    /// The next registration of the same patient: what comes then belongs to that one.
-    until: u64,
-}
-
-/// Every registration that the system was told of, in order.
-pub(in crate::check) fn registrations(view: &View) -> Vec<Registration<'_>> {
-    let mut found: Vec<Registration<'_>> = Vec::new();
-    for acted in view.acts.iter().filter(|acted| is_supported(view, acted)) {
-        let Act::Register {
-            patient,
-            previous_practice,
-            pds_update,
-        } = &acted.act
-        else {
-            continue;
-        };
-        let earlier = found.iter_mut().rfind(|found| found.patient == *patient);
-        if let Some(earlier) = earlier {
-            earlier.until = acted.seq;
-        }
-        found.push(Registration {
-            seq: acted.seq,
-            patient: *patient,
-            previous: previous_practice.as_ref(),
-            pds_update: *pds_update,
-            until: u64::MAX,
-        });
-    }
-    found
-}
 
 /// RCV-01.
 pub(super) fn nobody_to_ask(view: &View, _: Profile) -> Assessment {
@@ -56,8 +18,8 @@ pub(super) fn nobody_to_ask(view: &View, _: Profile) -> Assessment {
         view,
         "every patient came from another practice",
         |registration, ruling| {
-            if let Some(why) = registration.nobody_to_ask(view) {
-                ruling.unless(registration.asked(view, &why));
+            if let Some(OldPractice::Nowhere(why)) = registration.old_practice() {
+                ruling.unless(registration.asked_all_the_same(&why));
                 ruling.note(why);
             }
         },
@@ -68,14 +30,50 @@ pub(super) fn nobody_to_ask(view: &View, _: Profile) -> Assessment {
 pub(super) fn pds_comes_first(view: &View, _: Profile) -> Assessment {
     judge(
         view,
-        "no update of a patient's practice on PDS failed",
-        |registration, ruling| match registration.pds_update {
-            PdsUpdate::Done => {}
-            PdsUpdate::Failed => ruling.unless(
-                registration.asked(view, "the update of the patient's practice on PDS failed"),
-            ),
+        "no update of a patient's practice on PDS was asked for",
+        |registration, ruling| {
+            match registration.request() {
+            Some(request) => ruling.expect(is_registered(view, registration, request.seq), || {
+                violation(
+                    request,
+                    format!(
+                        "no request for NHS number {} before PDS has the patient at the requesting practice",
+                        registration.patient
+                    ),
+                    asked(request),
+                )
+            }),
+            None if registration.last(|it| *it == Asked::Update(registration.patient)).is_some() => {
+                ruling.kept();
+            }
+            None => {}
+        }
         },
     )
+}
+
+fn asked(request: &Post) -> String {
+    let seen = request.seen().and_then(|seen| seen.request());
+    let practice = seen.map_or("(unreadable)", |request| request.destination.as_str());
+    format!("request {} to practice {practice}", id_of(request))
+}
+
+/// Whether PDS told the system before this event that the patient is registered there.
+fn is_registered(view: &View, registration: &Registration<'_>, by: u64) -> bool {
+    let own = view.header.practices.as_ref().map(|it| &it.requesting);
+    (view.national_calls.iter())
+        .filter(|call| call.from == Endpoint::Requesting && call.answered < by)
+        .any(|call| match (&call.asked, &call.answer) {
+            (Asked::Update(patient), Told::Patient { .. }) => *patient == registration.patient,
+            (
+                Asked::Trace(patient),
+                Told::Patient {
+                    general_practitioner,
+                    ..
+                },
+            ) => *patient == registration.patient && registration.is_own(general_practitioner, own),
+            (_, _) => false,
+        })
 }
 
 /// RCV-03.
@@ -84,21 +82,21 @@ pub(super) fn one_address_or_none(view: &View, _: Profile) -> Assessment {
         view,
         "the directory had exactly one entry for every previous practice",
         |registration, ruling| {
-            let Some(previous) = registration.previous else {
+            let Some(OldPractice::At(previous)) = registration.old_practice() else {
                 return;
             };
-            let entries = view.header.directory.entries(previous).count();
-            if entries == 1 || registration.nobody_to_ask(view).is_some() {
+            let entries = registration.entries(&previous);
+            if entries == 1 {
                 return;
             }
             let why = format!("the directory has {entries} entries for practice {previous}");
-            match registration.asked(view, &why) {
+            match registration.asked_all_the_same(&why) {
                 Some(breach) => ruling.unless(Some(breach)),
                 None if is_silent(view) => ruling.open(format!(
                     "no request was sent; whether the failure is recorded was not observed (that needs level L2): {why}"
                 )),
                 None => {
-                    ruling.unless(registration.unrecorded(view, &why));
+                    ruling.unless(registration.unrecorded(&why, None));
                     ruling.note(why);
                 }
             }
@@ -119,71 +117,4 @@ fn judge(
         rule(&registration, &mut ruling);
     }
     ruling.assess(unexercised)
-}
-
-impl Registration<'_> {
-    /// Why there is no other system that could have the record.
-    pub(in crate::check) fn nobody_to_ask(&self, view: &View) -> Option<String> {
-        let Some(previous) = self.previous else {
-            return Some("PDS names no previous practice".to_owned());
-        };
-        let own = &view.header.practices.as_ref()?.requesting;
-        if previous == own {
-            return Some(format!(
-                "the previous practice {previous} is the requesting practice itself"
-            ));
-        }
-        let is_internal = view.header.directory.share_a_database(own, previous);
-        is_internal.then(|| {
-            format!("the previous practice {previous} shares the database of {own}: an internal transfer")
-        })
-    }
-
-    /// A request for this patient all the same.
-    fn asked(&self, view: &View, why: &str) -> Option<Violation> {
-        let request = self.request(view)?;
-        let asked = &request.seen()?.request()?.destination;
-        Some(violation(
-            request,
-            format!("no request for NHS number {}: {why}", self.patient),
-            format!("request {} to practice {asked}", id_of(request)),
-        ))
-    }
-
-    fn request<'v>(&self, view: &'v View) -> Option<&'v Post> {
-        view.sent_by(Role::Requesting).find(|post| {
-            (self.seq..self.until).contains(&post.seq)
-                && post
-                    .seen()
-                    .and_then(|seen| seen.request())
-                    .is_some_and(|request| request.patient == self.patient)
-        })
-    }
-
-    /// The system says nothing of this patient.
-    fn unrecorded(&self, view: &View, why: &str) -> Option<Violation> {
-        let is_told = observed(view).any(|observation| match observation {
-            Observation::Transfer { patient, .. } => *patient == self.patient,
-            Observation::Stored { .. } | Observation::InStore { .. } => false,
-        });
-        (!is_told).then(|| Violation {
-            event: Some(self.seq),
-            expected: format!(
-                "a recorded failure for NHS number {} that staff can see: {why}",
-                self.patient
-            ),
-            seen: "no state of this patient's transfer".to_owned(),
-        })
-    }
-}
-
-fn is_silent(view: &View) -> bool {
-    observed(view).next().is_none()
-}
-
-fn observed(view: &View) -> impl Iterator<Item = &Observation> {
-    view.observed
-        .iter()
-        .filter(|(by, _)| *by == Endpoint::Requesting)
-        .map(|(_, observation)| observation)
 }

@@ -7,9 +7,9 @@ use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use gp2gp_model::{ConversationId, Hl7MessageId, MessageKind};
 
 use super::malformed::is_damaged_core;
-use super::registration::registrations;
 use super::ruling::Ruling;
 use super::transfer::{Ack, Transfer, arrivals, id_of, named, transfers};
+use crate::check::registration::registrations;
 use crate::check::view::{Post, Seen};
 use crate::check::{View, violation};
 
@@ -52,11 +52,14 @@ fn misdirected(view: &View, post: &Post, seen: &Seen) -> Option<Violation> {
     let registered: Vec<_> = registrations(view)
         .into_iter()
         .filter(|registration| registration.seq < post.seq)
-        .filter_map(|registration| Some((registration.patient, registration.previous?)))
+        .flat_map(|registration| {
+            let practices = registration.named_practices().into_iter();
+            practices.map(move |practice| (registration.patient, practice))
+        })
         .collect();
-    let is_right = registered.iter().any(|(patient, practice)| {
-        *patient == request.patient && **practice == request.destination
-    });
+    let is_right = registered
+        .iter()
+        .any(|(patient, practice)| *patient == request.patient && *practice == request.destination);
     let expected = registered
         .iter()
         .map(|(patient, practice)| format!("NHS number {patient} at practice {practice}"))

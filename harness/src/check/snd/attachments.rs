@@ -5,6 +5,7 @@ use gp2gp_model::NhsNumber;
 use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_wire::attachment::{Description, DescriptionStyle, Placeholder, PlaceholderReason};
+use gp2gp_wire::hl7::Acknowledgement;
 use gp2gp_wire::limits::ATTACHMENT_BASE64_BYTES;
 
 use super::super::documents::Route;
@@ -315,6 +316,15 @@ pub(super) fn transfer_survives(view: &View, _: Profile) -> Assessment {
             continue;
         };
         let refusals: Vec<_> = transfer.refusals().collect();
+        // A patient who has moved on meanwhile is a reason of its own (S46).
+        let has_moved_on = |(refusal, ack): &(&Post, &Acknowledgement)| {
+            let practice = view.current_practice(request.patient, refusal.at);
+            ack.code().is_some_and(|code| code.as_str() == "19")
+                && practice.is_some_and(|practice| practice != request.author)
+        };
+        if refusals.iter().any(has_moved_on) {
+            continue;
+        }
         let is_answered = !transfer.cores.is_empty() || !refusals.is_empty();
         if is_answered {
             tally.expect(!transfer.cores.is_empty() && refusals.is_empty(), || {

@@ -7,6 +7,7 @@ use gp2gp_wire::hl7::{AckType, Acknowledgement, EhrRequest, ExtractVersion, Hl7E
 use gp2gp_wire::limits::SPINE_MESSAGE_BYTES;
 
 use super::super::fetched::was_listed;
+use super::super::registration::practices_of;
 use super::super::transfer::{Transfer, is_after, name, transfers};
 use super::super::view::{Post, View};
 use super::super::{Tally, violation};
@@ -206,19 +207,24 @@ pub(super) fn reasons_to_refuse(view: &View, transfer: &Transfer<'_>) -> Vec<&'s
         .first()
         .and_then(|post| view.current_practice(request.patient, post.at));
     let is_held = truth.is_some_and(|truth| truth.held);
+    // By a code that stands for no practice or several nobody can tell whose patient this is.
+    let gp = truth.and_then(|truth| truth.registers_with);
+    let asked_at = transfer.requests.first().map(|post| (post.seq, post.at));
+    let is_ambiguous =
+        (gp.zip(asked_at)).is_some_and(|(gp, at)| practices_of(view, gp, at).len() != 1);
+    let is_empty = truth.is_some_and(|truth| truth.record_bytes == 0);
+    let is_awaited = truth.is_some_and(|truth| truth.awaited_from.is_some());
     let reasons = [
         ("07", !practices.sending_enabled),
         ("18", !request.patient.check_digit_fits()),
         ("06", !is_held && !view.patients.is_empty()),
-        ("24", !is_found_once(view, request)),
+        ("24", !is_found_once(view, request) || is_ambiguous),
         (
             "19",
             practice.is_some_and(|practice| practice != request.author),
         ),
-        (
-            "10",
-            is_held && truth.is_some_and(|truth| truth.record_bytes == 0),
-        ),
+        ("10", is_held && is_empty && !is_awaited),
+        ("99", is_held && is_empty && is_awaited),
     ];
     reasons
         .into_iter()

@@ -3,9 +3,9 @@ mod large;
 mod small;
 
 use bytes::Bytes;
-use gp2gp_model::directory::Practice;
-use gp2gp_model::plan::{Act, Decision};
-use gp2gp_model::trace::Observation;
+use gp2gp_model::directory::{Directory, Practice};
+use gp2gp_model::plan::{Act, Decision, Role};
+use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{
     ContentId, ConversationId, EbxmlMessageId, EhrExtractId, EhrRequestId, Hl7MessageId,
     Interaction, NhsNumber, ResponseCode, Sha256, Time, Version,
@@ -20,6 +20,7 @@ use gp2gp_wire::message::{Attachment, Inline, Location, Message, Received};
 use gp2gp_wire::mime::TransferEncoding;
 
 use super::*;
+use crate::fhir::api_key;
 use crate::mhs::fixture::*;
 use crate::peer::{AnswerId, HttpRequest, HttpResponse};
 
@@ -29,6 +30,8 @@ const CORE: u32 = 10;
 /// A requesting system after its request, with Spine and a sending system around it.
 struct Scene {
     system: Requesting,
+    /// SDS and PDS, where every patient is with the other practice before.
+    services: Services,
     now: Time,
     patient: NhsNumber,
     conversation: ConversationId,
@@ -47,7 +50,9 @@ fn patient(number: u32) -> NhsNumber {
 fn config() -> RequestingConfig {
     RequestingConfig {
         identity: identity(OWN),
-        directory: directory(),
+        era: Era::PracticeCode,
+        shares_database_with: Vec::new(),
+        api_key: api_key(Role::Requesting).to_owned(),
         enabled: true,
         version: Version::default(),
         returning: BTreeSet::new(),
@@ -58,11 +63,7 @@ fn config() -> RequestingConfig {
 }
 
 fn register(patient: NhsNumber) -> Act {
-    Act::Register {
-        patient,
-        previous_practice: Some(ods(OTHER)),
-        pds_update: gp2gp_model::plan::PdsUpdate::Done,
-    }
+    Act::Register { patient, gp: None }
 }
 
 impl Scene {
@@ -78,7 +79,18 @@ impl Scene {
     }
 
     fn of(config: RequestingConfig) -> Self {
-        let mut scene = Self {
+        let mut scene = Self::unregistered(config, directory());
+        scene.register_patient(1);
+        scene
+    }
+
+    /// Nobody has registered yet.
+    fn unregistered(config: RequestingConfig, directory: Directory) -> Self {
+        let patients = [1, 2, 3, 100]
+            .map(|number| (patient(number), ods(OTHER)))
+            .into_iter();
+        Self {
+            services: Services::new(directory, patients),
             system: Requesting::new(config, Streams::new(1)),
             now: START,
             patient: patient(1),
@@ -88,9 +100,7 @@ impl Scene {
             notices: Vec::new(),
             answers: Vec::new(),
             refused_action: None,
-        };
-        scene.register_patient(1);
-        scene
+        }
     }
 
     /// Registers a patient; from now on messages are about this one's transfer.
@@ -140,6 +150,16 @@ impl Scene {
         let mut sent = Vec::new();
         while let Some(output) = self.system.poll_output() {
             match output {
+                Output::Post {
+                    id,
+                    to: to @ (Endpoint::Sds | Endpoint::Pds),
+                    request,
+                    ..
+                } => {
+                    let response = self.services.answer(self.now, to, request);
+                    self.system
+                        .handle(self.now, Input::Response { post: id, response });
+                }
                 Output::Post { id, request, .. } => {
                     let received = opened(&request);
                     let is_refused = self.refused_action.is_some()

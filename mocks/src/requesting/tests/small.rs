@@ -5,10 +5,11 @@ use gp2gp_model::http::{Headers, Method};
 
 #[test]
 fn a_registration_sends_one_request_to_the_previous_practice() {
-    let mut system = Requesting::new(config(), Streams::new(1));
-    system.handle(START, Input::Act(register(patient(1))));
-    let (_, request) = post(system.poll_output().unwrap());
-    let received = opened(&request);
+    let mut scene = Scene::unregistered(config(), directory());
+    let sent = scene.act(register(patient(1)));
+    let [received] = sent.as_slice() else {
+        panic!("not one request: {sent:?}");
+    };
     let Payload::EhrRequest(payload) = received.payload().unwrap() else {
         panic!("{received:?}");
     };
@@ -20,49 +21,44 @@ fn a_registration_sends_one_request_to_the_previous_practice() {
     assert_eq!(payload.wrapper.recipient, practice(OTHER).asid);
     assert_eq!(received.header.to, practice(OTHER).party_key);
     assert!(received.header.conversation_id.is_upper_uuid());
-    system.handle(START, Input::Act(register(patient(1))));
-    assert_eq!(
-        system.poll_output(),
-        None,
+    assert!(
+        scene.act(register(patient(1))).is_empty(),
         "asked again while the transfer is open"
     );
 }
 
 #[test]
 fn without_exactly_one_address_no_request_is_sent_and_the_failure_is_shown() {
-    let mut unknown = config();
-    unknown
-        .directory
-        .practices
-        .retain(|practice| practice.ods == ods(OWN));
-    let mut twice = config();
-    twice.directory.practices.push(other_practice());
-    let mut without_contract = config();
-    without_contract.directory.contracts.clear();
+    let mut unknown = directory();
+    (unknown.practices).retain(|practice| practice.ods == ods(OWN));
+    let mut twice = directory();
+    twice.practices.push(other_practice());
+    let mut without_contract = directory();
+    without_contract.contracts.clear();
     let mut off = config();
     off.enabled = false;
     let mut itself = config();
     itself.identity = identity(OTHER);
-    for (config, expected) in [
-        (unknown, "sds has 0 entries for B86041"),
-        (twice, "sds has 2 entries for B86041"),
+    for (config, directory, expected) in [
+        (config(), unknown, "sds has 0 entries for B86041"),
+        (config(), twice, "24: sds has 2 entries for B86041"),
         (
+            config(),
             without_contract,
             "sds: no contract of B86041-800001 for RCMR_IN010000UK05",
         ),
-        (off, "GP2GP is switched off"),
-        (itself, "practice B86041 is this practice"),
+        (off, directory(), "GP2GP is switched off"),
+        (itself, directory(), "practice B86041 is this practice"),
     ] {
-        let mut system = Requesting::new(config, Streams::new(1));
-        system.handle(START, Input::Act(register(patient(1))));
-        assert_eq!(system.poll_output(), None);
+        let mut scene = Scene::unregistered(config, directory);
+        assert!(scene.act(register(patient(1))).is_empty());
         let shown = Observation::Transfer {
             patient: patient(1),
             state: format!("not requested: {expected}"),
             print_state: None,
             left_in_store: 0,
         };
-        assert_eq!(system.observe(), [shown]);
+        assert_eq!(scene.system.observe(), [shown]);
     }
 }
 
@@ -399,14 +395,11 @@ fn documents_of_one_name_or_one_id_are_all_kept() {
 
 #[test]
 fn a_request_that_spine_refuses_ends_the_transfer_visibly() {
-    let mut system = Requesting::new(config(), Streams::new(1));
-    system.handle(START, Input::Act(register(patient(1))));
-    let (post, _) = post(system.poll_output().unwrap());
-    let response = fault(&["300"]);
-    system.handle(START, Input::Response { post, response });
-    let Some(Observation::Transfer { state, .. }) = system.observe().pop() else {
-        panic!("no transfer");
-    };
+    let mut scene = Scene::unregistered(config(), directory());
+    scene.refused_action = Some(Interaction::EhrRequestUk05);
+    scene.act(register(patient(1)));
+    scene.patient = patient(1);
+    let state = scene.state();
     assert!(
         state.starts_with("failed: request not delivered: spine refused"),
         "{state}"

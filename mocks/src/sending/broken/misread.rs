@@ -184,7 +184,10 @@ impl Sending {
     fn open_transfer(&self, conversation: &ConversationId) -> Option<&Transfer> {
         match self.cases.get(conversation) {
             Some(Case::Open(transfer)) => Some(transfer),
-            Some(Case::Fetching(_) | Case::Refused(..)) | None => None,
+            Some(
+                Case::Inquiring(_) | Case::Fetching(_) | Case::Confirming(..) | Case::Refused(..),
+            )
+            | None => None,
         }
     }
 }

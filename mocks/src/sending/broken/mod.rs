@@ -256,7 +256,11 @@ impl Sending {
         let mut cases = self.cases.values_mut();
         let transfer = cases.find_map(|case| match case {
             Case::Open(transfer) if transfer.patient == patient => Some(transfer),
-            Case::Open(_) | Case::Fetching(_) | Case::Refused(..) => None,
+            Case::Open(_)
+            | Case::Inquiring(_)
+            | Case::Fetching(_)
+            | Case::Confirming(..)
+            | Case::Refused(..) => None,
         });
         let Some(transfer) = transfer else { return };
         for _ in 0..times {

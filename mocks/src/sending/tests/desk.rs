@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use gp2gp_model::directory::Directory;
 use gp2gp_model::fault::Fault;
 use gp2gp_model::manner::Manner;
+use gp2gp_model::pds::{GeneralPractitioner, PdsRecord};
+use gp2gp_model::plan::Role;
 use gp2gp_model::plan::{Cleanup, DescriptionChoice, DocumentPlan, Habit, PatientPlan};
 use gp2gp_model::store::DeletePolicy;
 use gp2gp_model::trace::{Endpoint, Observation};
@@ -22,9 +25,11 @@ use gp2gp_wire::hl7::{
 use gp2gp_wire::message::{Attachment, Location, Received};
 
 use crate::defect::SendingDefect;
+use crate::fhir::api_key;
+use crate::mhs::Identity;
 use crate::mhs::fixture::{
-    self, OTHER, OWN, START, accepted, conversation, delivery, identity, message_id, ods, opened,
-    uuid,
+    self, OTHER, OWN, START, Services, accepted, conversation, delivery, identity, message_id, ods,
+    opened, uuid,
 };
 use crate::peer::{
     AnswerId, Conduct, HttpRequest, HttpResponse, Input, Notice, Output, Peer, PostId,
@@ -42,7 +47,9 @@ pub(super) struct Desk {
     /// The document store of the practice, which answers at once.
     pub(super) store: Store,
     pub(super) store_answers: bool,
-    /// What it was asked: method and path.
+    /// SDS and PDS, which answer at once.
+    pub(super) services: Services,
+    /// What the store was asked: method and path.
     pub(super) asked: Vec<String>,
     /// As whom.
     pub(super) tokens: Vec<String>,
@@ -56,6 +63,47 @@ pub(super) struct Desk {
     pub(super) sizes: Vec<usize>,
     pub(super) notices: Vec<Notice>,
     deliveries: u32,
+}
+
+/// A sending system to be, and what the directories hold.
+#[derive(Debug, Clone)]
+pub(super) struct Situation {
+    pub(super) identity: Identity,
+    pub(super) manner: Manner,
+    pub(super) directory: Directory,
+    pub(super) enabled: bool,
+    pub(super) attachment_threshold: usize,
+    pub(super) message_limit: usize,
+    pub(super) cleanup: Cleanup,
+    pub(super) store: String,
+    pub(super) holdings: Vec<Holding>,
+    pub(super) defects: Vec<SendingDefect>,
+}
+
+impl Situation {
+    fn system(self) -> Sending {
+        let config = SendingConfig {
+            identity: self.identity,
+            manner: self.manner,
+            api_key: api_key(Role::Sending).to_owned(),
+            enabled: self.enabled,
+            attachment_threshold: self.attachment_threshold,
+            message_limit: self.message_limit,
+            cleanup: self.cleanup,
+            store: self.store,
+            holdings: self.holdings,
+            defects: self.defects,
+        };
+        Sending::new(config, Streams::new(7))
+    }
+
+    fn services(&self) -> Services {
+        let registered = self.holdings.iter().map(|it| {
+            let practice = it.plan.current_practice.clone();
+            (it.plan.nhs_number, practice)
+        });
+        Services::new(self.directory.clone(), registered)
+    }
 }
 
 pub(super) fn patient() -> NhsNumber {
@@ -72,11 +120,9 @@ pub(super) fn holding() -> Holding {
             index: 0,
             held: true,
             previous_practice: Some(ods(OWN)),
-            pds: gp2gp_model::pds::PdsRecord::new(
-                patient(),
-                gp2gp_model::pds::GeneralPractitioner::Practice(ods(OTHER)),
-            ),
+            pds: PdsRecord::new(patient(), GeneralPractitioner::Practice(ods(OTHER))),
             registers_with: None,
+            awaited_from: None,
             current_practice: ods(OTHER),
             returning: false,
             record_bytes,
@@ -132,8 +178,8 @@ pub(super) fn holding_with(documents: Vec<(DocumentPlan, DocumentSpec)>) -> Hold
     }
 }
 
-pub(super) fn config(holding: Holding) -> SendingConfig {
-    SendingConfig {
+pub(super) fn config(holding: Holding) -> Situation {
+    Situation {
         identity: identity(OWN),
         manner: Manner::default(),
         directory: fixture::directory(),
@@ -148,28 +194,28 @@ pub(super) fn config(holding: Holding) -> SendingConfig {
 }
 
 /// Only messages of at most so many bytes, and texts of half of that.
-pub(super) fn small_messages(holding: Holding, message_limit: usize) -> SendingConfig {
-    SendingConfig {
+pub(super) fn small_messages(holding: Holding, message_limit: usize) -> Situation {
+    Situation {
         attachment_threshold: message_limit / 2,
         message_limit,
         ..config(holding)
     }
 }
 
-pub(super) fn broken(defect: SendingDefect, config: SendingConfig) -> SendingConfig {
-    SendingConfig {
+pub(super) fn broken(defect: SendingDefect, config: Situation) -> Situation {
+    Situation {
         defects: vec![defect],
         ..config
     }
 }
 
-pub(super) fn in_dialect(dialect: Dialect, mut config: SendingConfig) -> SendingConfig {
+pub(super) fn in_dialect(dialect: Dialect, mut config: Situation) -> Situation {
     config.identity.dialect = dialect;
     config
 }
 
 /// The requester, or the sender itself, cannot do large messaging.
-pub(super) fn without_large_messaging(code: &str, mut config: SendingConfig) -> SendingConfig {
+pub(super) fn without_large_messaging(code: &str, mut config: Situation) -> Situation {
     let own = &mut config.identity.practice;
     for practice in config.directory.practices.iter_mut().chain([own]) {
         if practice.ods == ods(code) {
@@ -180,7 +226,7 @@ pub(super) fn without_large_messaging(code: &str, mut config: SendingConfig) -> 
 }
 
 /// What the store of such a practice holds.
-fn store(config: &SendingConfig, faults: Vec<Fault>) -> Store {
+fn store(config: &Situation, faults: Vec<Fault>) -> Store {
     let patients = (config.holdings.iter())
         .map(|holding| StoredPatient {
             record: holding.record.clone(),
@@ -202,18 +248,19 @@ fn store(config: &SendingConfig, faults: Vec<Fault>) -> Store {
 }
 
 impl Desk {
-    pub(super) fn new(config: SendingConfig) -> Self {
+    pub(super) fn new(config: Situation) -> Self {
         Self::with_store(config, Vec::new())
     }
 
     /// A desk with a store that misbehaves.
-    pub(super) fn with_store(config: SendingConfig, faults: Vec<Fault>) -> Self {
+    pub(super) fn with_store(config: Situation, faults: Vec<Fault>) -> Self {
         Self {
             store: store(&config, faults),
             store_answers: true,
             asked: Vec::new(),
             tokens: Vec::new(),
-            sending: Sending::new(config, Streams::new(7)),
+            services: config.services(),
+            sending: config.system(),
             now: START,
             spine_answers: true,
             unanswered: VecDeque::new(),
@@ -225,7 +272,7 @@ impl Desk {
     }
 
     /// A desk on which the request has been served as far as it goes without the requester.
-    pub(super) fn requested(config: SendingConfig) -> Self {
+    pub(super) fn requested(config: Situation) -> Self {
         let mut desk = Self::new(config);
         desk.request();
         desk
@@ -363,6 +410,17 @@ impl Desk {
                     if self.store_answers {
                         self.ask_store(id, request);
                     }
+                }
+                Output::Post {
+                    id,
+                    to: to @ (Endpoint::Sds | Endpoint::Pds),
+                    request,
+                    ..
+                } => {
+                    let response = self.services.answer(self.now, to, request);
+                    let post = id;
+                    self.sending
+                        .handle(self.now, Input::Response { post, response });
                 }
                 Output::Post { id, request, .. } => {
                     self.sizes.push(request.body.len());

@@ -9,10 +9,10 @@ use gp2gp_model::plan::{Act, MissingReason};
 use gp2gp_model::{MessageKind, OdsCode};
 use gp2gp_wire::attachment::Placeholder;
 
+use super::desk::Situation;
 use super::desk::*;
 use crate::mhs::fixture::ods;
 use crate::peer::{Condition, Input};
-use crate::sending::SendingConfig;
 use crate::synthetic::DocumentKind;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -38,12 +38,12 @@ fn reads(effect: Effect, often: Often) -> Fault {
 }
 
 /// One letter of 20 KB.
-fn letter() -> SendingConfig {
+fn letter() -> Situation {
     config(holding_with(vec![document(1, DocumentKind::Pdf, 20_000)]))
 }
 
 /// A request for it, with time for every try.
-fn served(config: SendingConfig, faults: Vec<Fault>) -> Desk {
+fn served(config: Situation, faults: Vec<Fault>) -> Desk {
     let mut desk = Desk::with_store(config, faults);
     desk.request();
     desk.wait_until(desk.now + Duration::from_mins(19));
@@ -222,10 +222,13 @@ fn the_record_does_not_go_to_a_practice_that_the_patient_left_meanwhile() {
     let mut desk = Desk::with_store(letter(), vec![slow]);
     desk.request();
     assert_eq!(desk.state(), ("fetching documents".to_owned(), Some(5)));
-    desk.hand(Input::Act(Act::MoveOn {
-        patient: patient(),
-        practice: OdsCode::clone(&ods("C82001")),
-    }));
+    desk.services.act(
+        desk.now,
+        Act::MoveOn {
+            patient: patient(),
+            practice: OdsCode::clone(&ods("C82001")),
+        },
+    );
     desk.wait_until(desk.now + Duration::from_mins(1));
     assert_eq!(desk.answers(), [Some("19".to_owned())]);
     assert_eq!(desk.kinds(), [MessageKind::Acknowledgement]);

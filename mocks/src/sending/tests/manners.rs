@@ -12,23 +12,23 @@ use gp2gp_wire::hl7::{self, ExtractVersion, Payload};
 use gp2gp_wire::message::{Inline, Location, Received};
 use proptest::prelude::*;
 
+use super::desk::Situation;
 use super::desk::*;
-use crate::sending::SendingConfig;
 use crate::synthetic::{DocumentKind, DocumentSpec, RecordSpec};
 
-fn in_manner(manner: Manner, config: SendingConfig) -> SendingConfig {
-    SendingConfig { manner, ..config }
+fn in_manner(manner: Manner, config: Situation) -> Situation {
+    Situation { manner, ..config }
 }
 
 /// One document in four chunks, one in two, one in a COPC of its own, one inline.
-fn large() -> SendingConfig {
+fn large() -> Situation {
     let documents = vec![
         image(1, 100_000),
         image(2, 50_000),
         image(3, 28_000),
         image(4, 3_000),
     ];
-    SendingConfig {
+    Situation {
         attachment_threshold: 40_000,
         message_limit: 50_000,
         ..config(holding_with(documents))
@@ -36,7 +36,7 @@ fn large() -> SendingConfig {
 }
 
 /// Everything that the requester gets, and that it is what was held.
-fn whole(config: SendingConfig) -> Desk {
+fn whole(config: Situation) -> Desk {
     let held: Vec<_> = (config.holdings[0].documents.iter())
         .map(|(_, document)| (document.file_name.clone(), document.to_bytes().to_vec()))
         .collect();
@@ -96,7 +96,7 @@ fn an_index_that_is_full_of_promises_holds_no_chunk() {
         index: IndexStyle::FirstInline,
         ..Manner::default()
     };
-    let config = SendingConfig {
+    let config = Situation {
         attachment_threshold: 30_000,
         message_limit: 34_000,
         ..config(holding_with(vec![image(1, 300_000)]))
@@ -290,7 +290,7 @@ fn a_placeholder_of_an_earlier_transfer_is_passed_on_as_it_is() {
 
 /// Whether a requester without large messaging gets the record: the triggers of LM06 are exactly
 /// what makes it large.
-fn fits_one_message(config: SendingConfig) -> bool {
+fn fits_one_message(config: Situation) -> bool {
     let desk = Desk::requested(without_large_messaging(crate::mhs::fixture::OTHER, config));
     match desk.answers().as_slice() {
         [None] => true,
@@ -304,7 +304,7 @@ fn fits_one_message(config: SendingConfig) -> bool {
 
 #[test]
 fn one_byte_more_than_a_message_holds_is_large() {
-    let of = |limit| SendingConfig {
+    let of = |limit| Situation {
         message_limit: limit,
         ..config(holding_with(vec![image(1, 5_000), image(2, 9_000)]))
     };
@@ -315,7 +315,7 @@ fn one_byte_more_than_a_message_holds_is_large() {
 
 #[test]
 fn one_group_more_than_an_attachment_holds_is_large() {
-    let of = |bytes| SendingConfig {
+    let of = |bytes| Situation {
         attachment_threshold: 10_000,
         ..config(holding_with(vec![image(1, bytes)]))
     };
@@ -335,7 +335,7 @@ fn one_byte_more_of_record_than_a_message_holds_is_large() {
     let of = |target_bytes| {
         let mut holding = holding();
         holding.record.target_bytes = target_bytes;
-        SendingConfig {
+        Situation {
             message_limit: 60_000,
             ..config(holding)
         }
@@ -412,7 +412,7 @@ proptest! {
             let kind = if text { DocumentKind::Text } else { DocumentKind::Png };
             document(number, kind, bytes)
         });
-        let config = SendingConfig {
+        let config = Situation {
             attachment_threshold,
             message_limit,
             ..config(holding_with(documents.collect()))

@@ -5,15 +5,15 @@ use gp2gp_model::{Hl7MessageId, Interaction, MessageKind, NhsNumber};
 use gp2gp_wire::Dialect;
 use gp2gp_wire::hl7::AckType;
 
+use super::desk::Situation;
 use super::desk::*;
 use crate::defect::SendingDefect;
 use crate::mhs::fixture::{OTHER, OWN, START, conversation, message_id, ods, practice, uuid};
 use crate::peer::HttpRequest;
-use crate::sending::SendingConfig;
 use crate::synthetic::{DocumentKind, Patient};
 
 /// Everything wrong with a request at once; each step of the test mends the first one.
-fn hopeless() -> (SendingConfig, NhsNumber) {
+fn hopeless() -> (Situation, NhsNumber) {
     let mut holding = holding_with(vec![document(1, DocumentKind::Text, 100_000)]);
     holding.plan.held = false;
     holding.plan.current_practice = ods("C82001");
@@ -29,7 +29,7 @@ fn hopeless() -> (SendingConfig, NhsNumber) {
 
 #[test]
 fn the_first_reason_in_the_national_order_is_the_code() {
-    let code = |config: &SendingConfig, patient| {
+    let code = |config: &Situation, patient| {
         let mut desk = Desk::new(config.clone());
         desk.request_for(ONLY, patient);
         assert_eq!(desk.kinds(), [MessageKind::Acknowledgement]);

@@ -9,9 +9,9 @@ use gp2gp_wire::limits::SPINE_PARTS;
 use gp2gp_wire::message::{Inline, Location};
 use proptest::prelude::*;
 
+use super::desk::Situation;
 use super::desk::*;
 use crate::mhs::fixture::{OWN, conversation, ods};
-use crate::sending::SendingConfig;
 use crate::synthetic::{DocumentKind, RecordSpec};
 
 const WRITING: [Dialect; 4] = [
@@ -22,7 +22,7 @@ const WRITING: [Dialect; 4] = [
 ];
 
 /// A desk on which everything was sent.
-fn sent(config: SendingConfig) -> Desk {
+fn sent(config: Situation) -> Desk {
     let mut desk = Desk::requested(config);
     desk.continue_core();
     desk
@@ -46,7 +46,7 @@ fn a_text_at_the_threshold_travels_whole_and_one_byte_more_is_split() {
         (15_000, 2),
         (15_001, 3),
     ] {
-        let config = SendingConfig {
+        let config = Situation {
             attachment_threshold: 10_000,
             message_limit: 20_000,
             ..config(holding_with(vec![image(1, bytes)]))
@@ -67,7 +67,7 @@ fn a_core_is_filled_to_the_last_byte() {
         let config = in_dialect(dialect, config(holding_with(documents)));
         let filled = largest(&Desk::requested(config.clone()));
         for (message_limit, promised) in [(filled, 0), (filled - 1, 1)] {
-            let config = SendingConfig {
+            let config = Situation {
                 message_limit,
                 ..config.clone()
             };
@@ -82,7 +82,7 @@ fn largest(desk: &Desk) -> usize {
 
 #[test]
 fn chunks_are_named_after_their_index_and_described_by_their_own_length() {
-    let config = SendingConfig {
+    let config = Situation {
         attachment_threshold: 10_000,
         ..config(holding_with(vec![image(1, 20_000)]))
     };
@@ -197,7 +197,7 @@ fn no_core_carries_more_parts_than_spine_takes() {
 }
 
 /// A record of 40 KB where a message holds 20 KB.
-fn oversized(redactions: bool) -> SendingConfig {
+fn oversized(redactions: bool) -> Situation {
     let mut holding = holding_with(vec![image(1, 6_000), image(2, 60)]);
     holding.plan.redactions = redactions;
     holding.record = RecordSpec {
@@ -205,7 +205,7 @@ fn oversized(redactions: bool) -> SendingConfig {
         redactions,
         ..holding.record
     };
-    SendingConfig {
+    Situation {
         attachment_threshold: 9_000,
         message_limit: 20_000,
         ..config(holding)
@@ -245,7 +245,7 @@ fn restored(desk: &Desk) -> EhrExtract {
 
 #[test]
 fn a_skeleton_that_fits_is_inline_and_one_that_does_not_comes_in_chunks() {
-    let roomy = SendingConfig {
+    let roomy = Situation {
         attachment_threshold: 25_000,
         message_limit: 36_000,
         ..oversized(false)
@@ -255,7 +255,7 @@ fn a_skeleton_that_fits_is_inline_and_one_that_does_not_comes_in_chunks() {
         desk.core().attachments[0].location,
         Location::Inline(_)
     ));
-    let tight = SendingConfig {
+    let tight = Situation {
         attachment_threshold: 4_000,
         ..oversized(false)
     };
@@ -277,7 +277,7 @@ fn references_alone_can_make_the_core_a_skeleton() {
     let documents: Vec<_> = (0..30).map(|number| image(number, 20_000)).collect();
     let holding = holding_with(documents);
     let links = holding.documents.len();
-    let desk = sent(SendingConfig {
+    let desk = sent(Situation {
         attachment_threshold: 20_000,
         message_limit: 40_000,
         ..config(holding)
@@ -293,7 +293,7 @@ fn a_file_name_of_any_length_and_kind_leaves_every_message_within_its_limit() {
     document.1.file_name = name.replace('"', "'");
     let limit = 22_000;
     for dialect in WRITING {
-        let config = SendingConfig {
+        let config = Situation {
             attachment_threshold: limit,
             message_limit: limit,
             ..config(holding_with(vec![document.clone()]))
@@ -336,7 +336,7 @@ proptest! {
                 document(seed * 100 + number, kind, *bytes)
             })
             .collect();
-        let config = SendingConfig {
+        let config = Situation {
             attachment_threshold,
             message_limit,
             ..config(holding_with(documents.clone()))

@@ -9,21 +9,22 @@ use gp2gp_wire::Dialect;
 use gp2gp_wire::hl7::{self, ExtractVersion};
 use gp2gp_wire::message::Location;
 
+use super::desk::Situation;
 use super::desk::*;
 use crate::defect::SendingDefect;
 use crate::mhs::fixture::{
     OTHER, OWN, START, accepted, conversation, fault, ods, practice, response, uuid,
 };
 use crate::peer::{Input, Notice, Peer, TransportError};
-use crate::sending::{Holding, SendingConfig};
+use crate::sending::Holding;
 use crate::synthetic::{Patient, RecordSpec};
 
 const DAY: Duration = Duration::from_hours(24);
 
 /// Three documents of which two are promised: one whole, one in three chunks.
-fn large() -> SendingConfig {
+fn large() -> Situation {
     let documents = vec![image(1, 30_000), image(2, 3_000), image(3, 90_000)];
-    SendingConfig {
+    Situation {
         attachment_threshold: 41_000,
         message_limit: 50_000,
         ..config(holding_with(documents))
@@ -410,10 +411,13 @@ fn an_extract_is_repeated_within_twelve_weeks_only() {
 #[test]
 fn an_extract_is_not_repeated_to_a_practice_that_the_patient_has_left() {
     let mut desk = Desk::requested(config(holding()));
-    desk.hand(Input::Act(Act::MoveOn {
-        patient: patient(),
-        practice: "C83001".parse().unwrap(),
-    }));
+    desk.services.act(
+        desk.now,
+        Act::MoveOn {
+            patient: patient(),
+            practice: "C83001".parse().unwrap(),
+        },
+    );
     desk.hand(Input::Act(Act::RepeatExtract { patient: patient() }));
     assert_eq!(desk.notices, []);
     assert_eq!(desk.kinds().len(), 2);
@@ -455,7 +459,7 @@ fn transfers_side_by_side_share_nothing() {
         holding.record.patient = patient.clone();
         holding
     });
-    let mut desk = Desk::new(SendingConfig {
+    let mut desk = Desk::new(Situation {
         holdings: holdings.collect::<Vec<Holding>>(),
         ..large()
     });
