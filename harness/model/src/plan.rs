@@ -418,6 +418,17 @@ pub enum Act {
     },
 }
 
+impl Act {
+    /// Where a patient registers at yet another practice: who, and where.
+    pub const fn move_on(&self) -> Option<(NhsNumber, &OdsCode)> {
+        if let Self::MoveOn { patient, practice } = self {
+            Some((*patient, practice))
+        } else {
+            None
+        }
+    }
+}
+
 /// What people of an exporting practice want of their document system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

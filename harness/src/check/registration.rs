@@ -99,12 +99,9 @@ fn before(
         .find(|truth| truth.patient == patient)?;
     let planned = truth.pds.as_ref()?.general_practitioner.clone();
     let earlier_acts = view.acts.iter().rev().filter(|it| it.seq < acted.seq);
-    let moved = earlier_acts.into_iter().find_map(|it| match &it.act {
-        Act::MoveOn {
-            patient: who,
-            practice,
-        } if *who == patient => Some((it.seq, practice.clone())),
-        _ => None,
+    let moved = earlier_acts.into_iter().find_map(|it| {
+        let (who, practice) = it.act.move_on()?;
+        (who == patient).then(|| (it.seq, practice.clone()))
     });
     let updated = view.national_calls.iter().rev().find_map(|call| {
         let is_update = call.asked == Asked::Update(patient) && call.answered < acted.seq;
@@ -205,12 +202,16 @@ impl<'v> Registration<'v> {
 
     /// How often SDS lists a practice then.
     pub(super) fn entries(&self, practice: &OdsCode) -> usize {
-        let relisted = self.acts_before().filter_map(|acted| match &acted.act {
-            Act::Relist {
+        let relisted = self.acts_before().filter_map(|acted| {
+            if let Act::Relist {
                 practice: which,
                 entries,
-            } if which == practice => Some(usize::from(*entries)),
-            _ => None,
+            } = &acted.act
+            {
+                (which == practice).then(|| usize::from(*entries))
+            } else {
+                None
+            }
         });
         let planned = self.view.header.directory.entries(practice).count();
         relisted.last().unwrap_or(planned)

@@ -47,10 +47,9 @@ fn tell(
             let told = format!("{general_practitioner}{hidden}");
             let before = known.insert((call.from, *patient), told.clone());
             let is_news = before.is_none_or(|before| before != told);
-            return is_news.then(|| match call.asked {
-                Asked::Update(_) => format!("pds: registered with {told} from now on"),
-                _ => format!("pds: registered with {told}"),
-            });
+            let is_update = matches!(call.asked, Asked::Update(_));
+            let since = if is_update { " from now on" } else { "" };
+            return is_news.then(|| format!("pds: registered with {told}{since}"));
         }
         (Told::Entries(1..), Asked::Contracts(_)) | (Told::Entries(1), _) => return None,
         (Told::Entries(entries), Asked::Gp(_)) => format!("{entries} places of work"),

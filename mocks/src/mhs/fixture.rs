@@ -285,9 +285,10 @@ impl Services {
     pub(crate) fn answer(&mut self, now: Time, to: Endpoint, request: HttpRequest) -> HttpResponse {
         self.asked += 1;
         let id = AnswerId(self.asked);
-        let service: &mut dyn Peer = match to {
-            Endpoint::Sds => &mut self.sds,
-            _ => &mut self.pds,
+        let service: &mut dyn Peer = if to == Endpoint::Sds {
+            &mut self.sds
+        } else {
+            &mut self.pds
         };
         service.handle(now, Input::Request { id, request });
         match service.poll_output() {
@@ -298,9 +299,10 @@ impl Services {
 
     /// Somebody does something to them.
     pub(crate) fn act(&mut self, now: Time, act: Act) {
-        match act {
-            Act::MoveOn { .. } => self.pds.handle(now, Input::Act(act)),
-            _ => self.sds.handle(now, Input::Act(act)),
+        if act.move_on().is_some() {
+            self.pds.handle(now, Input::Act(act));
+        } else {
+            self.sds.handle(now, Input::Act(act));
         }
     }
 }

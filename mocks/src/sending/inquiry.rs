@@ -63,6 +63,32 @@ impl Inquiry {
 }
 
 impl Sending {
+    /// Takes what the directories said.
+    pub(super) fn take_answers(&mut self, now: Time) {
+        while let Some((question, answer)) = self.national.enquiries.poll_answer() {
+            match question {
+                Question::Request(conversation) => {
+                    self.go_on_inquiring(now, &conversation, answer);
+                }
+                Question::Registered(reason) => self.go_on_confirming(now, reason, answer),
+                Question::Works(reason) => self.go_on_resolving(now, reason, answer),
+                Question::Unrequested(patient, lookup) => {
+                    self.go_on_looking(now, patient, lookup, answer);
+                }
+            }
+        }
+    }
+
+    /// Whether the record that is asked for has itself not come yet.
+    pub(super) fn awaits(&self, request: &EhrRequest) -> bool {
+        let holding = self.holdings.get(&request.patient);
+        holding.is_some_and(|holding| holding.plan.awaited_from.is_some())
+    }
+
+    fn code_of_unreadable(&self) -> ResponseCode {
+        ResponseCode::from(if self.enabled { "18" } else { "07" })
+    }
+
     /// Begins to look into a request.
     pub(super) fn inquire(&mut self, now: Time, to: Correspondent, request: EhrRequest) -> Case {
         let conversation = to.opening.conversation_id.clone();

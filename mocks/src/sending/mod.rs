@@ -387,12 +387,6 @@ impl Sending {
         }
     }
 
-    /// Whether the record that is asked for has itself not come yet.
-    fn awaits(&self, request: &EhrRequest) -> bool {
-        let holding = self.holdings.get(&request.patient);
-        holding.is_some_and(|holding| holding.plan.awaited_from.is_some())
-    }
-
     /// The documents are there, as far as they can be had.
     fn open_case(
         &mut self,
@@ -518,10 +512,6 @@ impl Sending {
         self.inquire_after_sender(now, header.clone(), id)
     }
 
-    fn code_of_unreadable(&self) -> ResponseCode {
-        ResponseCode::from(if self.enabled { "18" } else { "07" })
-    }
-
     fn refuse(
         &mut self,
         now: Time,
@@ -614,21 +604,6 @@ impl Sending {
             });
         } else {
             self.ask_before_sending_again(now, patient, conversation);
-        }
-    }
-
-    fn take_answers(&mut self, now: Time) {
-        while let Some((question, answer)) = self.national.enquiries.poll_answer() {
-            match question {
-                Question::Request(conversation) => {
-                    self.go_on_inquiring(now, &conversation, answer);
-                }
-                Question::Registered(reason) => self.go_on_confirming(now, reason, answer),
-                Question::Works(reason) => self.go_on_resolving(now, reason, answer),
-                Question::Unrequested(patient, lookup) => {
-                    self.go_on_looking(now, patient, lookup, answer);
-                }
-            }
         }
     }
 

@@ -279,9 +279,10 @@ fn answers_of_pds(view: &View, _: Profile) -> Assessment {
                 | Told::Unreadable
                 | Told::Nothing => false,
             });
-            let why = match refused.answer {
-                Told::Refused(status) => format!("PDS answered {status}"),
-                _ => "PDS gave no answer".to_owned(),
+            let why = if let Told::Refused(status) = refused.answer {
+                format!("PDS answered {status}")
+            } else {
+                "PDS gave no answer".to_owned()
             };
             match refused.answer {
                 Told::Refused(409 | 412 | 429) | Told::Nothing => {

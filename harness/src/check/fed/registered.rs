@@ -1,7 +1,6 @@
 //! Where a patient is registered, and when, by what happened in the run.
 
 use gp2gp_model::pds::{GeneralPractitioner, PdsRecord};
-use gp2gp_model::plan::Act;
 use gp2gp_model::{NhsNumber, OdsCode, Time};
 
 use crate::check::View;
@@ -51,16 +50,13 @@ fn moves(view: &View, patient: NhsNumber) -> Vec<Move> {
             practice: practice.clone(),
         })
     });
-    let further = view.acts.iter().filter_map(|acted| match &acted.act {
-        Act::MoveOn {
-            patient: who,
-            practice,
-        } if *who == patient && !acted.not_supported => Some(Move {
+    let further = view.acts.iter().filter_map(|acted| {
+        let (who, practice) = acted.act.move_on()?;
+        (who == patient && !acted.not_supported).then(|| Move {
             from: acted.at,
             surely_from: acted.at,
             practice: practice.clone(),
-        }),
-        _ => None,
+        })
     });
     let mut moves: Vec<Move> = first.into_iter().chain(updates).chain(further).collect();
     moves.sort_by_key(|it| it.from);
