@@ -8,6 +8,7 @@ use std::io;
 use bytes::Bytes;
 use gp2gp_mocks::peer::{HttpRequest, HttpResponse, TransportError};
 use gp2gp_mocks::synthetic::RecordTruth;
+use gp2gp_model::alert::Alert;
 use gp2gp_model::plan::Act;
 use gp2gp_model::trace::{BodyRef, Endpoint, Event, Header, Lifecycle, Observation, Trace, What};
 use gp2gp_model::{NhsNumber, Time};
@@ -106,6 +107,11 @@ impl Recorder {
     /// A system refuses what people want of it.
     pub fn declined(&mut self, at: Time, by: Endpoint, act: Act, why: String) {
         self.push(at, What::Declined { by, act, why });
+    }
+
+    /// A system puts something before people.
+    pub fn alerted(&mut self, at: Time, by: Endpoint, alert: Alert) {
+        self.push(at, What::Alerted { by, alert });
     }
 
     /// A planned fault acts.

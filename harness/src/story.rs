@@ -45,6 +45,14 @@ pub fn tell(view: &View) -> Vec<String> {
             .filter(|post| post.from == Endpoint::Spine && is_made_by_spine(view, post))
             .map(|post| names.line(view, post)),
     );
+    lines.extend(view.alerts.iter().map(|alerted| Line {
+        seq: alerted.seq,
+        at: alerted.at.since(view.header.started),
+        who: alerted.by.to_string(),
+        text: format!("tells people: {}", alerted.alert.about),
+        bulk: None,
+        says: None,
+    }));
     lines.extend(store_lines(view));
     lines.extend(national::lines(view));
     lines.extend((view.export.iter()).flat_map(|it| export::lines(view, it)));

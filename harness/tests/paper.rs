@@ -151,6 +151,29 @@ fn who_cannot_be_asked_prints_and_who_has_nothing_does_not() {
     );
 }
 
+#[test]
+fn on_a_day_of_outage_three_moves_of_four_end_on_paper() {
+    let view = support::trace_of("people/national-outage-day").view();
+    let papers = paper::papers(&view);
+    let printed: Vec<_> = papers.iter().filter(|paper| paper.is_paper()).collect();
+    assert_eq!((printed.len(), papers.len()), (6, 8));
+    // Two pages of record each, and eight of a scan for half of them.
+    let pages: u64 = printed.iter().map(|paper| paper.pages).sum();
+    assert_eq!(pages, 6 * 2 + 3 * 8);
+}
+
+#[test]
+fn nobody_prints_because_a_queue_was_long() {
+    let view = support::trace_of("people/end-of-the-month").view();
+    let papers = paper::papers(&view);
+    assert_eq!(papers.len(), 30);
+    assert!(
+        papers
+            .iter()
+            .all(|paper| paper.state == Some(PrintState::Integrated))
+    );
+}
+
 /// The wire decides, whatever the system says of itself.
 #[test]
 fn a_claim_changes_no_print_state() {

@@ -1,6 +1,7 @@
 //! Sans-IO peers of a GP2GP transfer, of an export and of a federation, the synthetic records they hold, and `serve`, which puts
 //! any of them on loopback HTTP.
 
+mod alarms;
 pub mod cast;
 pub mod defect;
 pub mod export;

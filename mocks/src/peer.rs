@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use gp2gp_model::alert::Alert;
 use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::plan::Act;
 use gp2gp_model::trace::{Endpoint, Observation};
@@ -183,6 +184,8 @@ pub enum Notice {
         /// Whose.
         patient: NhsNumber,
     },
+    /// Something is pending, or serious.
+    Alert(Alert),
     /// The system does not know a verb.
     NotSupported(Act),
     /// The system does not do what people want, and says why.

@@ -31,7 +31,7 @@ impl People {
     pub fn notice(&mut self, now: Time, notice: &Notice) {
         match notice {
             Notice::ReadyToIntegrate { patient } => self.look_at(now, *patient),
-            Notice::NotSupported(_) | Notice::Declined { .. } => {}
+            Notice::Alert(_) | Notice::NotSupported(_) | Notice::Declined { .. } => {}
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! No IO, no clock, no randomness: every other crate speaks in these types.
 
+pub mod alert;
 pub mod capability;
 pub mod coverage;
 pub mod dialect;

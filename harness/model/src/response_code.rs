@@ -142,6 +142,11 @@ impl ResponseCode {
         self.0 == "15" || self.says_filed_as_attachment()
     }
 
+    /// The new practice says that the record is another patient's: 17 of one who returned, 28.
+    pub fn says_wrong_patient(&self) -> bool {
+        matches!(self.as_str(), "17" | "28")
+    }
+
     /// Code 26: a system before 2.2b files the record of a patient who returns as one attachment.
     /// National statistics count it as a failure.
     pub fn says_filed_as_attachment(&self) -> bool {

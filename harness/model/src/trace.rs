@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::alert::Alert;
 use crate::directory::Directory;
 use crate::export::ExportTerms;
 use crate::federation::FederationTerms;
@@ -137,6 +138,7 @@ impl What {
             | Self::Patient { .. }
             | Self::Record { .. }
             | Self::Declined { .. }
+            | Self::Alerted { .. }
             | Self::Held { .. }
             | Self::Observed { .. }
             | Self::FaultFired { .. }
@@ -155,6 +157,7 @@ impl Event {
             | What::NoAnswer { exchange, .. } => Some(*exchange),
             What::Acted { .. }
             | What::Declined { .. }
+            | What::Alerted { .. }
             | What::Patient { .. }
             | What::Record { .. }
             | What::Held { .. }
@@ -173,6 +176,7 @@ impl Event {
             What::NoAnswer { .. }
             | What::Acted { .. }
             | What::Declined { .. }
+            | What::Alerted { .. }
             | What::Patient { .. }
             | What::Held { .. }
             | What::Observed { .. }
@@ -361,6 +365,13 @@ pub enum What {
         act: Act,
         /// What it told them.
         why: String,
+    },
+    /// A system puts something before people.
+    Alerted {
+        /// Which system.
+        by: Endpoint,
+        /// What.
+        alert: Alert,
     },
     /// What is true of a patient in this run, whatever systems make of it.
     Patient {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use gp2gp_model::alert::Alert;
 use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::pds::{GeneralPractitioner, PdsRecord};
 use gp2gp_model::plan::{Act, Role};
@@ -42,6 +43,8 @@ pub struct View {
     pub records: Vec<RecordHeld>,
     /// What systems said of themselves at the end.
     pub observed: Vec<(Endpoint, Observation)>,
+    /// What systems put before people.
+    pub alerts: Vec<Alerted>,
     /// Names of planned faults, once for each time they acted.
     pub faults: Vec<String>,
     /// What happened to systems as a whole.
@@ -125,6 +128,18 @@ pub struct Acted {
     pub act: Act,
     /// The system did not know the verb.
     pub not_supported: bool,
+}
+
+/// Something that a system put before people.
+pub struct Alerted {
+    /// Event number.
+    pub seq: u64,
+    /// When.
+    pub at: Time,
+    /// Which system.
+    pub by: Endpoint,
+    /// What.
+    pub alert: Alert,
 }
 
 /// A request to the document store, with its ending.
@@ -252,6 +267,7 @@ impl View {
             held: Vec::new(),
             records: Vec::new(),
             observed: Vec::new(),
+            alerts: Vec::new(),
             faults: Vec::new(),
             lifecycle: Vec::new(),
             store_calls: Vec::new(),
@@ -470,6 +486,12 @@ impl View {
                 What::Observed { by, observation } => {
                     view.observed.push((*by, observation.clone()));
                 }
+                What::Alerted { by, alert } => view.alerts.push(Alerted {
+                    seq: event.seq,
+                    at: event.at,
+                    by: *by,
+                    alert: alert.clone(),
+                }),
                 // Told by the history of the export.
                 What::Declined { .. } => {}
                 What::FaultFired { name, .. } => view.faults.push(name.clone()),

@@ -416,6 +416,10 @@ impl Stage {
                 self.people.notice(now, &notice);
                 Vec::new()
             }
+            Output::Notice(Notice::Alert(alert)) => {
+                self.recorder.alerted(now, from, alert);
+                Vec::new()
+            }
             Output::Notice(Notice::Declined { act, why }) => {
                 self.recorder.declined(now, from, act, why);
                 Vec::new()

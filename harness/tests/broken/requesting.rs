@@ -75,6 +75,8 @@ pub(super) const fn reason(defect: Broken) -> &'static str {
         Broken::AsciiOnly => "`?berweisung",
         Broken::HiddenLimit => "refusal with 21",
         Broken::NothingExpires => "AA in message",
+        Broken::ForgetsTheWorkList => "told 0 times",
+        Broken::HurriesPeople => "min before that",
     }
 }
 

@@ -101,6 +101,10 @@ pub(super) const fn proof(defect: Broken) -> (&'static str, &'static str) {
         Broken::GzipEverything => (INLINE, "Compressed=Yes makes it"),
         Broken::BornExpired => (SMALL, "TimeToLive "),
         Broken::CheckDigitIgnored => ("refusal/wrong-check-digit", "was sent"),
+        Broken::NeverAlerts => ("people/never-integrates", "told 0 times"),
+        Broken::AlertsTooEarly => ("people/never-integrates", "told 720 min before that"),
+        Broken::IncidentUnseen => ("people/reject-new-patient", "0 incidents with that code"),
+        Broken::InsistsOnThePatient => ("people/reject-new-patient", "sent by itself"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gp2gp_model::plan::Role;
-use gp2gp_model::trace::Observation;
+use gp2gp_model::trace::{Observation, What};
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_model::{Dialect, MessageKind};
 use gp2gp_wire::hl7::AckType;
@@ -512,6 +512,30 @@ pub(crate) fn cases() -> Vec<Case> {
             "transfer/very-large-record",
             drop_last_ack,
             "no answer",
+        ),
+        case(
+            "RCV-67",
+            "people/filed-on-the-second-day",
+            |t| {
+                t.events(|events| {
+                    events.retain(|event| !matches!(event.what, What::Alerted { .. }))
+                })
+            },
+            "told 0 times",
+        ),
+        case(
+            "RCV-67",
+            "people/filed-on-the-second-day",
+            |t| {
+                t.events(|events| {
+                    for event in events {
+                        if matches!(event.what, What::Alerted { .. }) {
+                            event.at = event.at.before(Duration::from_hours(3));
+                        }
+                    }
+                })
+            },
+            "told 179 min before that",
         ),
         case("RCV-64", INLINE, forget_documents, "not stored"),
         case(

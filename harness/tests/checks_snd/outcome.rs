@@ -1,7 +1,9 @@
-//! Cases of how a transfer ends.
+//! Cases of how a transfer ends, and of what people are told before.
+
+use std::time::Duration;
 
 use gp2gp_model::plan::Role;
-use gp2gp_model::trace::What;
+use gp2gp_model::trace::{Endpoint, Event, What};
 use gp2gp_model::{Dialect, EbxmlMessageId, Hl7MessageId, MessageKind, ResponseCode};
 use gp2gp_wire::hl7::Acknowledgement;
 
@@ -40,7 +42,7 @@ pub(crate) fn cases() -> Vec<Case> {
                     })
                     .delay(
                         Pick(Role::Sending, MessageKind::EhrExtract, 2),
-                        std::time::Duration::from_hours(1),
+                        Duration::from_hours(1),
                     )
             }),
         Case::new("SND-54", || trace_of(SUPPRESSED)).broken("print state 4", || {
@@ -51,6 +53,41 @@ pub(crate) fn cases() -> Vec<Case> {
             .broken("acknowledgement 0BADC0DE", answers_an_answer),
         Case::new("SND-62", || trace_of(SILENT))
             .broken("print state 5", || told(SILENT, |state| *state = Some(5))),
+        Case::new("SND-81", || trace_of(SILENT))
+            .broken("told 0 times", || {
+                trace_of(SILENT).events(|events| events.retain(|event| !is_alert(event)))
+            })
+            .broken("told 2 times", || alerts(SILENT, 1, Duration::ZERO))
+            .broken("min before that", || {
+                trace_of(SILENT).events(|events| {
+                    for event in events.iter_mut().filter(|event| is_alert(event)) {
+                        event.at = event.at.before(Duration::from_hours(2));
+                    }
+                })
+            })
+            .broken("told of no acknowledgement for ", || {
+                trace_of(SMALL).events(|events| {
+                    let silent = trace_of(SILENT).trace.events;
+                    let mine = trace_of(SMALL).view().conversations().remove(0);
+                    events.extend(silent.into_iter().filter(is_alert).map(|mut event| {
+                        if let What::Alerted {
+                            by: Endpoint::Sending,
+                            alert,
+                        } = &mut event.what
+                        {
+                            alert.conversation = mine.clone();
+                        }
+                        event
+                    }));
+                })
+            }),
+        Case::new("SND-82", || trace_of(REJECTED))
+            .broken("0 incidents with that code", || {
+                trace_of(REJECTED).events(|events| events.retain(|event| !is_alert(event)))
+            })
+            .broken("2 incidents with that code", || {
+                alerts(REJECTED, 1, Duration::ZERO)
+            }),
         Case::new("SND-75", || trace_of("transfer/placeholder"))
             .broken("print state 4", prints_too_early)
             .broken("without print state", || told(SMALL, |state| *state = None))
@@ -63,14 +100,38 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// The final acknowledgement never comes, and the state is what it was after it.
+fn is_alert(event: &Event) -> bool {
+    matches!(event.what, What::Alerted { .. })
+}
+
+/// The alerts of the sending system from the nth on come a second time, so much later.
+fn alerts(scenario: &str, nth: usize, later: Duration) -> Taken {
+    trace_of(scenario).events(|events| {
+        let told = events.iter().filter(|event| {
+            matches!(
+                event.what,
+                What::Alerted {
+                    by: Endpoint::Sending,
+                    ..
+                }
+            )
+        });
+        let again: Vec<Event> = told.skip(nth - 1).cloned().collect();
+        assert!(!again.is_empty(), "{scenario} has {nth} alerts");
+        events.extend(again.into_iter().map(|mut event| {
+            event.at += later;
+            event
+        }));
+    })
+}
+
 /// The record waits for people, and the old practice is told to print it all the same.
 fn prints_too_early() -> Taken {
     told(SILENT, |state| *state = Some(4)).events(|events| {
         let start = events.first().map(|event| event.at);
         for event in events {
-            if start.is_some_and(|start| event.at.since(start) > std::time::Duration::from_hours(1))
-            {
-                event.at = start.unwrap_or(event.at) + std::time::Duration::from_hours(1);
+            if start.is_some_and(|start| event.at.since(start) > Duration::from_hours(1)) {
+                event.at = start.unwrap_or(event.at) + Duration::from_hours(1);
             }
         }
     })
@@ -124,7 +185,7 @@ fn answers_an_answer() -> Taken {
     });
     taken.delay(
         Pick(Role::Sending, MessageKind::Acknowledgement, 2),
-        std::time::Duration::from_hours(24),
+        Duration::from_hours(24),
     )
 }
 

@@ -151,5 +151,9 @@ super::defects! {
             "asks in the newest version whether the other system is listed for it or not",
         ClaimsNewerForm "claims-newer-form" "RCV-66"
             "refuses the newer form of the extract, which the directory says it takes",
+        ForgetsTheWorkList "forgets-the-work-list" "RCV-67"
+            "tells nobody that a record waits to be filed",
+        HurriesPeople "hurries-people" "RCV-67"
+            "tells people after half the time that a record waits to be filed",
     }
 }

@@ -177,5 +177,13 @@ super::defects! {
             "gives messages a TimeToLive that has passed",
         CheckDigitIgnored "check-digit-ignored" "SND-80"
             "serves a request with a wrong check digit",
+        NeverAlerts "never-alerts" "SND-81"
+            "tells nobody that a final acknowledgement is overdue",
+        AlertsTooEarly "alerts-too-early" "SND-81"
+            "tells people after half the time that a final acknowledgement is overdue",
+        IncidentUnseen "incident-unseen" "SND-82"
+            "tells nobody that a record was turned away as another patient's",
+        InsistsOnThePatient "insists-on-the-patient" "SND-82"
+            "sends a record again by itself that was turned away as another patient's",
     }
 }

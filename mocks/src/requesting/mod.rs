@@ -2,6 +2,7 @@
 //! exactly one final answer.
 
 mod acts;
+mod alerts;
 mod arrival;
 mod assembly;
 mod broken;
@@ -35,6 +36,7 @@ use self::broken::{Flaws, Memory};
 use self::letters::{Letter, Letters, MessageIds};
 use self::registration::{Registration, Unrequested};
 use self::transfer::{Persist, Reply, Transfer};
+use crate::alarms::Alarms;
 use crate::defect::RequestingDefect;
 use crate::mhs::national::{self, National};
 use crate::mhs::{Address, AddressLookup, Carelessness, Identity, Inbound, Inbox};
@@ -85,6 +87,7 @@ pub struct Requesting {
     /// Acknowledgements to handlers whose contract is being looked up.
     owed: BTreeMap<PartyKey, Vec<Owed>>,
     deadlines: BTreeSet<(Time, ConversationId)>,
+    alarms: Alarms,
     outputs: VecDeque<Output>,
 }
 
@@ -113,6 +116,7 @@ impl Requesting {
     pub fn new(config: RequestingConfig, streams: Streams) -> Self {
         let ids = |name| Ids::new(streams.stream(name));
         let flaws = Flaws::new(&config.defects);
+        let alarms = Alarms::new(alerts::pace(&flaws));
         let inbox = Inbox::new(&config.identity, ids("requesting/acknowledgments"));
         Self {
             inbox: inbox.careless(Carelessness {
@@ -140,6 +144,7 @@ impl Requesting {
             unrequested: BTreeMap::new(),
             owed: BTreeMap::new(),
             deadlines: BTreeSet::new(),
+            alarms,
             outputs: VecDeque::new(),
         }
     }
@@ -198,6 +203,7 @@ impl Peer for Requesting {
                 self.step(now, &conversation, |transfer| transfer.handle_timeout(now));
             }
         }
+        self.tell_pending(now);
     }
 
     fn poll_timeout(&self) -> Option<Deadline> {
@@ -210,6 +216,7 @@ impl Peer for Requesting {
             .into_iter()
             .chain(posts)
             .chain(self.national.enquiries.poll_timeout())
+            .chain(self.alarms.poll_timeout())
             .min_by_key(|deadline| deadline.at)
     }
 
@@ -411,12 +418,17 @@ impl Requesting {
         // As the request had it, however the other side writes it (S240).
         let conversation = &transfer.conversation.clone();
         let before = transfer.deadline();
+        let waited = transfer.is_ready();
         let replies = step(transfer);
         let after = transfer.deadline();
         if before != after {
             let entry = |at| (at, conversation.clone());
             before.map(|at| self.deadlines.remove(&entry(at)));
             after.map(|at| self.deadlines.insert(entry(at)));
+        }
+        let waits = transfer.is_ready();
+        if waited != waits {
+            (self.alarms).watch(conversation, waits.then_some(now));
         }
         for reply in replies {
             self.carry_out(now, conversation, reply);

@@ -368,6 +368,11 @@ impl Transfer {
         }
     }
 
+    /// A whole record waits for people.
+    pub(super) const fn is_ready(&self) -> bool {
+        matches!(self.state, State::Ready { .. })
+    }
+
     /// Whether a new registration of the patient begins a new transfer.
     pub(super) fn is_over(&self) -> bool {
         match &self.state {

@@ -5,6 +5,7 @@
 //! documents from the store, `core_extract` plans what travels where (with `survey` and `layout`), `transfer` knows
 //! what is due, `fragments` makes what was promised.
 
+mod alerts;
 mod broken;
 mod cleanup;
 mod core_extract;
@@ -44,6 +45,7 @@ use self::fetch::{Fetched, Fetcher, Linked, SourceFailed};
 use self::inquiry::{Inquiry, Reason, Registered};
 use self::letters::{Correspondent, Office};
 use self::transfer::Transfer;
+use crate::alarms::Alarms;
 use crate::defect::SendingDefect;
 use crate::mhs::national::National;
 use crate::mhs::version::{NoVersion, extract_version};
@@ -115,6 +117,7 @@ pub struct Sending {
     /// Conversations that may have something to send when the outbox has room, first come first.
     waiting: VecDeque<ConversationId>,
     deadlines: BTreeSet<(Time, ConversationId)>,
+    alarms: Alarms,
     outputs: VecDeque<Output>,
 }
 
@@ -194,6 +197,7 @@ impl Sending {
             holdings: (config.holdings.into_iter())
                 .map(|holding| (holding.plan.nhs_number, holding))
                 .collect(),
+            alarms: Alarms::new(alerts::pace(&config.defects)),
             inbox: broken::inbox(Inbox::new(&config.identity, ids), &config.defects),
             flaws: Flaws::new(config.defects, Ids::new(streams.stream("sending/broken"))),
             streams,
@@ -269,6 +273,7 @@ impl Peer for Sending {
         for conversation in due {
             self.change(now, &conversation, |transfer, _| transfer.lose_patience());
         }
+        self.tell_pending(now);
         self.send_waiting(now);
     }
 
@@ -284,6 +289,7 @@ impl Peer for Sending {
             .chain(self.fetcher.poll_timeout())
             .chain(self.cleaner.poll_timeout())
             .chain(self.national.enquiries.poll_timeout())
+            .chain(self.alarms.poll_timeout())
             .min_by_key(|deadline| deadline.at)
     }
 
@@ -706,7 +712,7 @@ impl Sending {
         let Some(Case::Open(transfer)) = self.cases.get_mut(conversation) else {
             return None;
         };
-        let old_deadline = transfer.deadline();
+        let (old_deadline, old_wait) = (transfer.deadline(), transfer.waiting_since());
         let changed = change(transfer, &self.office);
         let withheld = self.flaws.withhold_answer(transfer);
         if !withheld && let Some(code) = transfer.take_answer(self.office.dialect()) {
@@ -730,6 +736,10 @@ impl Sending {
             old_deadline.map(|at| self.deadlines.remove(&entry(at)));
             self.deadlines.extend(transfer.deadline().map(entry));
         }
+        if old_wait != transfer.waiting_since() {
+            (self.alarms).watch(conversation, transfer.waiting_since());
+        }
+        self.tell_incident(now, conversation);
         Some(changed)
     }
 

@@ -42,10 +42,14 @@ pub(super) struct Transfer {
     fragments: Fragments,
     /// One fragment of a transfer is on its way at a time: memory holds one text of it.
     fragment_in_flight: Option<EbxmlMessageId>,
+    /// When the core was last sent.
+    sent_at: Option<Time>,
     deadline: Option<Time>,
     end: Option<End>,
     /// The store was cleaned up after it, or never will be.
     cleaned: bool,
+    /// People were told that the record was turned away as another patient's.
+    incident_told: bool,
 }
 
 /// How a transfer ended.
@@ -89,9 +93,11 @@ impl Transfer {
             core_accepted: false,
             continued: false,
             fragment_in_flight: None,
+            sent_at: None,
             deadline: None,
             end: None,
             cleaned: false,
+            incident_told: false,
         }
     }
 
@@ -227,6 +233,29 @@ impl Transfer {
         self.end_with(End::Silence);
     }
 
+    /// Since when a final acknowledgement is waited for.
+    pub(super) fn waiting_since(&self) -> Option<Time> {
+        self.sent_at.filter(|_| self.deadline.is_some())
+    }
+
+    /// The code with which the record was turned away as another patient's, once.
+    pub(super) fn take_incident(&mut self) -> Option<ResponseCode> {
+        let code = match &self.end {
+            Some(End::Rejected(Some(code))) if code.says_wrong_patient() => code.clone(),
+            Some(
+                End::Rejected(_)
+                | End::Integrated
+                | End::Suppressed
+                | End::FiledAsAttachment
+                | End::Stopped(_)
+                | End::Silence,
+            )
+            | None => return None,
+        };
+        let is_new = !std::mem::replace(&mut self.incident_told, true);
+        is_new.then_some(code)
+    }
+
     /// When the time is up.
     pub(super) const fn deadline(&self) -> Option<Time> {
         self.deadline
@@ -244,6 +273,7 @@ impl Transfer {
             self.core_accepted = false;
             self.continued = false;
             self.end = None;
+            self.incident_told = false;
         }
         self.core_due |= repeatable;
     }
@@ -296,6 +326,7 @@ impl Transfer {
         let message = self.core.message(now, office, message_id.clone())?;
         self.core_due = false;
         self.core_ids.push(message_id);
+        self.sent_at = Some(now);
         self.deadline = self.end.is_none().then_some(now + PATIENCE);
         Ok(message)
     }
@@ -306,6 +337,11 @@ impl Transfer {
             && self.continued
             && self.fragment_in_flight.is_none()
             && !self.fragments.is_done()
+    }
+
+    /// The core has left, and never again.
+    pub(super) const fn was_sent_once(&self) -> bool {
+        self.core_ids.len() == 1
     }
 
     fn all_is_with_spine(&self) -> bool {

@@ -351,6 +351,7 @@ impl Reader<'_> {
             What::Ended { .. } => self.push(event, Happened::Ended),
             What::Acted { .. }
             | What::Declined { .. }
+            | What::Alerted { .. }
             | What::Patient { .. }
             | What::Record { .. }
             | What::Observed { .. }

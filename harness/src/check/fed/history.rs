@@ -158,6 +158,7 @@ impl Federation {
                 What::Post { .. }
                 | What::Acted { .. }
                 | What::Declined { .. }
+                | What::Alerted { .. }
                 | What::Patient { .. }
                 | What::Held { .. }
                 | What::Record { .. }

@@ -10,6 +10,7 @@ mod forms;
 mod fragments;
 mod late;
 mod malformed;
+mod pending;
 mod poison;
 pub(super) mod registration;
 mod request;
@@ -95,6 +96,7 @@ pub fn checks() -> Vec<Check> {
         check("RCV-64", documents::as_the_source_held_them),
         check("RCV-65", late::expired_is_not_processed),
         check("RCV-66", claims::does_what_it_claims),
+        check("RCV-67", pending::is_told),
     ]
 }
 

@@ -3,6 +3,7 @@
 //! that it was due.
 
 mod access;
+mod alerts;
 mod attachments;
 mod conversation;
 mod correlation;
@@ -111,6 +112,8 @@ pub fn checks() -> Vec<Check> {
         check("SND-78", attachments::gzip_is_worth_it),
         check("SND-79", timing::time_to_live),
         check("SND-80", refusals::wrong_check_digit),
+        check("SND-81", alerts::pending_is_told),
+        check("SND-82", alerts::wrong_patient_is_an_incident),
     ]
 }
 

@@ -21,7 +21,7 @@ const SAYS_NOTHING: &str = "the sending system says nothing of the state of such
 /// Code system of the errors that Spine writes (spec 10).
 const SPINE_ERRORS: &str = "2.16.840.1.113883.2.1.3.2.4.17.32";
 /// Without a final acknowledgement for so long, a transfer has failed (S124).
-const PATIENCE: Duration = Duration::from_hours(8 * 24);
+pub(super) const PATIENCE: Duration = Duration::from_hours(8 * 24);
 /// States after such a silence. A system that learned earlier that Spine could not deliver may say
 /// that the record was partly delivered: printed in full, like a failure.
 const SILENT: [u8; 2] = [PARTLY, FAILED];

@@ -256,13 +256,14 @@ fn the_timeout_grows_with_each_index_then_31_closes_the_core_and_25_a_late_fragm
 }
 
 #[test]
-fn a_complete_transfer_has_no_deadline_left() {
+fn a_complete_transfer_waits_for_people_alone() {
     let mut scene = Scene::new();
     let (messages, _) = large_transfer(&scene);
     for message in &messages {
         scene.deliver(message);
     }
-    assert_eq!(scene.system.poll_timeout(), None);
+    let why = scene.system.poll_timeout().map(|deadline| deadline.why);
+    assert_eq!(why, Some("people are told what is pending"));
 }
 
 #[test]

@@ -403,6 +403,11 @@ fn after_a_failure_a_repeated_extract_promises_everything_anew() {
 fn an_extract_is_repeated_within_twelve_weeks_only() {
     let mut desk = Desk::requested(config(holding()));
     desk.wait_until(START + 85 * DAY);
+    let told = std::mem::take(&mut desk.notices);
+    assert!(matches!(
+        told.as_slice(),
+        [Notice::Alert(_), Notice::Alert(_)]
+    ));
     desk.hand(Input::Act(Act::RepeatExtract { patient: patient() }));
     assert_eq!(desk.notices, []);
     assert_eq!(desk.kinds().len(), 2);
