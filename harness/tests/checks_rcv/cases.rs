@@ -518,7 +518,7 @@ pub(crate) fn cases() -> Vec<Case> {
             "people/filed-on-the-second-day",
             |t| {
                 t.events(|events| {
-                    events.retain(|event| !matches!(event.what, What::Alerted { .. }))
+                    events.retain(|event| !matches!(event.what, What::Alerted { .. }));
                 })
             },
             "told 0 times",

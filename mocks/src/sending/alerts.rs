@@ -26,9 +26,24 @@ impl Sending {
         }
     }
 
+    /// Something has changed in a transfer that was waited for since then.
+    pub(super) fn see_to_alerts(
+        &mut self,
+        now: Time,
+        conversation: &ConversationId,
+        old_wait: Option<Time>,
+    ) {
+        if let Some(Case::Open(transfer)) = self.cases.get(conversation)
+            && transfer.waiting_since() != old_wait
+        {
+            (self.alarms).watch(conversation, transfer.waiting_since());
+        }
+        self.tell_incident(now, conversation);
+    }
+
     /// The new practice turned a record away as another patient's: people have to find out whose it is.
     /// Nothing is sent again by itself.
-    pub(super) fn tell_incident(&mut self, now: Time, conversation: &ConversationId) {
+    fn tell_incident(&mut self, now: Time, conversation: &ConversationId) {
         let Some(Case::Open(transfer)) = self.cases.get_mut(conversation) else {
             return;
         };

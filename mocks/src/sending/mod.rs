@@ -736,10 +736,7 @@ impl Sending {
             old_deadline.map(|at| self.deadlines.remove(&entry(at)));
             self.deadlines.extend(transfer.deadline().map(entry));
         }
-        if old_wait != transfer.waiting_since() {
-            (self.alarms).watch(conversation, transfer.waiting_since());
-        }
-        self.tell_incident(now, conversation);
+        self.see_to_alerts(now, conversation, old_wait);
         Some(changed)
     }
 
