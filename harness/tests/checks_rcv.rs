@@ -1,10 +1,12 @@
-//! Every check of the requesting system holds on a healthy trace and breaks on one that was
+//! Every check of the requesting system, and of what it makes of the directories, holds on a healthy trace and breaks on one that was
 //! falsified in just the way that the requirement forbids.
 
 #![cfg(test)]
 
 #[path = "checks_rcv/cases.rs"]
 mod cases;
+#[path = "checks_rcv/directory.rs"]
+mod directory;
 #[path = "checks_rcv/forge.rs"]
 mod forge;
 #[path = "checks_rcv/strange.rs"]
@@ -50,9 +52,13 @@ fn every_check_breaks_on_the_breach_that_it_is_about() {
 #[test]
 fn the_table_covers_every_check() {
     let covered: BTreeSet<_> = cases().iter().map(|case| case.requirement).collect();
-    let all: BTreeSet<_> = rcv::checks()
-        .iter()
+    // DIR-09 is about the sending system.
+    let of_directory = (gp2gp::check::all().into_iter())
         .map(|check| check.requirement)
+        .filter(|requirement| requirement.starts_with("DIR-") && *requirement != "DIR-09");
+    let all: BTreeSet<_> = (rcv::checks().iter())
+        .map(|check| check.requirement)
+        .chain(of_directory)
         .collect();
     assert_eq!(covered, all);
 }

@@ -231,9 +231,18 @@ impl<'v> Registration<'v> {
         calls.filter(move |call| call.from == Endpoint::Requesting && window.contains(&call.seq))
     }
 
-    /// What came of the last question of a kind: repeats of a failed one follow it.
+    /// What came of the last question of a kind: repeats of a failed one follow it. What is asked once
+    /// somebody else registers later may be asked for them: the practice may be the same.
     pub(super) fn last(&self, is_it: impl Fn(&Asked) -> bool) -> Option<&'v NationalCall> {
-        self.calls().filter(|call| is_it(&call.asked)).last()
+        let mut later = self
+            .view
+            .acts
+            .iter()
+            .filter(|acted| acted.at > self.at && matches!(acted.act, Act::Register { .. }));
+        let until = later.next().map_or(u64::MAX, |acted| acted.seq);
+        self.calls()
+            .filter(|call| call.seq < until && is_it(&call.asked))
+            .last()
     }
 
     /// The request of this patient, if one was sent.

@@ -8,6 +8,7 @@ use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_model::{Dialect, MessageKind};
 use gp2gp_wire::hl7::AckType;
 
+use super::directory::directory;
 use super::forge::*;
 use super::strange::strange;
 use super::support::tamper::{Pick, Taken};
@@ -37,6 +38,7 @@ pub(super) const fn case(
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = strange();
+    cases.extend(directory());
     cases.extend([
         case(
             "RCV-04",
