@@ -99,7 +99,7 @@ fn every_command_gives_one_json_object() {
             .as_array()
             .is_some_and(|rows| rows.len() >= 12)
     );
-    assert_eq!(list["requirements"].as_array().map(Vec::len), Some(180));
+    assert_eq!(list["requirements"].as_array().map(Vec::len), Some(183));
     assert_eq!(
         list["broken"].as_array().map(Vec::len),
         Some(gp2gp_mocks::Defect::all().count())

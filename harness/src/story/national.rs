@@ -14,7 +14,9 @@ use crate::check::national::{Asked, NationalCall, Told};
 pub(super) fn lines(view: &View) -> Vec<Line> {
     let mut known: BTreeMap<(Endpoint, NhsNumber), String> = BTreeMap::new();
     let mut lines: Vec<Line> = Vec::new();
-    for call in &view.national_calls {
+    // What a hub learns is told by the story of the federation.
+    let calls = (view.national_calls.iter()).filter(|call| call.from != Endpoint::Hub);
+    for call in calls {
         let Some(text) = tell(call, &mut known) else {
             continue;
         };
