@@ -101,10 +101,16 @@ mod tests {
             ("REP", 2),
             ("SEC", 5),
         ];
+        // Behind those of the specification stand the ones that are ours: alerts and incidents.
+        let ours = [("SND", 81..=82), ("RCV", 67..=67)];
         let expected: Vec<String> = families
             .into_iter()
             .flat_map(|(family, last)| {
-                (1..=last).map(move |number| format!("{family}-{number:02}"))
+                let own = ours.iter().filter(move |(of, _)| *of == family);
+                (1..=last)
+                    .chain(own.flat_map(|(_, numbers)| numbers.clone()))
+                    .map(move |number| format!("{family}-{number:02}"))
+                    .collect::<Vec<_>>()
             })
             .collect();
         let found: Vec<String> = catalogue()
