@@ -5,10 +5,11 @@ use gp2gp_model::pds::GeneralPractitioner;
 use gp2gp_model::plan::{Act, Role};
 use gp2gp_model::registry::PractitionerLink;
 use gp2gp_model::trace::{Endpoint, Observation};
-use gp2gp_model::verdict::Violation;
+use gp2gp_model::verdict::{Assessment, Violation};
 use gp2gp_model::{GpCode, NhsNumber, OdsCode, Time};
 
 use super::national::{Asked, NationalCall, Told};
+use super::ruling::Ruling;
 use super::view::{Acted, Post, View};
 use super::violation;
 
@@ -35,6 +36,22 @@ pub(super) enum OldPractice {
     Ambiguous(GpCode, Vec<OdsCode>),
     /// The registry does not know the GP's code.
     UnknownGp(GpCode),
+}
+
+/// Holds every registration against a rule.
+pub(super) fn judge(
+    view: &View,
+    unexercised: &'static str,
+    rule: impl Fn(&Registration<'_>, &mut Ruling),
+) -> Assessment {
+    if !view.has_real_times() {
+        return Assessment::NotExercised("a recording does not show who registered");
+    }
+    let mut ruling = Ruling::default();
+    for registration in registrations(view) {
+        rule(&registration, &mut ruling);
+    }
+    ruling.assess(unexercised)
 }
 
 /// Every registration that the system was told of, in order.

@@ -5,13 +5,12 @@ use bytes::Bytes;
 use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::pds::{GeneralPractitioner, RecordVersion};
 use gp2gp_model::trace::Endpoint;
-use gp2gp_model::{ConversationId, GpCode, NhsNumber, OdsCode, Time};
+use gp2gp_model::{GpCode, NhsNumber, OdsCode, Time};
 use gp2gp_sim::Ids;
 use gp2gp_wire::fhir::{API_KEY, CORRELATION_ID, FHIR_JSON, FhirError, Outcome, REQUEST_ID};
 use gp2gp_wire::{pds, registry, sds};
 
 use super::enquiries::{Enquiries, Unanswered};
-use super::next_id;
 use crate::peer::{HttpRequest, HttpResponse};
 
 /// Asks the national services in the name of a practice system.
@@ -111,8 +110,6 @@ impl<T> National<T> {
     }
 
     fn get(&mut self, path: String) -> HttpRequest {
-        let correlation: ConversationId = next_id(&mut self.ids);
-        let request: ConversationId = next_id(&mut self.ids);
         HttpRequest {
             method: Method::Get,
             path,
@@ -121,8 +118,8 @@ impl<T> National<T> {
             headers: Headers::new()
                 .with("Accept", FHIR_JSON)
                 .with(API_KEY, self.key.clone())
-                .with(CORRELATION_ID, correlation.to_string())
-                .with(REQUEST_ID, request.to_string()),
+                .with(CORRELATION_ID, self.ids.next_uuid())
+                .with(REQUEST_ID, self.ids.next_uuid()),
             body: Bytes::new(),
         }
     }

@@ -2,9 +2,9 @@
 
 use gp2gp_model::DocumentId;
 use gp2gp_model::store::DocumentOperation;
+use gp2gp_wire::fhir::searchset;
 use serde_json::{Value, json};
 
-use super::fhir;
 use super::route::Operation;
 use super::shelf::Entry;
 
@@ -14,7 +14,7 @@ pub(super) fn bundle(trail: &[Entry], document: Option<&DocumentId>) -> Value {
         .filter(|entry| document.is_none_or(|wanted| entry.document.as_ref() == Some(wanted)))
         .map(event)
         .collect();
-    fhir::searchset(&events)
+    searchset(&events)
 }
 
 fn event(entry: &Entry) -> Value {

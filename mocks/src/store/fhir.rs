@@ -73,19 +73,6 @@ pub(super) fn ods(practice: &OdsCode) -> Value {
     json!({ "system": ODS, "value": practice.as_str() })
 }
 
-/// A set of search results.
-pub(super) fn searchset(resources: &[Value]) -> Value {
-    let entries: Vec<Value> = (resources.iter())
-        .map(|resource| json!({ "resource": resource, "search": { "mode": "match" } }))
-        .collect();
-    json!({
-        "resourceType": "Bundle",
-        "type": "searchset",
-        "total": entries.len(),
-        "entry": entries,
-    })
-}
-
 pub(super) fn patient(patient: &Patient, id: &str, practice: &OdsCode) -> Value {
     let [street, town, county] = &patient.address;
     json!({

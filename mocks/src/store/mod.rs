@@ -76,6 +76,7 @@ use gp2gp_model::store::{ActingRole, DeletePolicy, DocumentOperation};
 use gp2gp_model::trace::Observation;
 use gp2gp_model::{Asid, DocumentId, OdsCode, Time};
 use gp2gp_sim::Streams;
+use gp2gp_wire::fhir::searchset;
 use serde_json::{Value, json};
 
 use self::binary::Wanted;
@@ -404,7 +405,7 @@ impl Store {
             .filter(|(_, record)| record.patient.nhs_number == number)
             .map(|(id, record)| fhir::patient(&record.patient, id, &self.practice))
             .collect();
-        Ok(json_reply(&fhir::searchset(&found)))
+        Ok(json_reply(&searchset(&found)))
     }
 
     fn list(&mut self, now: Time, patient: &str, known: &mut Known) -> Result<Reply, Refusal> {
@@ -428,7 +429,7 @@ impl Store {
                 &misstated,
             ));
         }
-        Ok(json_reply(&fhir::searchset(&listed)))
+        Ok(json_reply(&searchset(&listed)))
     }
 
     fn structured_record(&self, request: &HttpRequest) -> Result<Reply, Refusal> {

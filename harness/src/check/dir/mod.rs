@@ -5,11 +5,11 @@ mod chain;
 use gp2gp_model::directory::Practice;
 use gp2gp_model::pds::GeneralPractitioner;
 use gp2gp_model::plan::Role;
-use gp2gp_model::verdict::{Assessment, Profile};
+use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use gp2gp_model::{OdsCode, Time};
 
 use super::national::{Asked, Told};
-use super::registration::{OldPractice, Registration, is_silent, registrations};
+use super::registration::{OldPractice, Registration, is_silent, judge, registrations};
 use super::ruling::Ruling;
 use super::{Check, View, violation};
 
@@ -30,23 +30,6 @@ pub(super) fn checks() -> Vec<Check> {
         check("DIR-08", nobody_to_ask),
         check("DIR-09", chain::moved_on),
     ]
-}
-
-const RECORDED: &str = "a recording does not show who registered";
-
-fn judge(
-    view: &View,
-    unexercised: &'static str,
-    rule: impl Fn(&Registration<'_>, &mut Ruling),
-) -> Assessment {
-    if !view.has_real_times() {
-        return Assessment::NotExercised(RECORDED);
-    }
-    let mut ruling = Ruling::default();
-    for registration in registrations(view) {
-        rule(&registration, &mut ruling);
-    }
-    ruling.assess(unexercised)
 }
 
 /// DIR-01. A GP stands for one practice: by that code PDS has the patient, or beside the practice
@@ -286,7 +269,7 @@ fn answers_of_pds(view: &View, _: Profile) -> Assessment {
             };
             match refused.answer {
                 Told::Refused(409 | 412 | 429) | Told::Nothing => {
-                    ruling.expect(later > 0, || gp2gp_model::verdict::Violation {
+                    ruling.expect(later > 0, || Violation {
                         event: Some(refused.seq),
                         expected: format!("another try for NHS number {patient} after {why}"),
                         seen: "none".to_owned(),
@@ -297,7 +280,7 @@ fn answers_of_pds(view: &View, _: Profile) -> Assessment {
                         !calls
                             .iter()
                             .any(|call| call.seq > refused.seq && call.asked == refused.asked),
-                        || gp2gp_model::verdict::Violation {
+                        || Violation {
                             event: Some(refused.seq),
                             expected: format!("no other try after {why}, which nothing can mend"),
                             seen: format!("{later} more"),
@@ -381,7 +364,7 @@ fn succeeds(
             registration.told().unwrap_or("nothing")
         ),
     };
-    let breach = gp2gp_model::verdict::Violation {
+    let breach = Violation {
         event: Some(request.map_or(registration.seq, |post| post.seq)),
         expected: due,
         seen,

@@ -5,12 +5,9 @@ use gp2gp_model::verdict::{Assessment, Profile};
 
 use super::transfer::id_of;
 use crate::check::national::{Asked, Told};
-use crate::check::registration::{OldPractice, Registration, is_silent, registrations};
-use crate::check::ruling::Ruling;
+use crate::check::registration::{OldPractice, Registration, is_silent, judge};
 use crate::check::view::Post;
 use crate::check::{View, violation};
-
-const RECORDED: &str = "a recording does not show who registered";
 
 /// RCV-01.
 pub(super) fn nobody_to_ask(view: &View, _: Profile) -> Assessment {
@@ -102,19 +99,4 @@ pub(super) fn one_address_or_none(view: &View, _: Profile) -> Assessment {
             }
         },
     )
-}
-
-fn judge(
-    view: &View,
-    unexercised: &'static str,
-    rule: impl Fn(&Registration<'_>, &mut Ruling),
-) -> Assessment {
-    if !view.has_real_times() {
-        return Assessment::NotExercised(RECORDED);
-    }
-    let mut ruling = Ruling::default();
-    for registration in registrations(view) {
-        rule(&registration, &mut ruling);
-    }
-    ruling.assess(unexercised)
 }

@@ -1,23 +1,20 @@
 //! The requesting system before doubles of SDS and PDS that answer what they should not. Whatever
 //! comes, the registration ends, in a request or in a recorded reason.
 
-#![cfg(test)]
-
+use super::answers::*;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use gp2gp_mocks::fhir::api_key;
 use gp2gp_mocks::mhs::Identity;
 use gp2gp_mocks::peer::{HttpRequest, Input, Output, Peer, PostId};
 use gp2gp_mocks::requesting::{Requesting, RequestingConfig};
 use gp2gp_mocks::serve::{Client, post};
-use gp2gp_model::directory::Practice;
 use gp2gp_model::manner::MessageIds;
 use gp2gp_model::pds::{GeneralPractitioner, RecordVersion};
 use gp2gp_model::plan::{Act, Caps, Role};
 use gp2gp_model::registry::Era;
 use gp2gp_model::trace::{Endpoint, Observation};
-use gp2gp_model::{Dialect, Interaction, NhsNumber, OdsCode, Time, Version};
+use gp2gp_model::{Dialect, NhsNumber, Version};
 use gp2gp_sim::Streams;
 use gp2gp_wire::fhir::{API_KEY, CORRELATION_ID, REQUEST_ID};
 use gp2gp_wire::{pds, registry, sds};
@@ -25,26 +22,11 @@ use serde_json::{Value, json};
 use wiremock::matchers::{method, path, path_regex};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-/// 2026-01-05T09:00:00Z.
-const NOW: Time = Time::from_micros(1_767_603_600_000_000);
 const OWN: &str = "Z99901";
 const OTHER: &str = "Z99902";
 
-fn ods(text: &str) -> OdsCode {
-    OdsCode::parse(text).unwrap()
-}
-
 fn patient() -> NhsNumber {
     (1..).find_map(NhsNumber::synthetic).unwrap()
-}
-
-fn practice(code: &str) -> Practice {
-    Practice {
-        ods: ods(code),
-        asid: format!("2000000{}", &code[1..]).parse().unwrap(),
-        party_key: format!("{code}-800001").parse().unwrap(),
-        interactions: BTreeSet::from(Interaction::ALL),
-    }
 }
 
 /// What becomes of a registration.
@@ -143,9 +125,9 @@ impl Scene {
             (path_regex("^/Organization/"), fhir(&organisation.to_json())),
             (
                 path_regex("^/Device$"),
-                fhir(&sds::write_devices(&[device()])),
+                fhir(&sds::write_devices(&[device(OTHER)])),
             ),
-            (path_regex("^/Endpoint$"), fhir(&endpoints())),
+            (path_regex("^/Endpoint$"), fhir(&endpoints(OTHER))),
         ] {
             let mock = Mock::given(method("GET")).and(path);
             mock.respond_with(answer).mount(&self.sds).await;
@@ -201,76 +183,13 @@ fn recorded(system: &Requesting) -> End {
     }
 }
 
-fn at(code: &str) -> GeneralPractitioner {
-    GeneralPractitioner::Practice(ods(code))
-}
-
 fn patient_json(general_practitioner: GeneralPractitioner, version: u32) -> Value {
-    let patient = pds::Patient {
-        nhs_number: patient(),
-        version: RecordVersion(version),
-        confidentiality: pds::Confidentiality::Unrestricted,
-        general_practitioner,
-        person: None,
-    };
-    patient.to_json()
+    registered(patient(), general_practitioner, version)
 }
 
 fn patient_as(general_practitioner: GeneralPractitioner, version: u32) -> ResponseTemplate {
     fhir(&patient_json(general_practitioner, version))
         .insert_header("ETag", pds::etag(RecordVersion(version)))
-}
-
-fn fhir(resource: &Value) -> ResponseTemplate {
-    raw(200, resource.to_string())
-}
-
-fn raw(status: u16, body: String) -> ResponseTemplate {
-    ResponseTemplate::new(status).set_body_raw(body, "application/fhir+json")
-}
-
-fn html(status: u16) -> ResponseTemplate {
-    let page = "<html><body><h1>Bad gateway</h1></body></html>";
-    ResponseTemplate::new(status).set_body_raw(page, "text/html")
-}
-
-fn device() -> sds::Device {
-    let practice = practice(OTHER);
-    sds::Device {
-        ods: Some(practice.ods),
-        asid: practice.asid,
-        party_key: practice.party_key,
-    }
-}
-
-fn endpoints() -> Value {
-    let entry = |(at, interaction): (usize, Interaction)| sds::EndpointEntry {
-        ods: Some(ods(OTHER)),
-        address: "https://spine.invalid/reliablemessaging/forwardreliable".to_owned(),
-        fqdn: "spine.invalid".to_owned(),
-        party_key: practice(OTHER).party_key,
-        cpa_id: format!("S1A{at:06}").parse().unwrap(),
-        mhs_id: format!("M{at:06}").parse().unwrap(),
-        interaction: Some(interaction),
-        reliability: sds::Reliability {
-            persist_duration: Duration::from_secs(15_000),
-            retries: 2,
-            retry_interval: Duration::from_secs(60),
-            ack_requested: sds::Occurrence::Always,
-            duplicate_elimination: sds::Occurrence::Always,
-            sync_reply_mode: sds::SyncReplyMode::None,
-            actor: sds::Actor::NextMsh,
-        },
-    };
-    let entries: Vec<_> = (Interaction::ALL.into_iter().enumerate())
-        .map(entry)
-        .collect();
-    sds::write_endpoints(&entries)
-}
-
-fn half(resource: &Value) -> ResponseTemplate {
-    let whole = resource.to_string();
-    raw(200, whole[..whole.len() / 2].to_owned())
 }
 
 /// Asserts that nothing was requested, for this reason.
@@ -319,12 +238,12 @@ async fn sds_that_answers_500_with_a_page_is_asked_four_times_and_leads_to_20() 
 #[tokio::test]
 async fn what_sds_says_and_nobody_can_read_leads_to_20() {
     let without_asid = {
-        let mut bundle = sds::write_devices(&[device()]);
+        let mut bundle = sds::write_devices(&[device(OTHER)]);
         bundle["entry"][0]["resource"]["identifier"][0]["system"] = json!("urn:x");
         bundle
     };
     let without_reliability = {
-        let mut bundle = endpoints();
+        let mut bundle = endpoints(OTHER);
         bundle["entry"][0]["resource"]["extension"] = json!([]);
         bundle
     };
@@ -332,7 +251,7 @@ async fn what_sds_says_and_nobody_can_read_leads_to_20() {
         ("/Device", html(200), "body is no JSON"),
         (
             "/Device",
-            half(&sds::write_devices(&[device()])),
+            half(&sds::write_devices(&[device(OTHER)])),
             "body is no JSON",
         ),
         ("/Device", fhir(&without_asid), "Device has no nhsSpineASID"),
@@ -343,7 +262,7 @@ async fn what_sds_says_and_nobody_can_read_leads_to_20() {
         ),
         ("/Device", raw(400, String::new()), "http status 400"),
         ("/Device", raw(401, String::new()), "http status 401"),
-        ("/Endpoint", half(&endpoints()), "body is no JSON"),
+        ("/Endpoint", half(&endpoints(OTHER)), "body is no JSON"),
         (
             "/Endpoint",
             fhir(&without_reliability),
@@ -357,7 +276,7 @@ async fn what_sds_says_and_nobody_can_read_leads_to_20() {
 
 #[tokio::test]
 async fn two_entries_are_no_address_and_none_is_paper() {
-    let two = sds::write_devices(&[device(), device()]);
+    let two = sds::write_devices(&[device(OTHER), device(OTHER)]);
     let scene = Scene::new().await.sds_answers("/Device", fhir(&two)).await;
     assert_recorded(&scene.register().await, &["24: ", "2 entries"]);
     let none = sds::write_devices(&[]);
@@ -367,7 +286,7 @@ async fn two_entries_are_no_address_and_none_is_paper() {
 
 #[tokio::test]
 async fn a_page_of_two_results_with_one_of_them_is_not_exactly_one() {
-    let mut page = sds::write_devices(&[device()]);
+    let mut page = sds::write_devices(&[device(OTHER)]);
     page["total"] = json!(2);
     let scene = Scene::new().await.sds_answers("/Device", fhir(&page)).await;
     assert_recorded(

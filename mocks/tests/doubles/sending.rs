@@ -1,9 +1,7 @@
 //! The sending system before doubles of SDS and PDS that answer what they should not. Whatever comes,
 //! the request ends: in a look at the documents, or in a refusal with the fitting code.
 
-#![cfg(test)]
-
-use std::collections::BTreeSet;
+use super::answers::*;
 use std::time::Duration;
 
 use gp2gp_mocks::fhir::api_key;
@@ -12,39 +10,23 @@ use gp2gp_mocks::peer::{AnswerId, HttpRequest, HttpResponse, Input, Output, Peer
 use gp2gp_mocks::sending::{Holding, Sending, SendingConfig};
 use gp2gp_mocks::serve::{Client, post};
 use gp2gp_mocks::synthetic::{Patient, RecordSpec};
-use gp2gp_model::directory::{Contract, Directory, Practice};
+use gp2gp_model::directory::{Contract, Directory};
 use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::manner::Manner;
-use gp2gp_model::pds::{GeneralPractitioner, PdsRecord, RecordVersion};
+use gp2gp_model::pds::{PdsRecord, RecordVersion};
 use gp2gp_model::plan::{Cleanup, Habit, PatientPlan, Role};
 use gp2gp_model::trace::Endpoint;
-use gp2gp_model::{Dialect, Hl7MessageId, Interaction, OdsCode, Time};
+use gp2gp_model::{Dialect, Hl7MessageId, Interaction};
 use gp2gp_sim::Streams;
 use gp2gp_wire::fhir::{API_KEY, CORRELATION_ID};
 use gp2gp_wire::hl7::{EhrRequest, Payload, RequestVersion};
 use gp2gp_wire::message::{self, Message};
 use gp2gp_wire::{pds, sds};
-use serde_json::Value;
 use wiremock::matchers::{method, path, path_regex};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-/// 2026-01-05T09:00:00Z.
-const NOW: Time = Time::from_micros(1_767_603_600_000_000);
 const OWN: &str = "Z99902";
 const OTHER: &str = "Z99901";
-
-fn ods(text: &str) -> OdsCode {
-    OdsCode::parse(text).unwrap()
-}
-
-fn practice(code: &str) -> Practice {
-    Practice {
-        ods: ods(code),
-        asid: format!("2000000{}", &code[1..]).parse().unwrap(),
-        party_key: format!("{code}-800001").parse().unwrap(),
-        interactions: BTreeSet::from(Interaction::ALL),
-    }
-}
 
 fn identity(code: &str) -> Identity {
     Identity {
@@ -159,9 +141,9 @@ impl Scene {
         for (path, answer) in [
             (
                 path_regex("^/Device$"),
-                fhir(&sds::write_devices(&[device()])),
+                fhir(&sds::write_devices(&[device(OTHER)])),
             ),
-            (path_regex("^/Endpoint$"), fhir(&endpoints())),
+            (path_regex("^/Endpoint$"), fhir(&endpoints(OTHER))),
         ] {
             let mock = Mock::given(method("GET")).and(path);
             mock.respond_with(answer).mount(&self.sds).await;
@@ -266,66 +248,9 @@ fn request() -> HttpRequest {
     }
 }
 
-fn at(code: &str) -> GeneralPractitioner {
-    GeneralPractitioner::Practice(ods(code))
-}
-
 fn registered_at(code: &str) -> ResponseTemplate {
-    let patient = pds::Patient {
-        nhs_number: patient().nhs_number,
-        version: RecordVersion::FIRST,
-        confidentiality: pds::Confidentiality::Unrestricted,
-        general_practitioner: at(code),
-        person: None,
-    };
-    fhir(&patient.to_json()).insert_header("ETag", pds::etag(RecordVersion::FIRST))
-}
-
-fn fhir(resource: &Value) -> ResponseTemplate {
-    raw(200, resource.to_string())
-}
-
-fn raw(status: u16, body: String) -> ResponseTemplate {
-    ResponseTemplate::new(status).set_body_raw(body, "application/fhir+json")
-}
-
-fn html(status: u16) -> ResponseTemplate {
-    let page = "<html><body><h1>Bad gateway</h1></body></html>";
-    ResponseTemplate::new(status).set_body_raw(page, "text/html")
-}
-
-fn device() -> sds::Device {
-    let practice = practice(OTHER);
-    sds::Device {
-        ods: Some(practice.ods),
-        asid: practice.asid,
-        party_key: practice.party_key,
-    }
-}
-
-fn endpoints() -> Value {
-    let entry = |(at, interaction): (usize, Interaction)| sds::EndpointEntry {
-        ods: Some(ods(OTHER)),
-        address: "https://spine.invalid/reliablemessaging/forwardreliable".to_owned(),
-        fqdn: "spine.invalid".to_owned(),
-        party_key: practice(OTHER).party_key,
-        cpa_id: format!("S1A{at:06}").parse().unwrap(),
-        mhs_id: format!("M{at:06}").parse().unwrap(),
-        interaction: Some(interaction),
-        reliability: sds::Reliability {
-            persist_duration: Duration::from_secs(15_000),
-            retries: 2,
-            retry_interval: Duration::from_secs(60),
-            ack_requested: sds::Occurrence::Always,
-            duplicate_elimination: sds::Occurrence::Always,
-            sync_reply_mode: sds::SyncReplyMode::None,
-            actor: sds::Actor::NextMsh,
-        },
-    };
-    let entries: Vec<_> = (Interaction::ALL.into_iter().enumerate())
-        .map(entry)
-        .collect();
-    sds::write_endpoints(&entries)
+    fhir(&registered(patient().nhs_number, at(code), 1))
+        .insert_header("ETag", pds::etag(RecordVersion::FIRST))
 }
 
 #[tokio::test]
@@ -348,7 +273,7 @@ async fn with_good_answers_the_request_is_served_and_every_question_has_its_head
 
 #[tokio::test]
 async fn without_exactly_one_entry_the_requester_is_refused_with_24() {
-    for devices in [vec![], vec![device(), device()]] {
+    for devices in [vec![], vec![device(OTHER), device(OTHER)]] {
         let answer = fhir(&sds::write_devices(&devices));
         let scene = Scene::new().await.sds_answers("/Device", answer).await;
         assert_eq!(
@@ -362,7 +287,7 @@ async fn without_exactly_one_entry_the_requester_is_refused_with_24() {
 
 #[tokio::test]
 async fn what_sds_does_not_say_leads_to_20() {
-    let whole = sds::write_devices(&[device()]).to_string();
+    let whole = sds::write_devices(&[device(OTHER)]).to_string();
     for answer in [
         html(500),
         html(200),
