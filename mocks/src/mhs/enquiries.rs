@@ -37,7 +37,7 @@ pub struct Enquiries<T> {
 
 /// A service that gave no answer, or only one that says that it cannot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{service} gave no answer in {tries} tries, the last: {last}")]
+#[error("{service} was asked {tries} times in vain, the last time: {last}")]
 pub struct Unanswered {
     /// Which.
     pub service: Endpoint,
@@ -211,5 +211,115 @@ fn passing_trouble(response: &HttpResponse) -> Option<Duration> {
         }
         500 | 502 | 504 => Some(Duration::ZERO),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use gp2gp_model::http::{Headers, Method};
+
+    use super::*;
+    use crate::mhs::fixture::START;
+
+    fn asking() -> Enquiries<&'static str> {
+        let mut enquiries = Enquiries::default();
+        let request = HttpRequest {
+            method: Method::Get,
+            path: "/Device".to_owned(),
+            soap_action: None,
+            content_type: String::new(),
+            headers: Headers::new(),
+            body: Bytes::new(),
+        };
+        enquiries.ask(START, Endpoint::Sds, request, "where");
+        enquiries
+    }
+
+    fn posted(enquiries: &mut Enquiries<&'static str>) -> PostId {
+        match enquiries.poll_output() {
+            Some(Output::Post { id, .. }) => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn answer(status: u16, headers: Headers) -> HttpResponse {
+        HttpResponse {
+            status,
+            content_type: None,
+            headers,
+            body: Bytes::new(),
+        }
+    }
+
+    fn due(enquiries: &Enquiries<&'static str>) -> Duration {
+        enquiries.poll_timeout().unwrap().at.since(START)
+    }
+
+    #[test]
+    fn a_service_is_asked_four_times_and_then_given_up() {
+        let mut enquiries = asking();
+        let mut now = START;
+        for pause in PAUSES {
+            let post = posted(&mut enquiries);
+            enquiries.settle(now, post, Ok(&answer(500, Headers::new())));
+            now += pause;
+            enquiries.handle_timeout(now);
+        }
+        let post = posted(&mut enquiries);
+        enquiries.settle(now, post, Err(TransportError::Reset));
+        let Some(("where", Err(unanswered))) = enquiries.poll_answer() else {
+            panic!("not given up");
+        };
+        let told = "sds was asked 4 times in vain, the last time: connection reset";
+        assert_eq!(unanswered.to_string(), told);
+        assert_eq!(enquiries.poll_timeout(), None);
+    }
+
+    #[test]
+    fn a_throttling_service_says_how_long_to_wait_and_not_for_ever() {
+        for (says, waits) in [("7", 7), ("0", 1), ("999999", 600), ("tomorrow", 1)] {
+            let mut enquiries = asking();
+            let post = posted(&mut enquiries);
+            let headers = Headers::new().with("Retry-After", says);
+            enquiries.settle(START, post, Ok(&answer(429, headers)));
+            assert_eq!(due(&enquiries), Duration::from_secs(waits), "{says}");
+        }
+    }
+
+    #[test]
+    fn what_no_other_try_can_mend_is_an_answer() {
+        for status in [200, 400, 401, 404, 409, 412] {
+            let mut enquiries = asking();
+            let post = posted(&mut enquiries);
+            enquiries.settle(START, post, Ok(&answer(status, Headers::new())));
+            let told = enquiries
+                .poll_answer()
+                .map(|(_, told)| told.unwrap().status);
+            assert_eq!(told, Some(status));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_comes_after_the_patience_is_too_late() {
+        let mut enquiries = asking();
+        let post = posted(&mut enquiries);
+        assert_eq!(due(&enquiries), PATIENCE);
+        enquiries.handle_timeout(START + PATIENCE);
+        let is_own = enquiries.settle(START + PATIENCE, post, Ok(&answer(200, Headers::new())));
+        assert!(is_own, "taken for the answer to another machine's post");
+        assert_eq!(enquiries.poll_answer(), None);
+        assert_eq!(due(&enquiries), PATIENCE + PAUSES[0]);
+    }
+
+    #[test]
+    fn a_system_that_was_down_asks_again() {
+        let mut enquiries = asking();
+        let before = posted(&mut enquiries);
+        enquiries.restart(START);
+        let after = posted(&mut enquiries);
+        assert_ne!(before, after);
+        enquiries.settle(START, after, Ok(&answer(200, Headers::new())));
+        assert!(enquiries.poll_answer().is_some());
     }
 }
