@@ -229,7 +229,7 @@ async fn with_good_answers_a_request_goes_out_and_every_question_has_its_headers
 async fn sds_that_answers_500_with_a_page_is_asked_four_times_and_leads_to_20() {
     let scene = Scene::new().await.sds_answers("/Device", html(500)).await;
     let end = scene.register().await;
-    assert_recorded(&end, &["20: ", "4 tries", "http status 500"]);
+    assert_recorded(&end, &["20: ", "asked 4 times", "http status 500"]);
     let asked = scene.sds.received_requests().await.unwrap();
     let devices = asked.iter().filter(|it| it.url.path() == "/Device");
     assert_eq!(devices.count(), 4);
