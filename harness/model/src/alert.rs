@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{ConversationId, NhsNumber, ResponseCode};
@@ -11,7 +12,7 @@ use crate::{ConversationId, NhsNumber, ResponseCode};
 pub const PENDING: [Duration; 2] = [Duration::from_hours(24), Duration::from_hours(48)];
 
 /// Something on a list of people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Alert {
     /// Whose transfer.
     pub patient: NhsNumber,
@@ -22,19 +23,21 @@ pub struct Alert {
 }
 
 /// What people are told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "concern", rename_all = "kebab-case")]
 pub enum Concern {
     /// The old practice has no final acknowledgement so long after the extract.
     NotAcknowledged {
         /// So long.
         #[serde(with = "crate::time::seconds")]
+        #[schemars(with = "u64")]
         after: Duration,
     },
     /// A record has waited so long at the new practice, and nobody has decided on it.
     NotFiled {
         /// So long.
         #[serde(with = "crate::time::seconds")]
+        #[schemars(with = "u64")]
         after: Duration,
     },
     /// An incident: the new practice says that the record is another patient's.

@@ -124,7 +124,7 @@ pub enum Indicator {
 }
 
 /// What people at a hub want of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub enum HubWish {
     /// See the record of a patient.

@@ -7,6 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Why a text is not an identifier of the kind that was asked for.
@@ -60,7 +61,7 @@ macro_rules! id {
         ///
         /// Compares without regard to ASCII case and shows itself as it was written
         /// (spec 10: UUIDs compare case-insensitively, are emitted upper case).
-        #[derive(Clone, Serialize, Deserialize)]
+        #[derive(Clone, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(Arc<str>);
 
@@ -254,7 +255,7 @@ impl From<&Hl7MessageId> for EbxmlMessageId {
 /// A patient's number as it stands on the wire: ten digits. Whether its check digit fits is
 /// a question of its own ([`NhsNumber::check_digit_fits`]), because a sending system must be
 /// shown wrong ones too (SND-80).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct NhsNumber([u8; 10]);
 
@@ -338,7 +339,7 @@ impl From<NhsNumber> for String {
 
 /// National code of a GP (GNC): `G`, one of 0 to 5, 8 or 9, and six digits. Their check digits are
 /// often wrong in practice, so none is looked at (spec 40).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct GpCode([u8; 8]);
 

@@ -4,6 +4,7 @@
 
 pub mod alert;
 pub mod capability;
+pub mod control;
 pub mod coverage;
 pub mod dialect;
 pub mod digest;

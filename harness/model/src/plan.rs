@@ -305,7 +305,7 @@ pub struct Step {
 }
 
 /// What people and the harness do to a system: the verbs of the control contract.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "verb", rename_all = "kebab-case")]
 pub enum Act {
     /// The patient registers at the requesting practice, which finds out who has the record.

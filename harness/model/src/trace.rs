@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
@@ -188,7 +189,9 @@ impl Event {
 }
 
 /// Who takes part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Endpoint {
     /// The requesting system.
@@ -487,7 +490,7 @@ pub struct HeldNarrative {
 }
 
 /// What a system says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "observation", rename_all = "kebab-case")]
 pub enum Observation {
     /// A document that a requesting system has stored.
