@@ -38,6 +38,13 @@ impl Line {
         };
         (line, cut)
     }
+
+    /// What the other side says first, still to be read. `None` where it says nothing.
+    pub(super) async fn first_byte(&self) -> Option<u8> {
+        let mut first = [0];
+        let read = self.stream.peek(&mut first).await.ok()?;
+        (read == 1).then_some(first[0])
+    }
 }
 
 impl Drop for Line {

@@ -11,17 +11,22 @@ use gp2gp_model::trace::Endpoint;
 use hyper::body::Incoming as IncomingBody;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{HttpService, service_fn};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 
 use super::body::{BodyError, Carried, collect};
+use super::cause::{Cause, Stage};
 use super::headers::{self, SOAP_ACTION};
 use super::line::{Cut, Line};
-use crate::peer::{Conduct, HttpRequest, HttpResponse};
+use super::tls::{Guard, Security};
+use crate::peer::{Conduct, HttpRequest, HttpResponse, PATIENCE};
 
 /// Puts an endpoint on a free port of the loopback interface. What arrives there goes to
 /// `incoming`, which may be shared by several endpoints.
@@ -37,9 +42,23 @@ pub async fn serve_at(
     endpoint: Endpoint,
     incoming: mpsc::Sender<Incoming>,
 ) -> io::Result<Server> {
+    serve_guarded(addr, endpoint, Security::Plain, incoming).await
+}
+
+/// The same behind TLS, or not.
+pub async fn serve_guarded(
+    addr: SocketAddr,
+    endpoint: Endpoint,
+    security: Security,
+    incoming: mpsc::Sender<Incoming>,
+) -> io::Result<Server> {
     let listener = TcpListener::bind(addr).await?;
     let addr = listener.local_addr()?;
-    let door = Door { endpoint, incoming };
+    let door = Door {
+        endpoint,
+        security,
+        incoming,
+    };
     let accepting = accept(listener, move |stream| talk(stream, door.clone()));
     Ok(Server::new(addr, accepting))
 }
@@ -93,9 +112,21 @@ pub struct Answered {
     pub conduct: Conduct,
 }
 
+/// Somebody who was not let in: there was no TLS, or not with whom it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnedAway {
+    /// Where it came to.
+    pub endpoint: Endpoint,
+    /// From where.
+    pub from: SocketAddr,
+    /// Why.
+    pub cause: Cause,
+}
+
 #[derive(Clone)]
 struct Door {
     endpoint: Endpoint,
+    security: Security,
     incoming: mpsc::Sender<Incoming>,
 }
 
@@ -134,14 +165,72 @@ where
 }
 
 async fn talk(stream: TcpStream, door: Door) {
+    match &door.security {
+        Security::Plain => {
+            let (line, cut) = Line::new(stream);
+            let service = service_fn(|request| take(request, &door, &cut));
+            speak_http(line, service).await;
+        }
+        Security::Tls(guard) => talk_tls(stream, guard, &door).await,
+    }
+}
+
+async fn talk_tls(stream: TcpStream, guard: &Guard, door: &Door) {
+    let from = stream.peer_addr();
     let (line, cut) = Line::new(stream);
-    let service = service_fn(|request| take(request, &door, &cut));
-    // How a connection ends is for its client to judge.
+    let cause = match timeout(PATIENCE, shake_hands(line, guard)).await {
+        Ok(Ok(line)) => {
+            let service = service_fn(|request| take(request, door, &cut));
+            return speak_http(line, service).await;
+        }
+        Ok(Err(cause)) => cause,
+        Err(_) => Cause::TooSlow(Stage::Handshaking, PATIENCE),
+    };
+    if let (Some(told), Ok(from)) = (&guard.told, from) {
+        // Whoever does not want to know has dropped the other end.
+        let _ = told.send(TurnedAway {
+            endpoint: door.endpoint,
+            from,
+            cause,
+        });
+    }
+}
+
+async fn shake_hands(line: Line, guard: &Guard) -> Result<TlsStream<Line>, Cause> {
+    if line.first_byte().await == Some(TLS_HANDSHAKE) {
+        let handshake = guard.acceptor.accept(line);
+        return handshake.await.map_err(|error| Cause::of_handshake(&error));
+    }
+    speak_http(line, service_fn(not_in_the_clear)).await;
+    Err(Cause::NotPlain)
+}
+
+/// What every TLS connection begins with, and no HTTP request: the type of a handshake record.
+const TLS_HANDSHAKE: u8 = 22;
+
+/// How a connection ends is for its client to judge.
+async fn speak_http<S>(line: impl AsyncRead + AsyncWrite + Unpin, service: S)
+where
+    S: HttpService<IncomingBody, ResBody = Carried, Error = Unanswered>,
+{
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .title_case_headers(true)
         .serve_connection(TokioIo::new(line), service)
         .await;
+}
+
+async fn not_in_the_clear(_: Request<IncomingBody>) -> Result<Response<Carried>, Unanswered> {
+    const WORDS: &str = "this port speaks TLS: use https\n";
+    let mut response = Response::new(Carried::new(
+        Bytes::from_static(WORDS.as_bytes()),
+        Conduct::Clean,
+    ));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    Ok(response)
 }
 
 async fn take(
