@@ -116,7 +116,10 @@ fn an_outbound_message_says_what_is_inline_and_what_is_promised() {
         Some("_coded")
     );
     assert_eq!(outbound.external_attachments.len(), 2);
-    assert_eq!(outbound.external_attachments[0].document_id, "_D");
+    assert_eq!(
+        outbound.external_attachments[0].document_id.as_deref(),
+        Some("_D")
+    );
     let json = serde_json::to_string(&outbound).unwrap();
     assert_eq!(serde_json::from_str(&json).ok(), Some(outbound));
 }

@@ -7,7 +7,10 @@ mod generate;
 
 use bytes::Bytes;
 use generate::{any_body, message, text_body};
-use gp2gp_wire::{Dialect, Encoded, Message, message as wire, mhs_json, mime, recording};
+use gp2gp_wire::message::{self as wire, Attachment, Location};
+use gp2gp_wire::mhs_json::{self, OutboundRequest};
+use gp2gp_wire::mime::{self, TransferEncoding};
+use gp2gp_wire::{Dialect, Encoded, Message, recording};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -23,9 +26,60 @@ proptest! {
 
     #[test]
     fn a_message_survives_the_json_form((message, dialect) in message(text_body())) {
+        let message = in_one_line(message);
         let json = serde_json::to_vec(&mhs_json::inbound(&message, dialect)).unwrap();
         let received = mhs_json::open(&json).unwrap();
         prop_assert_eq!(received.into_message().unwrap(), message);
+    }
+
+    #[test]
+    fn a_delivery_survives_the_queue((message, dialect) in message(text_body())) {
+        let message = in_one_line(message);
+        let encoded = message.encode(dialect);
+        let (queued, header) =
+            mhs_json::QueueMessage::of_delivery(&encoded.content_type, &encoded.body).unwrap();
+        prop_assert_eq!(&header, &message.header);
+        prop_assert_eq!(&queued.message_id, &header.message_id);
+        let again = queued.delivery().unwrap();
+        prop_assert_eq!(&again.soap_action, &encoded.soap_action);
+        let before = wire::open(&encoded.content_type, &encoded.body).unwrap();
+        let after = wire::open(&again.content_type, &again.body).unwrap();
+        prop_assert_eq!(after, before);
+    }
+
+    #[test]
+    fn what_a_system_posts_through_its_handler_is_the_message_it_would_have_sent(
+        (message, _) in message(text_body()),
+    ) {
+        let direct = message.encode(Dialect::NationalMhs);
+        let direct = wire::open(&direct.content_type, &direct.body).unwrap();
+        let request = OutboundRequest::of(&direct, "A11111".parse().ok(), None).unwrap();
+        let body = serde_json::to_vec(&request.body).unwrap();
+        let read = OutboundRequest::read(mhs_json::JSON, &request.headers(), &body);
+        let cannot_be_said = request.body.attachments.iter().any(|attachment| {
+            attachment.payload.is_empty() || attachment.description.is_empty()
+        });
+        prop_assert_eq!(read.is_err(), cannot_be_said);
+        let Ok(read) = read else { return Ok(()) };
+        prop_assert_eq!(&read, &request);
+        let mut ids = (1..).map(|number: u32| number.to_string());
+        let sent = read.message(direct.header.clone(), || ids.next().unwrap());
+        let encoded = sent.encode(Dialect::NationalMhs);
+        let sent = wire::open(&encoded.content_type, &encoded.body).unwrap();
+        prop_assert_eq!(&sent.header, &direct.header);
+        prop_assert_eq!(&sent.payload_xml, &direct.payload_xml);
+        let (sent, direct) = (contents(&sent.attachments), contents(&direct.attachments));
+        prop_assert_eq!(sent.len(), direct.len());
+        for ((id, sent), (given, direct)) in sent.into_iter().zip(direct) {
+            prop_assert_eq!(sent, direct);
+            let given = given.filter(|id| !id.is_empty());
+            let is_name = given.as_ref().is_some_and(|given| given.starts_with('_'));
+            match given {
+                Some(given) if is_name => prop_assert_eq!(id, Some(given)),
+                Some(given) => prop_assert_eq!(id, Some(format!("_{given}"))),
+                None => prop_assert!(id.is_some_and(|id| id.starts_with('_'))),
+            }
+        }
     }
 
     #[test]
@@ -61,6 +115,42 @@ proptest! {
         read_every_way("", &mutated(&raw_http(&request), &mutations));
         read_every_way("", &mutated(&json(&message, dialect), &mutations));
     }
+}
+
+/// What the JSON form keeps of attachments: all that is inline, then all that is promised; of each
+/// its `eb:id`, and its description and content.
+fn contents(attachments: &[Attachment]) -> Vec<(Option<String>, (String, String))> {
+    let of = |inline: bool| {
+        attachments.iter().filter_map(move |attachment| {
+            let content = match &attachment.location {
+                Location::Inline(it) if inline => {
+                    format!("{} {:?} {:?}", it.content_type, it.encoding, it.body)
+                }
+                Location::External(id) if !inline => id.to_string(),
+                Location::Inline(_)
+                | Location::External(_)
+                | Location::Dangling(_)
+                | Location::Other(_) => return None,
+            };
+            let description = attachment.description.clone().unwrap_or_default();
+            Some((attachment.id.clone(), (description, content)))
+        })
+    };
+    of(true).chain(of(false)).collect()
+}
+
+/// A handler hands base64 on in one line, so that is what comes back.
+fn in_one_line(mut message: Message) -> Message {
+    for attachment in &mut message.attachments {
+        if let Location::Inline(inline) = &mut attachment.location
+            && inline.encoding == TransferEncoding::Base64
+        {
+            inline.body = (inline.body.iter().copied())
+                .filter(|byte| !byte.is_ascii_whitespace())
+                .collect();
+        }
+    }
+    message
 }
 
 fn read_every_way(content_type: &str, bytes: &Bytes) {

@@ -8,6 +8,7 @@ use gp2gp_model::{ContentId, EbxmlMessageId, Interaction};
 
 pub(crate) use read::{ManifestJoin, encoded_cids, envelope_message, take_payload};
 pub use read::{from_parts, open};
+pub(crate) use write::free_boundary;
 
 use crate::ebxml::{EnvelopeError, Header};
 use crate::hl7::{Hl7Error, Payload};

@@ -1,16 +1,61 @@
 //! Message to bytes: the manifest, the parts and their headers as each supplier writes them
 //! (the table in spec 10).
 
-use gp2gp_model::{ContentId, EbxmlMessageId, MessageKind};
+use bytes::Bytes;
+use gp2gp_model::{ContentId, EbxmlMessageId, Interaction, MessageKind};
 
-use super::{Attachment, Encoded, Inline, Location, Message};
+use super::{Attachment, Encoded, Inline, Location, Message, Received};
 use crate::Dialect;
-use crate::ebxml::{self, Href, Reference};
+use crate::ebxml::{self, Header, Href, Reference};
 use crate::mime::{self, LineEnd, Part, TransferEncoding};
 
 impl Message {
     /// Writes the message in a supplier's dialect. Same message, same bytes.
     pub fn encode(&self, dialect: Dialect) -> Encoded {
+        self.written(dialect).encode(dialect)
+    }
+
+    /// The envelope as text.
+    pub(crate) fn envelope(&self, dialect: Dialect) -> String {
+        self.written(dialect).envelope(dialect)
+    }
+
+    fn written(&self, dialect: Dialect) -> Written<'_> {
+        Written {
+            header: &self.header,
+            payload: self.payload.write(dialect),
+            is_acknowledgement: self.payload.kind() == MessageKind::Acknowledgement,
+            attachments: &self.attachments,
+        }
+    }
+}
+
+impl Received {
+    /// Writes the message again in a supplier's dialect, its payload byte for byte as it came.
+    pub fn encode(&self, dialect: Dialect) -> Encoded {
+        self.written().encode(dialect)
+    }
+
+    fn written(&self) -> Written<'_> {
+        Written {
+            header: &self.header,
+            payload: self.payload_xml.clone(),
+            is_acknowledgement: self.interaction() == Some(Interaction::Acknowledgement),
+            attachments: &self.attachments,
+        }
+    }
+}
+
+/// A message whose payload is text already.
+struct Written<'a> {
+    header: &'a Header,
+    payload: Bytes,
+    is_acknowledgement: bool,
+    attachments: &'a [Attachment],
+}
+
+impl Written<'_> {
+    fn encode(&self, dialect: Dialect) -> Encoded {
         let parts = self.parts(dialect);
         let boundary = free_boundary(boundary(dialect, &self.header.message_id), &parts);
         Encoded {
@@ -20,12 +65,11 @@ impl Message {
         }
     }
 
-    /// The envelope as text.
-    pub(crate) fn envelope(&self, dialect: Dialect) -> String {
+    fn envelope(&self, dialect: Dialect) -> String {
         let payload = self.payload_reference(dialect);
         let attachments = self.attachments.iter().map(Attachment::reference);
         let manifest: Vec<Reference> = std::iter::once(payload).chain(attachments).collect();
-        ebxml::message(&self.header, &manifest, dialect)
+        ebxml::message(self.header, &manifest, dialect)
     }
 
     fn parts(&self, dialect: Dialect) -> Vec<Part> {
@@ -37,7 +81,7 @@ impl Message {
         let payload_id = payload_content_id(dialect, &self.header.message_id);
         let payload = Part {
             headers: part_headers(dialect, &payload_id, payload_type(dialect), identity),
-            body: self.payload.write(dialect),
+            body: self.payload.clone(),
         };
         let attachments = self.attachments.iter().filter_map(Attachment::inline);
         let attachments = attachments.map(|inline| Part {
@@ -68,19 +112,12 @@ impl Message {
 
     fn payload_description(&self, dialect: Dialect) -> Option<String> {
         let action = self.header.action.as_str();
-        let text = match (dialect, self.payload.kind()) {
-            (Dialect::NationalMhs, _) => "HL7 payload",
-            (Dialect::Spine, _) => "The HL7 payload",
-            (Dialect::Tpp, _) => return None,
-            (Dialect::Emis, MessageKind::Acknowledgement) => "Application Acknowledgement",
-            (
-                Dialect::Emis,
-                MessageKind::EhrRequest
-                | MessageKind::EhrExtract
-                | MessageKind::Continue
-                | MessageKind::Fragment,
-            )
-            | (Dialect::Vision, _) => action,
+        let text = match dialect {
+            Dialect::NationalMhs => "HL7 payload",
+            Dialect::Spine => "The HL7 payload",
+            Dialect::Tpp => return None,
+            Dialect::Emis if self.is_acknowledgement => "Application Acknowledgement",
+            Dialect::Emis | Dialect::Vision => action,
         };
         Some(text.to_owned())
     }
@@ -120,7 +157,7 @@ impl Attachment {
 }
 
 /// The wanted boundary, with a number behind it where a part holds it already.
-fn free_boundary(wanted: String, parts: &[Part]) -> String {
+pub(crate) fn free_boundary(wanted: String, parts: &[Part]) -> String {
     let is_free = |boundary: &str| {
         let finder = memchr::memmem::Finder::new(boundary);
         parts.iter().all(|part| finder.find(&part.body).is_none())

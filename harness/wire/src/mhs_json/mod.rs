@@ -1,4 +1,10 @@
-//! The JSON form behind a message handler (spec 10, last section).
+//! The JSON form behind a message handler (spec 10, last section): [`OutboundRequest`] is what a
+//! system posts to its handler, [`QueueMessage`] what the handler puts on the system's queue.
+
+mod outbound;
+mod queue;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 
@@ -6,6 +12,9 @@ use crate::attachment::DescriptionStyle;
 use crate::message::{Attachment, ManifestJoin, encoded_cids, envelope_message, take_payload};
 use crate::mime::{Part, TransferEncoding};
 use crate::{Dialect, Message, OpenError, Received};
+
+pub use outbound::{LARGEST_TEXT, MOST_ATTACHMENTS, OutboundError, OutboundRequest};
+pub use queue::{JSON, QueueMessage};
 
 /// What a message handler puts on its queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +103,8 @@ pub struct OutboundExternal {
     /// Description.
     pub description: String,
     /// `eb:id`.
-    pub document_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document_id: Option<String>,
 }
 
 /// Reads what came from a queue. The manifest is the authority: `attachments` give the content
@@ -125,37 +135,37 @@ pub fn open(json: &[u8]) -> Result<Received, OpenError> {
 /// The inbound form of a message, as a handler would queue it. A handler drops a promise that
 /// has no description (spec 10, "As a server").
 pub fn inbound(message: &Message, dialect: Dialect) -> Inbound {
-    Inbound {
-        ebxml: message.envelope(dialect),
-        payload: text(&message.payload.write(dialect)),
-        attachments: message
-            .attachments
-            .iter()
-            .filter_map(inbound_attachment)
-            .collect(),
-        external_attachments: message
-            .attachments
-            .iter()
-            .filter_map(inbound_external)
-            .collect(),
+    Inbound::new(
+        message.envelope(dialect),
+        text(&message.payload.write(dialect)),
+        &message.attachments,
+    )
+}
+
+impl Inbound {
+    fn new(ebxml: String, payload: String, attachments: &[Attachment]) -> Self {
+        Self {
+            ebxml,
+            payload,
+            attachments: attachments.iter().filter_map(inbound_attachment).collect(),
+            external_attachments: attachments.iter().filter_map(inbound_external).collect(),
+        }
     }
 }
 
 /// The outbound form of a message, as a system would post it. What is neither in this message
 /// nor promised cannot be said in this form and is left out.
 pub fn outbound(message: &Message, dialect: Dialect) -> Outbound {
-    Outbound {
-        payload: text(&message.payload.write(dialect)),
-        attachments: message
-            .attachments
-            .iter()
-            .filter_map(outbound_attachment)
-            .collect(),
-        external_attachments: message
-            .attachments
-            .iter()
-            .filter_map(outbound_external)
-            .collect(),
+    Outbound::new(text(&message.payload.write(dialect)), &message.attachments)
+}
+
+impl Outbound {
+    fn new(payload: String, attachments: &[Attachment]) -> Self {
+        Self {
+            payload,
+            attachments: attachments.iter().filter_map(outbound_attachment).collect(),
+            external_attachments: attachments.iter().filter_map(outbound_external).collect(),
+        }
     }
 }
 
@@ -182,7 +192,10 @@ impl InboundAttachment {
 fn inbound_attachment(attachment: &Attachment) -> Option<InboundAttachment> {
     let inline = attachment.inline()?;
     Some(InboundAttachment {
-        payload: text(&inline.body),
+        payload: match inline.encoding {
+            TransferEncoding::Base64 => one_line(&text(&inline.body)),
+            TransferEncoding::Identity => text(&inline.body),
+        },
         is_base64: inline.encoding == TransferEncoding::Base64,
         content_id: inline.content_id.to_string(),
         content_type: inline.content_type.clone(),
@@ -220,13 +233,20 @@ fn outbound_external(attachment: &Attachment) -> Option<OutboundExternal> {
     Some(OutboundExternal {
         message_id: attachment.promised()?.to_string(),
         description: attachment.description.clone().unwrap_or_default(),
-        document_id: attachment.id.clone().unwrap_or_default(),
+        document_id: attachment.id.clone(),
     })
 }
 
 /// A handler refuses bodies that are not UTF-8; JSON could not carry them either.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Base64 as a handler passes it on: decoded and coded again, so in one line.
+fn one_line(base64: &str) -> String {
+    (base64.chars())
+        .filter(|c| !c.is_ascii_whitespace())
+        .collect()
 }
 
 /// A description as a handler passes it on: without newlines and tabs.
