@@ -15,7 +15,8 @@ use gp2gp_model::{ConversationId, EbxmlMessageId, Hl7MessageId, MessageKind};
 use gp2gp_wire::attachment::DescriptionStyle;
 
 use crate::check::paper;
-use crate::check::view::{Acted, AttachmentSeen, Ending, Place, Post, Seen, StoreCall, View};
+use crate::check::store_calls::StoreCall;
+use crate::check::view::{Acted, AttachmentSeen, Ending, Place, Post, Seen, View};
 
 /// A run of this many chunks and their acknowledgements becomes one line.
 const FOLD: usize = 6;

@@ -17,8 +17,9 @@ use gp2gp_wire::export::Fate;
 use super::documents::{Document, Route};
 use super::exp::Export;
 use super::exp::history::{Happened, Package};
+use super::store_calls::StoreCall;
 use super::transfer::{Transfer, transfers};
-use super::view::{Ending, Held, Post, StoreCall, View};
+use super::view::{Ending, Held, Post, View};
 
 /// The life of one document of the store.
 pub struct Life<'v> {

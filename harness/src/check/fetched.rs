@@ -8,7 +8,8 @@ use gp2gp_model::trace::{BodyRef, Endpoint, Observation};
 use gp2gp_model::{NhsNumber, Sha256};
 use serde_json::Value;
 
-use super::view::{Held, StoreCall, View};
+use super::store_calls::StoreCall;
+use super::view::{Held, View};
 
 /// The answer of a store, as far as a judge asks.
 pub struct StoreAnswer {

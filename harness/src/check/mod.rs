@@ -16,6 +16,7 @@ mod registration;
 mod ruling;
 pub mod seen;
 pub mod snd;
+pub mod store_calls;
 pub mod texts;
 mod transfer;
 pub mod view;

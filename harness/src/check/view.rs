@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use gp2gp_model::alert::Alert;
-use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::pds::{GeneralPractitioner, PdsRecord};
 use gp2gp_model::plan::{Act, Role};
 use gp2gp_model::trace::{
@@ -25,6 +24,7 @@ use super::national::{Asked, NationalCall, Told};
 use super::seen::Decoder;
 pub(super) use super::seen::open;
 pub use super::seen::{AttachmentSeen, Place, RECORDED_FILE, Seen};
+use super::store_calls::{self, RecordRead, StoreCall};
 use super::texts::{self, Narratives};
 
 /// A trace, decoded.
@@ -51,6 +51,8 @@ pub struct View {
     pub lifecycle: Vec<Lived>,
     /// What the document store was asked.
     pub store_calls: Vec<StoreCall>,
+    /// When systems were told a record of their own.
+    pub record_reads: Vec<RecordRead>,
     /// Documents of every core, put together from what the sending system posted.
     pub documents: Vec<Document>,
     /// The same, put together from what Spine delivered. Empty if Spine altered nothing.
@@ -142,59 +144,6 @@ pub struct Alerted {
     pub alert: Alert,
 }
 
-/// A request to the document store, with its ending.
-pub struct StoreCall {
-    /// Event number, for evidence.
-    pub seq: u64,
-    /// When.
-    pub at: Time,
-    /// Who asks.
-    pub from: Endpoint,
-    /// What for.
-    pub method: Method,
-    /// Of what.
-    pub path: String,
-    /// Headers beside `Content-Type` and those of the connection.
-    pub headers: Headers,
-    /// How it ended.
-    pub ending: Ending,
-    /// What was answered.
-    pub answer: Option<StoreAnswer>,
-}
-
-impl StoreCall {
-    /// The number of the document that it is about.
-    pub fn document(&self) -> Option<&str> {
-        self.below_binary()?.split('/').next()
-    }
-
-    /// `$archive` and the like.
-    pub fn operation(&self) -> Option<&str> {
-        self.below_binary()?.split_once('/').map(|(_, rest)| rest)
-    }
-
-    /// The store did it.
-    pub const fn was_done(&self) -> bool {
-        matches!(
-            self.ending,
-            Ending::Answered {
-                status: 200..=299,
-                ..
-            }
-        )
-    }
-
-    /// It looks for a patient, or for the documents of one.
-    pub fn is_search(&self) -> bool {
-        self.method == Method::Get && self.path.contains("/Patient")
-    }
-
-    fn below_binary(&self) -> Option<&str> {
-        let (_, below) = self.path.split_once("/Binary/")?;
-        below.split('?').next()
-    }
-}
-
 /// Something that happened to a system as a whole.
 pub struct Lived {
     /// Event number.
@@ -271,6 +220,7 @@ impl View {
             faults: Vec::new(),
             lifecycle: Vec::new(),
             store_calls: Vec::new(),
+            record_reads: Vec::new(),
             national_calls: Vec::new(),
             documents: Vec::new(),
             altered_documents: Vec::new(),
@@ -288,6 +238,17 @@ impl View {
         for event in &trace.events {
             view.ended_at = view.ended_at.max(event.at);
             match &event.what {
+                // What a system knows by itself, only that a foreign one has to be told it.
+                What::Post {
+                    from,
+                    to: Endpoint::Store,
+                    path,
+                    ..
+                } if store_calls::is_of_record_source(path) => view.record_reads.push(RecordRead {
+                    seq: event.seq,
+                    from: *from,
+                    path: path.clone(),
+                }),
                 // No message of GP2GP.
                 What::Post {
                     exchange,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::plan::{Act, Role};
 use gp2gp_model::trace::{BodyRef, Endpoint, Event, What};
-use gp2gp_model::{ConversationId, Dialect, EhrExtractId, MessageKind, Sha256};
+use gp2gp_model::{ConversationId, Dialect, EhrExtractId, MessageKind, NhsNumber, Sha256};
 
 use crate::support::tamper::{Pick, Taken};
 use crate::support::trace_of;
@@ -47,7 +47,12 @@ pub(crate) fn cases() -> Vec<Case> {
             .broken("no extract after the re-send was asked for", || {
                 trace_of(AGAIN).drop(SECOND)
             })
-            .broken("GET /Patient?identifier=", looks_into_the_store_again),
+            .broken("GET /Patient?identifier=", || {
+                asked_again(|patient| format!("/Patient?identifier=nhs-number%7C{patient}"))
+            })
+            .broken("GET /records/", || {
+                asked_again(|patient| format!("/records/{patient}"))
+            }),
         Case::new("SND-74", || trace_of(TOO_LATE))
             .broken("after the re-send was asked for", thirteen_weeks_later),
         Case::new("SND-74", || trace_of(LEFT)).broken(
@@ -72,7 +77,7 @@ fn under_the_old_id() -> Taken {
 }
 
 /// The store is asked for the patient just before the extract goes out again.
-fn looks_into_the_store_again() -> Taken {
+fn asked_again(path: impl Fn(NhsNumber) -> String) -> Taken {
     let taken = trace_of(AGAIN);
     let at = taken.index_of(SECOND);
     let patient = taken.view().patients[0].patient;
@@ -83,7 +88,7 @@ fn looks_into_the_store_again() -> Taken {
             from: Endpoint::Sending,
             to: Endpoint::Store,
             method: Method::Get,
-            path: format!("/Patient?identifier=nhs-number%7C{patient}"),
+            path: path(patient),
             headers: Headers::new(),
             soap_action: None,
             content_type: String::new(),

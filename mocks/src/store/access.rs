@@ -30,20 +30,8 @@ pub(super) fn check_proxy(
     own: &Asid,
     operation: Operation,
 ) -> Result<(), Refusal> {
-    let required = |name: &str| {
-        headers
-            .get(name)
-            .filter(|value| !value.trim().is_empty())
-            .ok_or_else(|| Refusal::new(Code::BadRequest, format!("header {name} is missing")))
-    };
-    required("Ssp-TraceID")?;
-    required("Ssp-From")?;
-    let to = required("Ssp-To")?;
-    if !to.eq_ignore_ascii_case(own.as_str()) {
-        let why = format!("header Ssp-To is {to}, this store is {own}");
-        return Err(Refusal::new(Code::BadRequest, why));
-    }
-    let interaction = required("Ssp-InteractionID")?;
+    check_parties(headers, own)?;
+    let interaction = required(headers, "Ssp-InteractionID")?;
     if !operation.interactions().contains(&interaction) {
         let why = format!(
             "header Ssp-InteractionID is {interaction}, this request is {}",
@@ -52,6 +40,35 @@ pub(super) fn check_proxy(
         return Err(Refusal::new(Code::BadRequest, why));
     }
     Ok(())
+}
+
+/// Sees that the practice itself asks.
+pub(super) fn check_practice(headers: &Headers, own: &Asid) -> Result<(), Refusal> {
+    let from = check_parties(headers, own)?;
+    if !from.eq_ignore_ascii_case(own.as_str()) {
+        let why = format!("header Ssp-From is {from}, the record is kept by {own}");
+        return Err(Refusal::new(Code::NoRelationship, why));
+    }
+    Ok(())
+}
+
+/// Gives who asks.
+fn check_parties<'a>(headers: &'a Headers, own: &Asid) -> Result<&'a str, Refusal> {
+    required(headers, "Ssp-TraceID")?;
+    let from = required(headers, "Ssp-From")?;
+    let to = required(headers, "Ssp-To")?;
+    if !to.eq_ignore_ascii_case(own.as_str()) {
+        let why = format!("header Ssp-To is {to}, this store is {own}");
+        return Err(Refusal::new(Code::BadRequest, why));
+    }
+    Ok(from)
+}
+
+fn required<'a>(headers: &'a Headers, name: &str) -> Result<&'a str, Refusal> {
+    headers
+        .get(name)
+        .filter(|value| !value.trim().is_empty())
+        .ok_or_else(|| Refusal::new(Code::BadRequest, format!("header {name} is missing")))
 }
 
 /// Sees that the token is good. Gives its text, by which it is known again.

@@ -10,6 +10,7 @@
 //! | `GET /Patient?identifier=https://fhir.nhs.uk/Id/nhs-number\|{number}` | `Bundle` of none or one `Patient` | `urn:nhs:names:services:gpconnect:documents:fhir:rest:search:patient-1` |
 //! | `GET /Patient/{id}/DocumentReference` | `Bundle` of the documents in the record | `...:documents:fhir:rest:search:documentreference-1` |
 //! | `POST /Patient/$gpc.migratestructuredrecord` | `Bundle` with the structured record | `urn:nhs:names:services:gpconnect:fhir:operation:gpc.migratestructuredrecord-1` |
+//! | `GET /records/{number}` | the structured record as XML: the record source | none |
 //! | `GET /Binary/{id}` | the content of a document | `...:documents:fhir:rest:migrate:binary-1` or `...:read:binary-1` |
 //! | `DELETE /Binary/{id}` | 204 | `urn:gp2gp:store:manage-1`, as all below |
 //! | `POST /Binary/{id}/$archive`, `$restore`, `$lock`, `$unlock`, `$waive` | 200, the state as below | |
@@ -47,6 +48,13 @@
 //! document does not allow it), 410 (deleted), 415 (a type that cannot be given), 416, 422
 //! `INVALID_NHS_NUMBER`, `INVALID_PARAMETER` and `INVALID_RESOURCE`, 423 (locked), and 5xx.
 //!
+//! # The record source
+//!
+//! What a practice's system knows without asking anybody, a foreign one is told at
+//! `GET /records/{number}`: the record as [`RecordSpec::record`] writes it, `application/xml`, 404 where
+//! there is none or an empty one. No national service is like it, so it takes no token: `Ssp-From` must be
+//! the practice itself (403 `NO_RELATIONSHIP`), `Ssp-To` and `Ssp-TraceID` are as everywhere.
+//!
 //! # States
 //!
 //! [`DocumentState::after`](gp2gp_model::store::DocumentState::after) is the whole table. Whatever
@@ -70,11 +78,11 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use gp2gp_model::fault::Fault;
-use gp2gp_model::http::Method;
+use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::plan::{Act, MissingReason};
 use gp2gp_model::store::{ActingRole, DeletePolicy, DocumentOperation};
 use gp2gp_model::trace::Observation;
-use gp2gp_model::{Asid, DocumentId, OdsCode, Time};
+use gp2gp_model::{Asid, DocumentId, NhsNumber, OdsCode, Time};
 use gp2gp_sim::Streams;
 use gp2gp_wire::fhir::searchset;
 use serde_json::{Value, json};
@@ -83,7 +91,7 @@ use self::binary::Wanted;
 use self::faults::{Faults, Fired, Occasion, StoreFault};
 use self::fhir::Misstated;
 use self::outcome::{Code, Refusal};
-use self::reply::FHIR_JSON;
+use self::reply::{FHIR_JSON, XML};
 use self::route::Route;
 use self::shelf::Shelf;
 use crate::peer::{AnswerId, Conduct, Deadline, HttpRequest, Input, Notice, Output, Peer};
@@ -265,11 +273,7 @@ impl Store {
         known.operation = Some(operation);
         known.document = route.document().cloned();
         let headers = &request.headers;
-        access::check_proxy(headers, &self.asid, operation)?;
-        let token = access::check_token(headers, now, &self.base)?;
-        if self.expired.contains(token) {
-            return Err(access::unauthorized("token has expired"));
-        }
+        let token = self.admit(now, headers, &route)?;
         let role = access::acting_role(headers, operation)?;
         known.role = Some(role);
         if let Route::Document { id, operation } = route {
@@ -287,6 +291,10 @@ impl Store {
             Route::FindPatient { identifier } => self.find(&identifier),
             Route::List { patient } => self.list(now, &patient, known),
             Route::Record => self.structured_record(request),
+            Route::RecordSource { patient } => {
+                let (_, record) = self.record_of(patient)?;
+                Ok(Reply::whole(200, XML, record.record()))
+            }
             Route::State { id } | Route::Document { id, .. } => {
                 Ok(json_reply(&state(self.shelf.document(&id)?)))
             }
@@ -295,6 +303,25 @@ impl Store {
                 document.as_ref(),
             ))),
         }
+    }
+
+    /// Lets somebody in, and gives the token that they bear: the record source needs none.
+    fn admit<'r>(
+        &self,
+        now: Time,
+        headers: &'r Headers,
+        route: &Route,
+    ) -> Result<&'r str, Refusal> {
+        if let Route::RecordSource { .. } = route {
+            access::check_practice(headers, &self.asid)?;
+            return Ok("");
+        }
+        access::check_proxy(headers, &self.asid, route.operation())?;
+        let token = access::check_token(headers, now, &self.base)?;
+        if self.expired.contains(token) {
+            return Err(access::unauthorized("token has expired"));
+        }
+        Ok(token)
     }
 
     fn serve_document(
@@ -434,17 +461,23 @@ impl Store {
 
     fn structured_record(&self, request: &HttpRequest) -> Result<Reply, Refusal> {
         let number = record::asked_for(&request.content_type, &request.body)?;
-        let found = (self.patients.iter()).find(|(_, record)| record.patient.nhs_number == number);
-        let Some((id, record)) = found else {
+        let (id, record) = self.record_of(number)?;
+        let bundle = record::bundle(record, id, &self.base)?;
+        Ok(Reply::whole(200, FHIR_JSON, bundle))
+    }
+
+    fn record_of(&self, number: NhsNumber) -> Result<(&String, &RecordSpec), Refusal> {
+        let mut patients = self.patients.iter();
+        let found = patients.find(|(_, record)| record.patient.nhs_number == number);
+        let (id, record) = found.ok_or_else(|| {
             let why = format!("no patient with nhs number {number}");
-            return Err(Refusal::new(Code::PatientNotFound, why));
-        };
+            Refusal::new(Code::PatientNotFound, why)
+        })?;
         if record.target_bytes == 0 {
             let why = format!("the record of {number} is empty");
             return Err(Refusal::new(Code::NoRecordFound, why));
         }
-        let bundle = record::bundle(record, id, &self.base)?;
-        Ok(Reply::whole(200, FHIR_JSON, bundle))
+        Ok((id, record))
     }
 
     fn take(&mut self, now: Time, id: AnswerId, request: &HttpRequest) {

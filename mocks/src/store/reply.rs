@@ -14,6 +14,9 @@ use crate::synthetic::{DocumentReader, DocumentSpec};
 /// The media type of resources.
 pub(super) const FHIR_JSON: &str = "application/fhir+json;charset=utf-8";
 
+/// The media type of records.
+pub(super) const XML: &str = "application/xml;charset=utf-8";
+
 /// An answer of the store.
 #[derive(Debug)]
 pub struct Reply {

@@ -61,6 +61,21 @@ impl Requester {
         }
     }
 
+    /// Asks the record source for the record of a patient.
+    pub fn record_source(&self, trace: &str, patient: NhsNumber) -> HttpRequest {
+        HttpRequest {
+            method: Method::Get,
+            path: format!("/records/{patient}"),
+            soap_action: None,
+            content_type: String::new(),
+            headers: Headers::new()
+                .with("Ssp-TraceID", trace)
+                .with("Ssp-From", self.asid.as_str())
+                .with("Ssp-To", self.store.as_str()),
+            body: Bytes::new(),
+        }
+    }
+
     /// Reads a range of a document, as bytes, from the address that a list gave for it.
     pub fn range(&self, now: Time, trace: &str, url: &str, range: &Range<u64>) -> HttpRequest {
         let operation = Operation::Document(DocumentOperation::Read);

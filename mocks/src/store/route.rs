@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use gp2gp_model::DocumentId;
 use gp2gp_model::http::Method;
 use gp2gp_model::store::DocumentOperation;
+use gp2gp_model::{DocumentId, NhsNumber};
 use percent_encoding::percent_decode_str;
 
+use super::fhir;
 use super::outcome::{Code, Refusal};
 
 /// What a request wants.
@@ -25,6 +26,11 @@ pub(super) enum Route {
     },
     /// `POST /Patient/$gpc.migratestructuredrecord`
     Record,
+    /// `GET /records/{number}`
+    RecordSource {
+        /// Whose.
+        patient: NhsNumber,
+    },
     /// `GET /Binary/{id}` and whatever else is done to a document.
     Document {
         /// Which.
@@ -51,7 +57,7 @@ pub enum Operation {
     Find,
     /// Listing the documents of a patient.
     List,
-    /// Reading the structured record.
+    /// Reading the structured record, in either form.
     Record,
     /// Something with one document.
     Document(DocumentOperation),
@@ -79,6 +85,12 @@ impl Route {
                 })
             }
             ["Patient", _, "DocumentReference"] => Err(not_allowed(method, "GET, HEAD")),
+            ["records", number] if is_read => {
+                let patient = fhir::nhs_number(&decoded(number)?)
+                    .map_err(|why| Refusal::new(Code::InvalidNhsNumber, why))?;
+                Ok(Self::RecordSource { patient })
+            }
+            ["records", _] => Err(not_allowed(method, "GET, HEAD")),
             ["Binary", id] => {
                 let operation = match method {
                     Method::Get | Method::Head => DocumentOperation::Read,
@@ -116,9 +128,11 @@ impl Route {
     pub(super) const fn document(&self) -> Option<&DocumentId> {
         match self {
             Self::Document { id, .. } | Self::State { id } => Some(id),
-            Self::FindPatient { .. } | Self::List { .. } | Self::Record | Self::Audit { .. } => {
-                None
-            }
+            Self::FindPatient { .. }
+            | Self::List { .. }
+            | Self::Record
+            | Self::RecordSource { .. }
+            | Self::Audit { .. } => None,
         }
     }
 
@@ -126,7 +140,7 @@ impl Route {
         match self {
             Self::FindPatient { .. } => Operation::Find,
             Self::List { .. } => Operation::List,
-            Self::Record => Operation::Record,
+            Self::Record | Self::RecordSource { .. } => Operation::Record,
             Self::Document { operation, .. } => Operation::Document(*operation),
             Self::State { .. } => Operation::State,
             Self::Audit { .. } => Operation::Audit,

@@ -11,7 +11,8 @@ use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use serde_json::{Map, Value};
 
 use super::super::Tally;
-use super::super::view::{StoreCall, View};
+use super::super::store_calls::StoreCall;
+use super::super::view::View;
 
 /// Longest token read, in bytes: several times that of any real one.
 const TOKEN_BYTES: usize = 16_384;

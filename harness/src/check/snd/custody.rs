@@ -5,8 +5,9 @@ use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 
 use crate::check::custody::{Life, deletes, lives};
+use crate::check::store_calls::StoreCall;
 use crate::check::transfer::transfers;
-use crate::check::view::{StoreCall, View};
+use crate::check::view::View;
 use crate::check::{Tally, violation};
 
 /// SND-76.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use gp2gp_model::MessageKind;
+use gp2gp_model::http::Method;
 use gp2gp_model::plan::{Act, Role};
 use gp2gp_model::trace::{Endpoint, Lifecycle};
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
@@ -200,8 +201,8 @@ fn is_the_same(transfer: &Transfer<'_>, first: &Post, again: &Post, tally: &mut 
     });
 }
 
-/// Nothing asks the document store what there is of the patient before the extract goes out again.
-/// To read the documents that were promised is no new extract.
+/// Nothing asks the document store or the record source what there is of the patient before the extract
+/// goes out again. To read the documents that were promised is no new extract.
 fn nothing_is_extracted(
     view: &View,
     transfer: &Transfer<'_>,
@@ -212,19 +213,22 @@ fn nothing_is_extracted(
     let Some(patient) = transfer.request().map(|request| request.patient) else {
         return;
     };
+    let is_of_patient =
+        |path: &str| view.patients.len() == 1 || path.contains(&patient.to_string());
+    let searches = (view.store_calls.iter())
+        .filter(|call| call.path.contains("/Patient"))
+        .map(|call| (call.seq, call.from, call.method, &call.path));
+    let records =
+        (view.record_reads.iter()).map(|read| (read.seq, read.from, Method::Get, &read.path));
     let in_between = act.seq + 1..again.seq;
-    let mut calls = view.store_calls.iter();
-    let read = calls.find(|call| {
-        call.from == Endpoint::Sending
-            && in_between.contains(&call.seq)
-            && call.path.contains("/Patient")
-            && (view.patients.len() == 1 || call.path.contains(&patient.to_string()))
+    let read = searches.chain(records).find(|(seq, from, _, path)| {
+        *from == Endpoint::Sending && in_between.contains(seq) && is_of_patient(path)
     });
     tally.expect(read.is_none(), || Violation {
-        event: Some(read.map_or(again.seq, |call| call.seq)),
+        event: Some(read.map_or(again.seq, |(seq, ..)| seq)),
         expected: format!("{} without a new look into the record source", name(again)),
-        seen: read.map_or_else(String::new, |call| {
-            format!("{} {} before it", call.method, call.path)
+        seen: read.map_or_else(String::new, |(_, _, method, path)| {
+            format!("{method} {path} before it")
         }),
     });
 }

@@ -221,3 +221,32 @@ fn methods_and_paths_that_there_are_not_are_told() {
         );
     }
 }
+
+#[test]
+fn the_record_source_speaks_to_the_practice_itself_alone() {
+    let mut bench = Bench::new();
+    let patient = Patient::generate(1, 0).nhs_number;
+    let mut request = bench.asker.record_source("t", patient);
+    let why = "header Ssp-From is 200000000205, the record is kept by 918999198738";
+    let refused = (403, "NO_RELATIONSHIP".to_owned(), why.to_owned());
+    assert_eq!(bench.ask(&request).refusal(), refused);
+    request.headers = without(&request.headers, "ssp-traceid");
+    let refused = (
+        400,
+        "BAD_REQUEST".to_owned(),
+        "header Ssp-TraceID is missing".to_owned(),
+    );
+    assert_eq!(bench.ask(&request).refusal(), refused);
+    request.path = "/records/9990000010".to_owned();
+    assert_eq!(bench.ask(&request).refusal().1, "INVALID_NHS_NUMBER");
+}
+
+#[test]
+fn what_goes_wrong_with_records_goes_wrong_at_the_record_source_too() {
+    let effect = Effect::Refuse(503);
+    let mut bench = Bench::with_fault(effect, StoreOperation::Record, Often::First(1));
+    bench.asker.asid = bench.asker.store.clone();
+    let request = (bench.asker).record_source("t", Patient::generate(1, 0).nhs_number);
+    assert_eq!(bench.ask(&request).status(), 503);
+    assert_eq!(bench.ask(&request).status(), 200);
+}

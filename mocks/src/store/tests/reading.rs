@@ -407,3 +407,43 @@ proptest! {
         prop_assert_eq!(bench.store.audit().len(), 1);
     }
 }
+
+#[test]
+fn the_record_source_gives_the_record_as_the_practice_has_it() {
+    let mut config = config(three_documents(), Vec::new());
+    config.patients[0].record.redactions = true;
+    let record = config.patients[0].record.clone();
+    let mut bench = Bench::of(config);
+    bench.asker.asid = bench.asker.store.clone();
+    let request = bench.asker.record_source("t", record.patient.nhs_number);
+    let answer = bench.ask(&request);
+    assert_eq!(answer.status(), 200);
+    assert_eq!(
+        answer.response.content_type.as_deref(),
+        Some("application/xml;charset=utf-8")
+    );
+    assert_eq!(answer.response.body, record.record());
+    let text = String::from_utf8(answer.response.body.to_vec()).unwrap();
+    assert!(text.starts_with("<component") && text.contains("<ehrFolder"));
+    assert!(text.contains("NOPAT"), "its marks are in it");
+    for (spec, _) in three_documents() {
+        let link = format!("file://localhost/{}", spec.file_name.replace(' ', "%20"));
+        assert!(text.contains(&link), "{link}");
+    }
+}
+
+#[test]
+fn the_record_source_has_nothing_of_strangers_and_of_empty_records() {
+    let mut config = config(three_documents(), Vec::new());
+    config.patients[0].record.target_bytes = 0;
+    let mut bench = Bench::of(config);
+    bench.asker.asid = bench.asker.store.clone();
+    let ask = |bench: &mut Bench, index| {
+        let patient = Patient::generate(1, index).nhs_number;
+        let request = bench.asker.record_source("t", patient);
+        let (status, code, _) = bench.ask(&request).refusal();
+        (status, code)
+    };
+    assert_eq!(ask(&mut bench, 0), (404, "NO_RECORD_FOUND".to_owned()));
+    assert_eq!(ask(&mut bench, 7), (404, "PATIENT_NOT_FOUND".to_owned()));
+}
