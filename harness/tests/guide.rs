@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::page::{self, Block, fits};
 use gp2gp_scenarios::{Rule, load_str, lower, parse, schema};
 use serde_json::Value;
 
@@ -22,26 +23,8 @@ judges = ["requesting", "sending"]
 name = "ellis"
 "#;
 
-/// A fenced block of the page.
-struct Block {
-    line: usize,
-    /// What stands behind the fence: a language, and the name of a file.
-    info: &'static str,
-    text: String,
-}
-
 fn blocks() -> Vec<Block> {
-    let mut blocks = Vec::new();
-    let mut lines = (1..).zip(PAGE.lines());
-    while let Some((line, text)) = lines.next() {
-        if let Some(info) = text.strip_prefix("```") {
-            let inside = lines.by_ref().map(|(_, text)| text);
-            let inside: Vec<&str> = inside.take_while(|text| *text != "```").collect();
-            let text = inside.join("\n") + "\n";
-            blocks.push(Block { line, info, text });
-        }
-    }
-    blocks
+    page::blocks(PAGE)
 }
 
 #[test]
@@ -124,37 +107,6 @@ fn run(folder: &Path, command: &str) -> (i32, String) {
         .expect("the binary runs");
     let text = String::from_utf8(output.stdout).expect("stdout is text");
     (output.status.code().expect("it ends by itself"), text)
-}
-
-/// What stands for anything: lines, or a part of one.
-const ANY: &str = "...";
-
-/// Whether these lines were seen, with any others where `...` stands.
-fn fits(expected: &[&str], seen: &str) -> bool {
-    let seen: Vec<&str> = seen.lines().map(str::trim_end).collect();
-    fits_lines(expected, &seen)
-}
-
-fn fits_lines(expected: &[&str], seen: &[&str]) -> bool {
-    let Some((first, rest)) = expected.split_first() else {
-        return seen.is_empty();
-    };
-    if *first == ANY {
-        return (0..=seen.len()).any(|from| fits_lines(rest, &seen[from..]));
-    }
-    match seen.split_first() {
-        Some((line, others)) => fits_line(first, line) && fits_lines(rest, others),
-        None => false,
-    }
-}
-
-fn fits_line(expected: &str, seen: &str) -> bool {
-    match expected.split_once(ANY) {
-        None => expected == seen,
-        Some((before, after)) => seen
-            .strip_prefix(before)
-            .is_some_and(|rest| rest.ends_with(after)),
-    }
 }
 
 #[test]

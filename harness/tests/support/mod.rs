@@ -5,6 +5,7 @@
     reason = "each test binary uses its own part of the support"
 )]
 
+pub(crate) mod page;
 pub(crate) mod tamper;
 
 use std::collections::BTreeMap;
