@@ -8,6 +8,7 @@ pub mod export;
 pub mod federation;
 pub mod fhir;
 pub mod mhs;
+pub mod mhs_json;
 pub mod pds;
 pub mod peer;
 pub mod people;

@@ -14,8 +14,9 @@ mod tests;
 pub mod version;
 
 use std::str::FromStr;
+use std::time::Duration;
 
-use gp2gp_model::directory::{Directory, Practice};
+use gp2gp_model::directory::{Contract, Directory, Practice};
 use gp2gp_model::{
     Asid, ConversationId, EbxmlMessageId, Hl7MessageId, Interaction, PartyKey, Time, interaction,
 };
@@ -93,33 +94,51 @@ impl Identity {
         conversation: ConversationId,
         message_id: EbxmlMessageId,
     ) -> Result<Header, NoContract> {
-        let interaction = payload.interaction();
-        let contract = directory
-            .contract(&to.party_key, interaction)
-            .ok_or_else(|| NoContract {
-                party_key: to.party_key.clone(),
-                interaction,
-            })?;
+        let contract = contract(directory, &to.party_key, payload.interaction())?;
+        let time_to_live = self.dialect.time_to_live(payload.kind());
+        Ok(self.header_under(contract, now, time_to_live, conversation, message_id))
+    }
+
+    /// The ebXML header of a message under this contract.
+    pub(crate) fn header_under(
+        &self,
+        contract: &Contract,
+        now: Time,
+        time_to_live: Option<Duration>,
+        conversation: ConversationId,
+        message_id: EbxmlMessageId,
+    ) -> Header {
         let timestamp = now.to_whole_second();
-        Ok(Header {
+        Header {
             from: self.practice.party_key.clone(),
-            to: to.party_key.clone(),
+            to: contract.party_key.clone(),
             cpa_id: contract.cpa_id.clone(),
             conversation_id: conversation,
             service: interaction::SERVICE.to_owned(),
-            action: interaction.id().to_owned(),
+            action: contract.interaction.id().to_owned(),
             message_id,
             timestamp,
-            time_to_live: self
-                .dialect
-                .time_to_live(payload.kind())
-                .map(|after| timestamp + after),
+            time_to_live: time_to_live.map(|after| timestamp + after),
             ref_to_message_id: None,
             duplicate_elimination: true,
             ack_requested: Some(AckRequested::next_msh()),
             sync_reply: None,
-        })
+        }
     }
+}
+
+/// The contract under which a party takes an interaction.
+pub(crate) fn contract<'a>(
+    directory: &'a Directory,
+    party_key: &PartyKey,
+    interaction: Interaction,
+) -> Result<&'a Contract, NoContract> {
+    directory
+        .contract(party_key, interaction)
+        .ok_or_else(|| NoContract {
+            party_key: party_key.clone(),
+            interaction,
+        })
 }
 
 impl Address {

@@ -8,7 +8,7 @@ use gp2gp_model::directory::Directory;
 use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{EbxmlMessageId, Interaction, Time};
-use gp2gp_wire::ebxml::{self, Envelope, NaspError};
+use gp2gp_wire::ebxml::{self, Envelope, Header, NaspError};
 use gp2gp_wire::message::Message;
 use gp2gp_wire::{Dialect, Encoded};
 
@@ -83,6 +83,26 @@ struct Parcel<T> {
     posts: u32,
 }
 
+impl<T> Parcel<T> {
+    fn new(
+        header: &Header,
+        encoded: Encoded,
+        tag: T,
+        (repeats_left, repeat_interval): (u32, Duration),
+        quick_repeats_left: u32,
+    ) -> Self {
+        Self {
+            tag,
+            message_id: header.message_id.clone(),
+            encoded,
+            repeats_left,
+            repeat_interval,
+            quick_repeats_left,
+            posts: 0,
+        }
+    }
+}
+
 /// How a post failed.
 enum Failure {
     /// No answer came: worth three quick repeats before the contract's.
@@ -120,8 +140,16 @@ impl<T> Outbox<T> {
 
     /// Sends a logical message. It is encoded here, once: every repeat is byte-identical.
     pub fn send(&mut self, now: Time, message: &Message, tag: T) {
-        let repeats = self.contract_repeats(message);
+        let repeats = self.contract_repeats(&message.header);
         self.enqueue(now, message, tag, repeats, QUICK_REPEATS);
+    }
+
+    /// Sends a message that is encoded already, under the contract of its header.
+    pub fn send_encoded(&mut self, now: Time, header: &Header, encoded: Encoded, tag: T) {
+        let repeats = self.contract_repeats(header);
+        let parcel = Parcel::new(header, encoded, tag, repeats, QUICK_REPEATS);
+        self.ready.push_back(parcel);
+        self.post_ready(now);
     }
 
     /// Sends a logical message, and never again: what only a broken system does.
@@ -131,7 +159,7 @@ impl<T> Outbox<T> {
 
     /// Sends a logical message, and not yet: what only a broken system does.
     pub(crate) fn send_later(&mut self, at: Time, message: &Message, tag: T) {
-        let repeats = self.contract_repeats(message);
+        let repeats = self.contract_repeats(&message.header);
         let parcel = self.parcel(message, tag, repeats, QUICK_REPEATS);
         self.rest(at, parcel);
     }
@@ -153,18 +181,11 @@ impl<T> Outbox<T> {
         &self,
         message: &Message,
         tag: T,
-        (repeats_left, repeat_interval): (u32, Duration),
+        repeats: (u32, Duration),
         quick_repeats_left: u32,
     ) -> Parcel<T> {
-        Parcel {
-            tag,
-            message_id: message.header.message_id.clone(),
-            encoded: message.encode(self.dialect),
-            repeats_left,
-            repeat_interval,
-            quick_repeats_left,
-            posts: 0,
-        }
+        let encoded = message.encode(self.dialect);
+        Parcel::new(&message.header, encoded, tag, repeats, quick_repeats_left)
     }
 
     /// How many more messages may be handed over before they pile up: an owner with hundreds of
@@ -252,9 +273,9 @@ impl<T> Outbox<T> {
         self.outcomes.pop_front()
     }
 
-    fn contract_repeats(&self, message: &Message) -> (u32, Duration) {
-        Interaction::from_id(&message.header.action)
-            .and_then(|interaction| self.directory.contract(&message.header.to, interaction))
+    fn contract_repeats(&self, header: &Header) -> (u32, Duration) {
+        Interaction::from_id(&header.action)
+            .and_then(|interaction| self.directory.contract(&header.to, interaction))
             .map_or((0, Duration::ZERO), |contract| {
                 (contract.retries, contract.retry_interval)
             })
