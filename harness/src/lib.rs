@@ -19,3 +19,4 @@ pub mod recording;
 pub mod run;
 pub mod score;
 pub mod story;
+pub mod sut;

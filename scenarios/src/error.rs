@@ -9,7 +9,7 @@ use miette::{Diagnostic, NamedSource, SourceSpan};
 use crate::spanned::Spanned;
 use crate::{Source, suggest};
 
-/// A scenario file cannot be used. As a [`miette::Diagnostic`] it shows the line.
+/// A file cannot be used. As a [`miette::Diagnostic`] it shows the line.
 #[derive(Debug, Clone, PartialEq, thiserror::Error, Diagnostic)]
 #[error(transparent)]
 #[diagnostic(transparent)]
@@ -28,15 +28,16 @@ struct Shown {
 }
 
 /// Something wrong at a place, before it is known in which file.
-#[derive(Debug)]
-pub(crate) struct Problem {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
     message: String,
     span: Option<Range<usize>>,
     help: Option<String>,
 }
 
 impl Problem {
-    pub(crate) fn at(span: Range<usize>, message: impl Into<String>) -> Self {
+    /// At these bytes of the text.
+    pub fn at(span: Range<usize>, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             span: Some(span),
@@ -44,15 +45,27 @@ impl Problem {
         }
     }
 
-    pub(crate) fn help(self, help: impl Into<String>) -> Self {
+    /// And what to write instead.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
         Self {
             help: Some(help.into()),
             ..self
         }
     }
 
+    /// The place, if there is one.
+    pub fn span(&self) -> Option<Range<usize>> {
+        self.span.clone()
+    }
+
+    /// What is wrong, without the place.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// `written` is none of the things it could be.
-    pub(crate) fn unknown<'a>(
+    pub fn unknown<'a>(
         what: &str,
         written: &Spanned<String>,
         candidates: impl IntoIterator<Item = &'a str> + Clone,
@@ -74,9 +87,14 @@ impl Problem {
     }
 
     pub(crate) fn in_source(self, source: &Source) -> ScenarioError {
+        self.in_text(&source.file, &source.text)
+    }
+
+    /// The same, with the text of the file that people find under this name.
+    pub fn in_text(self, file: &str, text: &Arc<str>) -> ScenarioError {
         ScenarioError(Box::new(Shown {
-            text: named(source),
-            span: self.span.map(|span| shown(&source.text, span)),
+            text: named(file, text),
+            span: self.span.map(|span| shown(text, span)),
             message: self.message,
             help: self.help,
         }))
@@ -136,12 +154,17 @@ fn in_plain_words(message: &str) -> String {
 }
 
 /// The words of serde, and those of an author.
-const IN_PLAIN_WORDS: [(&str, &str); 7] = [
+const IN_PLAIN_WORDS: [(&str, &str); 9] = [
     ("invalid type: ", "found "),
     ("invalid value: ", "found "),
     ("expected a string", "expected a text in quotes"),
     ("expected a sequence", "expected a list in square brackets"),
     ("expected u64", "expected a whole number"),
+    (
+        "expected a nonzero u16",
+        "expected a whole number from 1 to 65535",
+    ),
+    ("expected u16", "expected a whole number from 0 to 65535"),
     ("expected u8", "expected a whole number from 0 to 255"),
     (
         "expected u32",
@@ -150,8 +173,8 @@ const IN_PLAIN_WORDS: [(&str, &str); 7] = [
 ];
 
 /// The text under the name of its file.
-pub(crate) fn named(source: &Source) -> NamedSource<Arc<str>> {
-    NamedSource::new(&source.file, Arc::clone(&source.text)).with_language("TOML")
+pub(crate) fn named(file: &str, text: &Arc<str>) -> NamedSource<Arc<str>> {
+    NamedSource::new(file, Arc::clone(text)).with_language("TOML")
 }
 
 /// The part of a span on its first line: a whole table is no place to look at.

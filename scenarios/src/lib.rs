@@ -55,10 +55,13 @@ mod suggest;
 mod versions;
 
 pub use catalogue::{CatalogueError, catalogue};
-pub use error::ScenarioError;
+pub use error::{Problem, ScenarioError};
 pub use failure_mode::failure_modes;
 pub use lint::{Lint, Rule, lint};
 pub use lower::lower;
-pub use schema::schema;
+pub use quantity::{NotASize, NotASpan, Size, Span};
+pub use schema::{schema, schema_of};
 pub use source::{LoadError, Scenario, Source, builtin, load_file, load_str, parse};
+pub use spanned::Spanned;
+pub use suggest::help as suggestion;
 pub use versions::{PairingError, pairings, plan_of};

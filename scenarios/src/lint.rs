@@ -398,7 +398,7 @@ impl Linter<'_> {
         self.lints.push(Lint {
             rule,
             message,
-            text: named(source),
+            text: named(&source.file, &source.text),
             span: shown(&source.text, span),
             help,
         });

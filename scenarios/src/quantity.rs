@@ -12,25 +12,25 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 /// A number of bytes. In files a whole number, or a text with a decimal unit: 1 KB is 1000 bytes,
 /// because the limits of Spine are decimal (spec 20).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Size(pub(crate) u64);
+pub struct Size(pub u64);
 
 /// A length of time, such as `500ms`, `2h` or `8d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Span(pub(crate) Duration);
+pub struct Span(pub Duration);
 
 /// The text is not a size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not a size\nwrite bytes as a whole number, or a text such as \"60 KB\" or \"4.5 MB\"; units are B, KB, MB and GB, and 1 KB is 1000 bytes"
 )]
-pub(crate) struct NotASize(String);
+pub struct NotASize(String);
 
 /// The text is not a length of time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not a length of time\nwrite whole numbers with units, the largest first, such as \"500ms\", \"10m\", \"4h10m\" or \"8d\"; units are d, h, m, s and ms"
 )]
-pub(crate) struct NotASpan(String);
+pub struct NotASpan(String);
 
 /// Names of units, and how many decimal digits a fraction of them may have: a byte is the smallest.
 const SIZE_UNITS: [(&str, u32); 4] = [("B", 0), ("KB", 3), ("MB", 6), ("GB", 9)];

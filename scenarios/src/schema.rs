@@ -30,6 +30,14 @@ pub fn schema() -> Value {
     schema.to_value()
 }
 
+/// The schema of another file that people write, under its title.
+pub fn schema_of<T: JsonSchema>(title: &str) -> Value {
+    let settings = SchemaSettings::draft07().with_transform(WithoutNull);
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    schema.insert("title".to_owned(), json!(title));
+    schema.to_value()
+}
+
 /// It is unfolded before a file is read, so that [`File`] has no place for it.
 fn matrix() -> Value {
     let value = json!({ "type": ["string", "integer", "boolean"] });

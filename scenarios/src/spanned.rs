@@ -7,17 +7,18 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 /// As [`toml::Spanned`], which has no schema.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Spanned<T>(toml::Spanned<T>);
+pub struct Spanned<T>(toml::Spanned<T>);
 
 impl<T> Spanned<T> {
     /// Place in the text of the file, in bytes.
-    pub(crate) fn span(&self) -> Range<usize> {
+    pub fn span(&self) -> Range<usize> {
         self.0.span()
     }
 
-    pub(crate) fn get_ref(&self) -> &T {
+    /// The value.
+    pub fn get_ref(&self) -> &T {
         self.0.get_ref()
     }
 }

@@ -25,7 +25,7 @@ fn tolerated(candidate: &str) -> usize {
 }
 
 /// Help that names the nearest candidate, or else all of them.
-pub(crate) fn help<'a>(
+pub fn help<'a>(
     written: &str,
     what: &str,
     candidates: impl IntoIterator<Item = &'a str> + Clone,

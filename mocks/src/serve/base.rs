@@ -149,13 +149,13 @@ impl FromStr for Base {
             let host = host.to_owned();
             return Err(NotABase::UserInfo { host });
         }
-        let scheme = match uri.scheme_str() {
-            Some("http") => Scheme::Http,
-            Some("https") => Scheme::Https,
+        let scheme = match uri.scheme_str().ok_or_else(malformed)? {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
             other => {
                 return Err(NotABase::Scheme {
                     text: shortened(text),
-                    scheme: other.unwrap_or_default().to_owned(),
+                    scheme: other.to_owned(),
                 });
             }
         };
@@ -267,10 +267,7 @@ mod tests {
 
     #[test]
     fn what_is_no_base_is_refused_with_the_reason() {
-        assert_eq!(
-            refused("127.0.0.1"),
-            "`127.0.0.1` has the scheme ``, and only http and https are spoken"
-        );
+        assert_eq!(refused("127.0.0.1"), "`127.0.0.1` is not a URL");
         assert_eq!(refused("/gp2gp"), "`/gp2gp` is not a URL");
         assert_eq!(refused(""), "`` is not a URL");
         assert_eq!(
