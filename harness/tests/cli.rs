@@ -398,3 +398,64 @@ fn the_matrix_ends_with_status_1_where_something_differs_and_2_where_a_filter_na
         stderr(&apart)
     );
 }
+
+#[test]
+fn init_writes_a_file_and_certificates_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let args = [
+        "init",
+        "--name",
+        "acme",
+        "--roles",
+        "sending",
+        "--wire-sending",
+        "https://gp.example:4430",
+        "--certs",
+        "certs",
+        "--host",
+        "gp.example",
+    ];
+    let output = gp2gp(folder.path(), &args);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(
+        text.contains("localhost, 127.0.0.1, ::1, gp.example"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("wrote sut.toml\nnext: gp2gp doctor --sut sut.toml\n"),
+        "{text}"
+    );
+    let page = std::fs::read_to_string(folder.path().join("sut.toml")).expect("a file");
+    assert!(
+        page.contains("sending = \"https://gp.example:4430\""),
+        "{page}"
+    );
+    assert!(page.contains("key = \"certs/harness.key\""), "{page}");
+
+    let again = gp2gp(folder.path(), &args);
+    assert_eq!(again.status.code(), Some(2));
+    assert!(
+        stderr(&again).contains("ca.pem is there already"),
+        "{}",
+        stderr(&again)
+    );
+    let only_file = gp2gp(folder.path(), &args[..7]);
+    assert!(
+        stderr(&only_file).contains("https without certificates of ours"),
+        "{}",
+        stderr(&only_file)
+    );
+}
+
+#[test]
+fn init_that_nobody_answers_says_what_to_give() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = gp2gp(folder.path(), &["init"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("give --name and --roles"),
+        "{}",
+        stderr(&output)
+    );
+}

@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod explain;
+mod init;
 mod judge;
 mod list;
 mod matrix;
@@ -58,8 +59,10 @@ enum Command {
     ///
     /// Exit status: 0 limits kept, 1 a limit missed.
     Bench(bench::Args),
-    /// Print the JSON schema of scenario files, for editors.
-    Schema,
+    /// Describe a system that is to be tested: write its sut.toml, make certificates.
+    Init(Box<init::Args>),
+    /// Print the JSON schema of scenario files or of sut.toml, for editors.
+    Schema(schema::Args),
 }
 
 /// How results are written.
@@ -109,7 +112,8 @@ pub fn main() -> ExitCode {
         Some(Command::Matrix(args)) => matrix::main(&args, &output),
         Some(Command::Check(args)) => check::main(&args, &output),
         Some(Command::Bench(args)) => bench::main(&args, &output),
-        Some(Command::Schema) => schema::main(&output),
+        Some(Command::Init(args)) => init::main(&args, &output),
+        Some(Command::Schema(args)) => schema::main(&args, &output),
     };
     match result {
         Ok(code) => ExitCode::from(code),

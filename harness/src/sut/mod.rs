@@ -1,3 +1,5 @@
 //! A system that is not ours: how it is described, reached, and played.
 
+pub mod certs;
 pub mod config;
+pub mod template;

@@ -290,3 +290,28 @@ fn a_file_that_is_not_there_leads_to_init() {
         "`gp2gp init` writes one"
     );
 }
+
+#[test]
+fn the_schema_in_the_repository_is_that_of_the_code_and_takes_a_whole_file() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/sut.schema.json");
+    let text = fs::read_to_string(path).unwrap();
+    let kept: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(
+        kept == schema(),
+        "write it anew: gp2gp schema --sut > docs/sut.schema.json"
+    );
+    let validator = jsonschema::validator_for(&kept).unwrap();
+    let takes = |text: &str| {
+        let table: toml::Table = text.parse().unwrap();
+        validator.is_valid(&serde_json::to_value(table).unwrap())
+    };
+    assert!(takes(WHOLE) && takes(SMALL));
+    for wrong in [
+        changed("name", "nam"),
+        changed("sending\"]", "sender\"]"),
+        format!("{SMALL}quiet = \"soon\"\n"),
+        format!("{SMALL}[control]\ndriver = \"http\"\ntoken = \"x\"\n"),
+    ] {
+        assert!(!takes(&wrong), "{wrong}");
+    }
+}
