@@ -117,7 +117,7 @@ impl Behind {
     fn onward(&mut self, now: Time, id: PostId, request: &HttpRequest) -> Onward {
         let same = |(_, open): &(&PostId, &mut Open)| open.body == request.body;
         let Some((first, open)) = self.open.iter_mut().find(same) else {
-            return match self.to_handler(now, id, request) {
+            return match self.asking(now, id, request) {
                 Ok(request) => Onward::Post(request),
                 Err(why) => Onward::Answered(refusal(400, why)),
             };
@@ -134,7 +134,7 @@ impl Behind {
     }
 
     /// The post to the handler, or why the JSON form cannot say it.
-    fn to_handler(
+    fn asking(
         &mut self,
         now: Time,
         id: PostId,
@@ -173,7 +173,7 @@ impl Behind {
     }
 
     /// What Spine would have answered.
-    fn from_handler(&mut self, response: HttpResponse, header: &Header) -> HttpResponse {
+    fn as_of_spine(&mut self, response: HttpResponse, header: &Header) -> HttpResponse {
         if response.status != 202 {
             return response;
         }
@@ -216,7 +216,7 @@ impl Behind {
             }
             Input::Response { post, response } => match self.open.remove(&post) {
                 Some(mut open) => {
-                    let response = self.from_handler(response, &open.header);
+                    let response = self.as_of_spine(response, &open.header);
                     let (waiting, until) = open.waits;
                     if until <= now {
                         open.late = Some(response);

@@ -253,7 +253,7 @@ impl Handler {
         let conversation_id = request.conversation_id.clone();
         let conversation_id = conversation_id.unwrap_or_else(|| mhs::next_id(&mut self.ids));
         let before = (self.sent.remove(&message_id)).filter(|sent| sent.request == digest);
-        let sent = before.unwrap_or_else(|| Sent {
+        let sent = before.unwrap_or(Sent {
             request: digest,
             at: now,
         });

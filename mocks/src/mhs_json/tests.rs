@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::plan::Act;
-use gp2gp_model::trace::{Endpoint, Observation};
+use gp2gp_model::trace::Observation;
 use gp2gp_model::{OdsCode, Time};
 use gp2gp_sim::Streams;
 use gp2gp_wire::Message;
@@ -12,7 +12,7 @@ use gp2gp_wire::mhs_json::{Inbound, JSON, OutboundRequest, QueueMessage};
 use super::{Behind, Handler, HandlerOutput, QueueNumber, from_queue};
 use crate::mhs::fixture::{
     OTHER, OWN, RETRY_INTERVAL, START, accepted, delivery, directory, error_list, fault,
-    message_id, ods, opened, practice, response, small_message,
+    message_id, ods, opened, post, practice, response, small_message,
 };
 use crate::mhs::{Identity, Inbound as Arrived, Inbox, Outbox};
 use crate::peer::{
@@ -413,15 +413,7 @@ fn sending() -> (Behind, PostId, HttpRequest) {
 }
 
 fn to_handler(behind: &mut Behind) -> Option<(PostId, HttpRequest)> {
-    behind.poll_output().map(|output| match output {
-        Output::Post {
-            id,
-            to: Endpoint::Spine,
-            request,
-            ..
-        } => (id, request),
-        other => panic!("{other:?}"),
-    })
+    behind.poll_output().map(post)
 }
 
 fn answered(behind: &mut Behind) -> HttpResponse {
