@@ -26,6 +26,7 @@ pub fn run(
         catalogue,
         sut,
         transport: Transport::Virtual,
+        attached: None,
         not_claimed: &[],
         profile: Profile::Strict,
         scope: Scope::Selection,

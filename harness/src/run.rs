@@ -5,10 +5,10 @@ use std::path::Path;
 
 use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::report::{
-    ExpectationReport, FaultReport, RunReport, SYNTHETIC_NOTICE, ScenarioReport,
+    ExpectationReport, FaultReport, Mishap, MishapKind, RunReport, SYNTHETIC_NOTICE, ScenarioReport,
 };
 use gp2gp_model::requirement::Requirement;
-use gp2gp_model::trace::{Bodies, Trace};
+use gp2gp_model::trace::{Bodies, TimeMode, Trace};
 use gp2gp_model::verdict::{Finding, Profile, Verdict};
 use gp2gp_model::{Capability, ScenarioId};
 
@@ -21,6 +21,7 @@ use crate::driver::{self, DriverError, SUITE, Sut, Transport};
 use crate::judge::{self, Question, Required};
 pub use crate::parallel::usual_jobs;
 use crate::score::{self, Scope};
+use crate::sut::Attachment;
 use crate::{expect, facts, keep, parallel, story};
 
 /// What to run and how.
@@ -31,6 +32,8 @@ pub struct Options<'a> {
     pub sut: Sut,
     /// What carries the messages.
     pub transport: Transport,
+    /// A system that is not ours, in the place of `sut`; then `transport` means nothing.
+    pub attached: Option<&'a Attachment>,
     /// What it does not claim to be able to do.
     pub not_claimed: &'a [Capability],
     /// Against what.
@@ -48,25 +51,62 @@ pub struct Options<'a> {
 /// Runs every plan, judges and scores. `progress` is told before each plan. Plans that are kept
 /// have ids of their own.
 pub fn run(plans: &[Plan], options: &Options<'_>, progress: &(dyn Fn(&Plan) + Sync)) -> RunReport {
-    let scenarios = parallel::map(plans, options.jobs, Plan::bytes, |plan| {
-        progress(plan);
-        run_one(plan, options)
-    });
+    // A foreign system plays one scenario after the other.
+    let jobs = match options.attached {
+        Some(_) => NonZeroUsize::MIN,
+        None => options.jobs,
+    };
+    let scenarios = parallel::map(
+        plans,
+        jobs,
+        |plan| weight(plan, options),
+        |plan| {
+            progress(plan);
+            run_one(plan, options)
+        },
+    );
     report(scenarios, options)
 }
 
 fn run_one(plan: &Plan, options: &Options<'_>) -> ScenarioReport {
+    if let Some(attached) = options.attached
+        && !judged_roles(plan, options).is_empty()
+        && let Some(why) = attached.cannot_run(plan)
+    {
+        return could_not_run(plan, why, options);
+    }
     if let Some(why) = does_not_apply(plan, options) {
         return not_applicable(plan, why, options);
     }
-    match trace(plan, options) {
-        Ok((trace, bodies)) => judged(plan, &trace, &bodies, options),
-        Err(error) => could_not_judge(plan, &error, options),
+    let (traced, mishap) = match played(plan, options) {
+        Ok(played) => played,
+        Err(error) => return could_not_judge(plan, &error, options),
+    };
+    let report = judged(plan, &traced.0, &traced.1, options);
+    match mishap {
+        Some(mishap) => doubted(report, mishap),
+        None => report,
     }
 }
 
+/// The heaviest first; a foreign system plays them in their order.
+fn weight(plan: &Plan, options: &Options<'_>) -> u64 {
+    match options.attached {
+        Some(_) => 0,
+        None => plan.bytes(),
+    }
+}
+
+/// A trace and its bodies.
+pub type Traced = (Trace, BodyStore);
+
 /// Runs one plan to a trace, which is kept if runs are kept.
-pub fn trace(plan: &Plan, options: &Options<'_>) -> Result<(Trace, BodyStore), DriverError> {
+pub fn trace(plan: &Plan, options: &Options<'_>) -> Result<Traced, DriverError> {
+    played(plan, options).map(|(traced, _)| traced)
+}
+
+/// The same, with what was wrong with a foreign system.
+fn played(plan: &Plan, options: &Options<'_>) -> Result<(Traced, Option<Mishap>), DriverError> {
     let folder = options
         .out
         .map(|out| out.join("runs").join(plan.scenario.as_str()));
@@ -74,11 +114,17 @@ pub fn trace(plan: &Plan, options: &Options<'_>) -> Result<(Trace, BodyStore), D
         Some(folder) => BodyStore::in_folder(&keep::fresh(folder)?).map_err(keep::writing)?,
         None => BodyStore::temporary(),
     };
-    let (trace, bodies) = driver::run(plan, options.sut, options.transport, bodies)?;
+    let ((trace, bodies), mishap) = match options.attached {
+        Some(attached) => attached.play(plan, bodies)?,
+        None => {
+            let traced = driver::run(plan, options.sut, options.transport, bodies)?;
+            (traced, None)
+        }
+    };
     if let Some(folder) = &folder {
         keep::trace(folder, &trace, &bodies)?;
     }
-    Ok((trace, bodies))
+    Ok(((trace, bodies), mishap))
 }
 
 /// Judges the trace of a plan.
@@ -91,7 +137,7 @@ pub(crate) fn judged(
     let view = View::new(trace, bodies);
     let findings = Question {
         catalogue: options.catalogue,
-        roles: &plan.judges,
+        roles: &judged_roles(plan, options),
         profile: options.profile,
         required: Required::Named(plan),
     }
@@ -106,6 +152,41 @@ pub(crate) fn judged(
         faults,
     };
     scenario_report(&view, named(plan, options), judged)
+}
+
+/// The roles whose conduct is judged: of a foreign system those that it has.
+fn judged_roles(plan: &Plan, options: &Options<'_>) -> Vec<Role> {
+    let mut roles = plan.judges.clone();
+    if let Some(attached) = options.attached {
+        roles.retain(|role| attached.roles().contains(role));
+    }
+    roles
+}
+
+/// What a system did not do while it was gone, or hung, it may have done otherwise: what looks like a
+/// breach is open. What it left behind makes a pass doubtful.
+fn doubted(mut report: ScenarioReport, mishap: Mishap) -> ScenarioReport {
+    let spoils = match mishap.kind {
+        MishapKind::Gone | MishapKind::Hung | MishapKind::ContractViolated => true,
+        MishapKind::Residue => false,
+    };
+    if spoils {
+        for finding in &mut report.findings {
+            if finding.verdict == Verdict::Fail {
+                finding.verdict = Verdict::Unknown;
+            }
+        }
+        for expectation in &mut report.expectations {
+            if expectation.verdict == Verdict::Fail {
+                expectation.verdict = Verdict::Unknown;
+            }
+        }
+    }
+    if spoils || report.verdict != Verdict::Fail {
+        report.verdict = Verdict::Unknown;
+    }
+    report.mishap = Some(mishap);
+    report
 }
 
 /// How a judged trace is called in reports.
@@ -156,6 +237,7 @@ pub fn scenario_report(view: &View, named: Named, judged: Judged) -> ScenarioRep
         expectations,
         not_applicable: None,
         error: None,
+        mishap: None,
         findings,
         story: story::tell(view),
         documents: view.documents.iter().map(Document::report).collect(),
@@ -195,11 +277,23 @@ fn verdict(judged: &Judged) -> Verdict {
 
 /// Why a scenario proves nothing about this system, run in this way.
 fn does_not_apply(plan: &Plan, options: &Options<'_>) -> Option<String> {
-    let mode = options.transport.time_mode();
+    if judged_roles(plan, options).is_empty() {
+        let roles: Vec<&str> = plan.judges.iter().map(|role| role.name()).collect();
+        return Some(format!(
+            "judges {}, which the system is not",
+            roles.join(" and ")
+        ));
+    }
+    let mode = time_mode(options);
     if !plan.time_modes.contains(&mode) {
         let modes: Vec<String> = plan.time_modes.iter().map(ToString::to_string).collect();
         let modes = modes.join(" or ");
         return Some(format!("makes sense in {modes} time, this is {mode} time"));
+    }
+    if let Some(version) = options.attached.and_then(|it| it.cannot_be(plan)) {
+        return Some(format!(
+            "needs version {version}, which the system does not claim"
+        ));
     }
     let mut needs = plan.needs.iter();
     let unclaimed = needs.find(|need| options.not_claimed.contains(need))?;
@@ -211,7 +305,7 @@ fn does_not_apply(plan: &Plan, options: &Options<'_>) -> Option<String> {
 /// A capability that is not claimed takes the requirements of the scenario out of the score. The
 /// wrong way of time does not: what it leaves unexercised stays a gap.
 fn not_applicable(plan: &Plan, why: String, options: &Options<'_>) -> ScenarioReport {
-    let is_by_claim = plan.time_modes.contains(&options.transport.time_mode());
+    let is_by_claim = plan.time_modes.contains(&time_mode(options));
     let findings = if is_by_claim {
         judge::not_applicable(plan, options.catalogue, options.profile, &why)
     } else {
@@ -222,6 +316,21 @@ fn not_applicable(plan: &Plan, why: String, options: &Options<'_>) -> ScenarioRe
         not_applicable: Some(why),
         findings,
         ..without_trace(plan, options)
+    }
+}
+
+fn could_not_run(plan: &Plan, why: String, options: &Options<'_>) -> ScenarioReport {
+    ScenarioReport {
+        missing_facts: vec![why],
+        ..without_trace(plan, options)
+    }
+}
+
+/// How time passes.
+fn time_mode(options: &Options<'_>) -> TimeMode {
+    match options.attached {
+        Some(attached) => attached.time_mode(),
+        None => options.transport.time_mode(),
     }
 }
 
@@ -244,6 +353,7 @@ fn without_trace(plan: &Plan, options: &Options<'_>) -> ScenarioReport {
         expectations: Vec::new(),
         not_applicable: None,
         error: None,
+        mishap: None,
         findings: Vec::new(),
         story: Vec::new(),
         documents: Vec::new(),
@@ -266,17 +376,24 @@ fn named(plan: &Plan, options: &Options<'_>) -> Named {
 }
 
 fn report(scenarios: Vec<ScenarioReport>, options: &Options<'_>) -> RunReport {
-    let roles = Role::ALL;
+    let roles = match options.attached {
+        Some(attached) => attached.roles().to_vec(),
+        None => Role::ALL.to_vec(),
+    };
     let requirements = score::outcomes(options.catalogue, &roles, &scenarios, &options.scope);
+    let score = score::score(options.catalogue, &roles, &requirements, &scenarios);
     RunReport {
         notice: SYNTHETIC_NOTICE.to_owned(),
         suite: SUITE.to_owned(),
-        sut: options.sut.name(),
-        roles: roles.to_vec(),
+        sut: match options.attached {
+            Some(attached) => attached.name().to_owned(),
+            None => options.sut.name(),
+        },
+        roles,
         profile: options.profile,
         not_claimed: options.not_claimed.to_vec(),
-        time_mode: options.transport.time_mode(),
-        score: score::score(options.catalogue, &roles, &requirements, &scenarios),
+        time_mode: time_mode(options),
+        score: score,
         exit: score::exit(&scenarios, &requirements),
         requirements,
         scenarios,
@@ -286,13 +403,15 @@ fn report(scenarios: Vec<ScenarioReport>, options: &Options<'_>) -> RunReport {
 
 fn reproduce(plan: &Plan, options: &Options<'_>) -> String {
     let mut line = format!("gp2gp run {}", plan.asked_as);
-    if options.sut != Sut::Reference {
+    if let Some(attached) = options.attached {
+        line.push_str(&format!(" --sut {}", attached.asked_as()));
+    } else if options.sut != Sut::Reference {
         line.push_str(&format!(" --sut {}", options.sut.name()));
     }
     for capability in options.not_claimed {
         line.push_str(&format!(" --without {capability}"));
     }
-    if options.transport == Transport::Http {
+    if options.transport == Transport::Http && options.attached.is_none() {
         line.push_str(" --transport http");
     }
     if options.profile == Profile::Field {

@@ -18,6 +18,8 @@ pub const FAILURES: u8 = 1;
 pub const USAGE: u8 = 2;
 /// Nothing failed, and not everything could be judged.
 pub const INCOMPLETE: u8 = 3;
+/// The system under test is not there, hangs, or violates the control contract.
+pub const SUT_UNFIT: u8 = 7;
 /// We could not judge, and it is our fault.
 pub const HARNESS_DEFECT: u8 = 70;
 
@@ -146,6 +148,9 @@ pub fn exit(scenarios: &[ScenarioReport], outcomes: &[RequirementOutcome]) -> Ex
     let mut all = Vec::new();
     if scenario_is(Verdict::HarnessError) || requirement_is(Verdict::HarnessError) {
         all.push(HARNESS_DEFECT);
+    }
+    if scenarios.iter().any(|scenario| scenario.mishap.is_some()) {
+        all.push(SUT_UNFIT);
     }
     if scenario_is(Verdict::Fail) || requirement_is(Verdict::Fail) {
         all.push(FAILURES);

@@ -137,6 +137,7 @@ fn run_broken(defect: Defect, plans: &[Plan], profile: Profile) -> RunReport {
         sut: Sut::Broken(defect),
         not_claimed: &[],
         transport: Transport::Virtual,
+        attached: None,
         profile,
         scope: Scope::Selection,
         out: None,

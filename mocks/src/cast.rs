@@ -47,22 +47,32 @@ pub struct Ensemble {
 impl Ensemble {
     /// The ensemble of a plan. Each defect goes to the system whose conduct it breaks.
     pub fn from_plan(plan: &Plan, sut_defects: &[Defect]) -> Result<Self, NoSuchPractice> {
+        Self::with_store_at(STORE, plan, sut_defects)
+    }
+
+    /// The same, where the document store is known under this base address.
+    pub fn with_store_at(
+        store: &str,
+        plan: &Plan,
+        sut_defects: &[Defect],
+    ) -> Result<Self, NoSuchPractice> {
         match (&plan.export, &plan.federation) {
-            (Some(export), _) => Self::of_export(plan, export, sut_defects),
-            (None, Some(terms)) => Self::of_federation(plan, terms, sut_defects),
-            (None, None) => Cast::from_plan(plan, sut_defects).map(Self::of_transfer),
+            (Some(export), _) => Self::of_export(store, plan, export, sut_defects),
+            (None, Some(terms)) => Self::of_federation(store, plan, terms, sut_defects),
+            (None, None) => Cast::with_store_at(store, plan, sut_defects).map(Self::of_transfer),
         }
     }
 
     /// A transfer between practices of which some belong to a federation, and its hub.
     fn of_federation(
+        store: &str,
         plan: &Plan,
         terms: &FederationTerms,
         sut_defects: &[Defect],
     ) -> Result<Self, NoSuchPractice> {
         let streams = Streams::new(plan.seed);
         let defects = hub_defects(sut_defects);
-        let cast = Cast::from_plan(plan, sut_defects)?;
+        let cast = Cast::with_store_at(store, plan, sut_defects)?;
         let requesting = member(cast.requesting, Role::Requesting, plan, terms, &defects);
         let sending = member(cast.sending, Role::Sending, plan, terms, &defects);
         let hub = Hub::new(terms.clone(), plan, streams, defects);
@@ -103,6 +113,7 @@ impl Ensemble {
     }
 
     fn of_export(
+        store: &str,
         plan: &Plan,
         export: &ExportPlan,
         sut_defects: &[Defect],
@@ -113,10 +124,11 @@ impl Ensemble {
             asid: practice.practice.asid.clone(),
             practice: plan.sending.ods.clone(),
             store: practice.practice.asid.clone(),
-            base: STORE.to_owned(),
+            base: store.to_owned(),
         };
         let holdings = holdings(plan);
-        let mut store = store(plan, &practice, &holdings, Streams::new(plan.seed));
+        let streams = Streams::new(plan.seed);
+        let mut store = self::store(store, plan, &practice, &holdings, streams);
         if defects.contains(&ExportingDefect::EverybodyMay) {
             store = store.where_everybody_may();
         }
@@ -143,6 +155,39 @@ impl Ensemble {
                 (Endpoint::Importing, boxed(Importing::new())),
             ]),
         })
+    }
+}
+
+/// Who takes part in a run of a plan.
+pub const fn endpoints(plan: &Plan) -> &'static [Endpoint] {
+    match (&plan.export, &plan.federation) {
+        (Some(_), _) => &[
+            Endpoint::Store,
+            Endpoint::Office,
+            Endpoint::Desk,
+            Endpoint::Board,
+            Endpoint::ClearingHouse,
+            Endpoint::Importing,
+        ],
+        (None, Some(_)) => &[
+            Endpoint::Requesting,
+            Endpoint::Spine,
+            Endpoint::Sending,
+            Endpoint::Store,
+            Endpoint::Sds,
+            Endpoint::Pds,
+            Endpoint::Hub,
+            Endpoint::Clinic,
+            Endpoint::Mailbox,
+        ],
+        (None, None) => &[
+            Endpoint::Requesting,
+            Endpoint::Spine,
+            Endpoint::Sending,
+            Endpoint::Store,
+            Endpoint::Sds,
+            Endpoint::Pds,
+        ],
     }
 }
 
@@ -268,11 +313,19 @@ impl Cast {
 
     /// The cast of a plan. Each defect goes to the system whose conduct it breaks.
     pub fn from_plan(plan: &Plan, sut_defects: &[Defect]) -> Result<Self, NoSuchPractice> {
+        Self::with_store_at(STORE, plan, sut_defects)
+    }
+
+    fn with_store_at(
+        base: &str,
+        plan: &Plan,
+        sut_defects: &[Defect],
+    ) -> Result<Self, NoSuchPractice> {
         let requesting = identity(plan, Role::Requesting)?;
         let sending = identity(plan, Role::Sending)?;
         let holdings = holdings(plan);
         let streams = Streams::new(plan.seed);
-        let store = store(plan, &sending, &holdings, streams);
+        let store = store(base, plan, &sending, &holdings, streams);
         let (requesting_defects, sending_defects) = sort_defects(sut_defects);
         Ok(Self {
             held: store.documents().iter().map(held_document).collect(),
@@ -309,7 +362,7 @@ impl Cast {
                     attachment_threshold: plan.sending.attachment_threshold,
                     message_limit: plan.sending.message_limit,
                     cleanup: plan.sending.cleanup,
-                    store: STORE.to_owned(),
+                    store: base.to_owned(),
                     holdings,
                     defects: sending_defects,
                 },
@@ -319,7 +372,8 @@ impl Cast {
     }
 }
 
-fn identity(plan: &Plan, role: Role) -> Result<Identity, NoSuchPractice> {
+/// The practice that has a role in a plan, and how its system writes.
+pub fn identity(plan: &Plan, role: Role) -> Result<Identity, NoSuchPractice> {
     let side = side(plan, role);
     let unlisted = || (plan.directory.unlisted.iter()).find(|practice| practice.ods == side.ods);
     let practice: &Practice = (plan.directory.practice(&side.ods))
@@ -357,7 +411,7 @@ fn spine(plan: &Plan, requesting: &Identity, sending: &Identity, streams: Stream
 }
 
 /// The practices whose records the requesting practice has in its own database.
-fn shared_with(plan: &Plan) -> Vec<OdsCode> {
+pub fn shared_with(plan: &Plan) -> Vec<OdsCode> {
     let own = &plan.requesting.ods;
     let shared = plan.directory.shared_databases.iter();
     let shared = shared.filter(|practices| practices.contains(own)).flatten();
@@ -447,7 +501,13 @@ fn held_record(holding: &Holding) -> Option<(NhsNumber, RecordTruth)> {
 /// Address of the document store in every run: nobody's, and the same in both drivers.
 const STORE: &str = "https://store.invalid";
 
-fn store(plan: &Plan, sending: &Identity, holdings: &[Holding], streams: Streams) -> Store {
+fn store(
+    base: &str,
+    plan: &Plan,
+    sending: &Identity,
+    holdings: &[Holding],
+    streams: Streams,
+) -> Store {
     let patients = (holdings.iter())
         .filter(|holding| holding.plan.held)
         .map(|holding| StoredPatient {
@@ -459,7 +519,7 @@ fn store(plan: &Plan, sending: &Identity, holdings: &[Holding], streams: Streams
         })
         .collect();
     let config = StoreConfig {
-        base: STORE.to_owned(),
+        base: base.to_owned(),
         asid: sending.practice.asid.clone(),
         practice: plan.sending.ods.clone(),
         policy: (plan.export.as_ref()).map_or_else(DeletePolicy::default, |it| it.policy),

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::alert::Alert;
-use crate::plan::{Act, Role};
+use crate::plan::{Act, Cleanup, Role};
+use crate::registry::Era;
 use crate::trace::{Endpoint, Observation};
 use crate::{Asid, Capability, NhsNumber, OdsCode, PartyKey, Time, Version};
 
@@ -247,7 +248,13 @@ pub struct PracticeSetting {
     /// Largest whole message, in bytes.
     pub message_bytes: usize,
     /// What it does with the documents in its store once their record was acknowledged with AA.
-    pub cleanup: crate::plan::Cleanup,
+    pub cleanup: Cleanup,
+    /// Practices that keep their records in the same database.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shares_database_with: Vec<OdsCode>,
+    /// What PDS holds of a patient's GP in this run.
+    #[serde(default)]
+    pub era: Era,
 }
 
 /// A plan as text.

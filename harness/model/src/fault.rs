@@ -28,6 +28,31 @@ pub struct Fault {
     pub when: When,
 }
 
+impl Fault {
+    /// What it asks of the system itself: to go down, to have no room, to have a wrong clock.
+    pub fn needs_of_system(&self) -> bool {
+        match &self.effect {
+            Effect::Crash(_) | Effect::FullDisk | Effect::ClockJump(_) => true,
+            Effect::Drop
+            | Effect::Delay(_)
+            | Effect::Duplicate
+            | Effect::Reorder(_)
+            | Effect::HoldUntil(_)
+            | Effect::Truncate(_)
+            | Effect::Corrupt(_)
+            | Effect::Refuse(_)
+            | Effect::SoapFault(_)
+            | Effect::ErrorList(_)
+            | Effect::Reset
+            | Effect::LoseAnswer
+            | Effect::Slow(_)
+            | Effect::Spoil(_)
+            | Effect::Garble(_)
+            | Effect::Race => false,
+        }
+    }
+}
+
 /// What happens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

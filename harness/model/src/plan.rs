@@ -1,6 +1,7 @@
 //! What will be done: a scenario after lowering. Everything a run needs, nothing about files.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -14,7 +15,7 @@ use crate::federation::{FederationTerms, HubWish, Occurrence};
 use crate::manner::{Manner, MessageIds};
 use crate::pds::PdsRecord;
 use crate::registry::Registry;
-use crate::trace::TimeMode;
+use crate::trace::{Endpoint, TimeMode};
 use crate::{
     Capability, Dialect, FailureModeId, GpCode, MessageKind, NhsNumber, OdsCode, RequirementId,
     ResponseCode, ScenarioId, Sha256, SlotId, Time, Version,
@@ -29,6 +30,8 @@ pub struct Plan {
     pub file: ScenarioId,
     /// Digest of the scenario file, for the trace header.
     pub scenario_digest: Sha256,
+    /// The scenario file itself.
+    pub text: Arc<str>,
     /// How a person asks for it again: its id, or the path of its file (and the cell).
     pub asked_as: String,
     /// One line for lists.
@@ -178,6 +181,16 @@ impl Role {
             Self::Sending => "sending",
             Self::Exporting => "exporting",
             Self::Hub => "hub",
+        }
+    }
+
+    /// Where its system stands in a run.
+    pub const fn endpoint(self) -> Endpoint {
+        match self {
+            Self::Requesting => Endpoint::Requesting,
+            Self::Sending => Endpoint::Sending,
+            Self::Exporting => Endpoint::Office,
+            Self::Hub => Endpoint::Hub,
         }
     }
 
@@ -419,6 +432,26 @@ pub enum Act {
 }
 
 impl Act {
+    /// At which system it is done.
+    pub const fn at(&self) -> Endpoint {
+        match self {
+            Self::Register { .. }
+            | Self::Decide { .. }
+            | Self::RepeatRequest { .. }
+            | Self::Stray { .. } => Endpoint::Requesting,
+            Self::AcknowledgeAgain { by, .. } => by.endpoint(),
+            Self::RepeatExtract { .. } | Self::SendUnrequested { .. } => Endpoint::Sending,
+            Self::MoveOn { .. } => Endpoint::Pds,
+            Self::File { .. } => Endpoint::Store,
+            Self::AtOffice { .. } => Endpoint::Office,
+            Self::Relink { .. } | Self::DealWithPooledList { .. } | Self::Relist { .. } => {
+                Endpoint::Sds
+            }
+            Self::AtHub { .. } => Endpoint::Clinic,
+            Self::Book { at, .. } => at.endpoint(),
+        }
+    }
+
     /// Where a patient registers at yet another practice: who, and where.
     pub const fn move_on(&self) -> Option<(NhsNumber, &OdsCode)> {
         if let Self::MoveOn { patient, practice } = self {

@@ -1,5 +1,7 @@
 //! What a run comes to: findings, score, exit status. Rendered by `gp2gp-reports`.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::paper::Paper;
@@ -59,6 +61,9 @@ pub struct ScenarioReport {
     pub not_applicable: Option<String>,
     /// Why the run could not be judged at all.
     pub error: Option<String>,
+    /// What was wrong with the system under test as a whole, beyond what it did on the wire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mishap: Option<Mishap>,
     /// Findings, in the order of the catalogue.
     pub findings: Vec<Finding>,
     /// The story of the transfer, a line per step, ids and times made stable.
@@ -80,6 +85,52 @@ pub struct ScenarioReport {
     pub bytes: u64,
     /// The one line that runs this again.
     pub reproduce: String,
+}
+
+/// Something wrong with a system under test as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mishap {
+    /// Of which kind.
+    pub kind: MishapKind,
+    /// Which system, by its name in reports.
+    pub system: String,
+    /// What was seen.
+    pub what: String,
+    /// The last lines of its log, if they could be had.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<String>,
+}
+
+/// Ways in which a system under test can be wrong as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MishapKind {
+    /// Nobody is there, or no longer.
+    Gone,
+    /// It does not answer, or does not come to an end.
+    Hung,
+    /// It answers what the control contract does not know.
+    ContractViolated,
+    /// It does not forget a run.
+    Residue,
+}
+
+impl MishapKind {
+    /// In words, as what the system does.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Gone => "is gone",
+            Self::Hung => "hangs",
+            Self::ContractViolated => "violates the control contract",
+            Self::Residue => "leaves something behind",
+        }
+    }
+}
+
+impl fmt::Display for Mishap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.system, self.kind.words(), self.what)
+    }
 }
 
 /// Where a document was, from the first to the last event.

@@ -225,6 +225,44 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// The name in JSON and in the control contract.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Requesting => "requesting",
+            Self::Spine => "spine",
+            Self::Sending => "sending",
+            Self::Store => "store",
+            Self::Sds => "sds",
+            Self::Pds => "pds",
+            Self::Office => "office",
+            Self::Desk => "desk",
+            Self::Board => "board",
+            Self::ClearingHouse => "clearing-house",
+            Self::Importing => "importing",
+            Self::Hub => "hub",
+            Self::Clinic => "clinic",
+            Self::Mailbox => "mailbox",
+        }
+    }
+
+    /// Everybody who can take part.
+    pub const ALL: [Self; 14] = [
+        Self::Requesting,
+        Self::Spine,
+        Self::Sending,
+        Self::Store,
+        Self::Sds,
+        Self::Pds,
+        Self::Office,
+        Self::Desk,
+        Self::Board,
+        Self::ClearingHouse,
+        Self::Importing,
+        Self::Hub,
+        Self::Clinic,
+        Self::Mailbox,
+    ];
+
     /// The role of this endpoint; what belongs to everybody has none.
     pub const fn role(self) -> Option<Role> {
         match self {
@@ -268,12 +306,7 @@ impl Endpoint {
 
 impl From<Role> for Endpoint {
     fn from(role: Role) -> Self {
-        match role {
-            Role::Requesting => Self::Requesting,
-            Role::Sending => Self::Sending,
-            Role::Exporting => Self::Office,
-            Role::Hub => Self::Hub,
-        }
+        role.endpoint()
     }
 }
 

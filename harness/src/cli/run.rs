@@ -92,6 +92,7 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     let options = Options {
         catalogue: &catalogue,
         sut: args.sut,
+        attached: None,
         transport: match args.transport {
             TransportArg::Virtual => Transport::Virtual,
             TransportArg::Http => Transport::Http,

@@ -1,7 +1,7 @@
 //! Drivers: they carry what peers say to each other and let time pass. The peers are the same.
 
 mod conditions;
-mod loopback;
+mod sockets;
 mod stage;
 mod virtual_time;
 
@@ -10,10 +10,12 @@ use std::io;
 use gp2gp_mocks::Defect;
 use gp2gp_mocks::cast::{Ensemble, NoSuchPractice};
 use gp2gp_model::plan::Plan;
+use gp2gp_model::report::Mishap;
 use gp2gp_model::trace::{FORMAT, Header, Practices, TimeMode, Trace};
 
 use crate::bodies::BodyStore;
 use crate::recorder::Recorder;
+use crate::sut::Party;
 use stage::{Stage, keeping_a_body};
 
 /// Name and version of the suite in every trace and report.
@@ -96,6 +98,35 @@ pub fn run(
         .map_err(keeping_a_body)
 }
 
+/// Runs a plan to its end with foreign systems. Also tells what was wrong with one of them, beyond what
+/// the trace shows.
+pub(crate) async fn run_attached(
+    plan: &Plan,
+    named: String,
+    time_mode: TimeMode,
+    parties: &mut [Party],
+    bodies: BodyStore,
+) -> Result<((Trace, BodyStore), Option<Mishap>), DriverError> {
+    let doors = sockets::Doors::open(plan, parties).await?;
+    let ensemble = match doors.store() {
+        Some(store) => Ensemble::with_store_at(store, plan, &[])?,
+        None => Ensemble::from_plan(plan, &[])?,
+    };
+    let roles = plan.judges.iter().copied();
+    let header = Header {
+        sut: named,
+        sut_roles: roles
+            .filter(|role| parties.iter().any(|it| it.claims.roles.contains(role)))
+            .collect(),
+        time_mode,
+        ..header(plan, Sut::Reference, Transport::Http)
+    };
+    let stage = Stage::new(header, plan, ensemble, bodies)?;
+    let (recorder, mishap) = sockets::run_attached(plan, stage, parties, doors).await?;
+    let traced = recorder.into_trace().map_err(keeping_a_body)?;
+    Ok((traced, mishap))
+}
+
 /// A run before its first event: records and documents are made, and what is true of them is known.
 pub struct Scene<'p> {
     plan: &'p Plan,
@@ -124,7 +155,7 @@ impl<'p> Scene<'p> {
     pub fn play(self) -> Result<Recorder, DriverError> {
         match self.transport {
             Transport::Virtual => virtual_time::run(self.plan, self.stage),
-            Transport::Http => loopback::run(self.plan, self.stage),
+            Transport::Http => sockets::run(self.plan, self.stage),
         }
     }
 }

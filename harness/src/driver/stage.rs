@@ -1,7 +1,7 @@
 //! The peers of a run and the trace of what they do. Both drivers stand on this: they differ only
 //! in how a post gets from one peer to the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
@@ -12,8 +12,9 @@ use gp2gp_mocks::peer::{
 };
 use gp2gp_mocks::people::People;
 use gp2gp_model::Time;
+use gp2gp_model::control::{LifecycleEvent, ScreenNotice};
 use gp2gp_model::plan::{Act, PatientPlan, Plan};
-use gp2gp_model::trace::{Endpoint, Header, Lifecycle, What};
+use gp2gp_model::trace::{Endpoint, Header, Lifecycle, Observation, What};
 
 use super::DriverError;
 use super::conditions::{Change, ChangeKind, Conditions};
@@ -23,6 +24,8 @@ use crate::recorder::Recorder;
 /// Peers and trace.
 pub(super) struct Stage {
     peers: BTreeMap<Endpoint, Box<dyn Peer>>,
+    /// Systems that are not ours: the driver reaches them.
+    foreign: BTreeSet<Endpoint>,
     people: People,
     /// The truth about documents that come during the run, by the number of the arrival.
     arriving: Vec<HeldDocument>,
@@ -113,6 +116,10 @@ pub(super) enum Carry {
     Down(Endpoint),
     /// It is up again.
     Up(Endpoint),
+    /// People do something to a foreign system.
+    Act(Endpoint, Act),
+    /// A foreign system can, or cannot, store anything from now on.
+    Disk(Endpoint, LifecycleEvent),
 }
 
 impl Stage {
@@ -139,6 +146,7 @@ impl Stage {
         }
         Ok(Self {
             peers: ensemble.peers,
+            foreign: BTreeSet::new(),
             people: ensemble.people,
             arriving: ensemble.arriving,
             recorder,
@@ -150,9 +158,16 @@ impl Stage {
         })
     }
 
+    /// The same stage, where these systems are not ours: their places are empty.
+    pub(super) fn with_foreign(mut self, systems: &BTreeSet<Endpoint>) -> Self {
+        self.peers.retain(|endpoint, _| !systems.contains(endpoint));
+        self.foreign.clone_from(systems);
+        self
+    }
+
     /// People or the harness do something.
     pub(super) fn act(&mut self, now: Time, act: Act) -> Result<Vec<Carry>, DriverError> {
-        let on = target(&act);
+        let on = act.at();
         if self.conditions.is_down(on) {
             // People find their system down, and come back when it is up.
             self.conditions.postpone(on, act);
@@ -164,8 +179,46 @@ impl Stage {
         {
             self.recorder.truth(now, held(document));
         }
+        if self.foreign.contains(&on) {
+            return Ok(vec![Carry::Act(on, act)]);
+        }
         self.handle(now, on, Input::Act(act));
         self.drain(now)
+    }
+
+    /// A foreign system posts; the number of the exchange. Its answer is a [`Stage::result`].
+    pub(super) fn foreign_post(
+        &mut self,
+        now: Time,
+        from: Endpoint,
+        to: Endpoint,
+        request: &HttpRequest,
+    ) -> Result<u64, DriverError> {
+        self.exchanges += 1;
+        self.bytes += request.body.len() as u64;
+        let exchange = self.exchanges;
+        self.recorder
+            .post(now, exchange, from, to, request)
+            .map_err(keeping_a_body)?;
+        let under_way = UnderWay {
+            poster: None,
+            is_whole: true,
+        };
+        self.under_way.insert(exchange, under_way);
+        Ok(exchange)
+    }
+
+    /// What stands on a screen of a foreign system.
+    pub(super) fn screen(&mut self, now: Time, on: Endpoint, notice: ScreenNotice) {
+        match notice {
+            ScreenNotice::ReadyToIntegrate { patient } => {
+                let notice = Notice::ReadyToIntegrate { patient };
+                self.people.notice(now, &notice);
+            }
+            ScreenNotice::Alert { alert } => self.recorder.alerted(now, on, alert),
+            ScreenNotice::Declined { act, why } => self.recorder.declined(now, on, act, why),
+            ScreenNotice::NotSupported { act } => self.recorder.acted(now, on, act, true),
+        }
     }
 
     /// Everybody who takes part, in the order in which they are served.
@@ -243,6 +296,21 @@ impl Stage {
             .min()
     }
 
+    /// When people next do something by themselves.
+    pub(super) fn people_deadline(&self) -> Option<Time> {
+        self.people.poll_timeout().map(|deadline| deadline.at)
+    }
+
+    /// What the clock of a system shows; `None` while it is down.
+    pub(super) fn shown_time(&self, system: Endpoint, now: Time) -> Option<Time> {
+        self.conditions.shown_time(system, now)
+    }
+
+    /// When the clock of a system will show this; `None` while it is down.
+    pub(super) fn true_time(&self, system: Endpoint, shown: Time) -> Option<Time> {
+        self.conditions.true_time(system, shown)
+    }
+
     /// Wakes everybody whose time has come.
     pub(super) fn wake(&mut self, now: Time) -> Result<Vec<Carry>, DriverError> {
         let mut carries = Vec::new();
@@ -281,12 +349,17 @@ impl Stage {
             ChangeKind::Crash(down_for) => Ok(self.crash(now, system, down_for)),
             ChangeKind::Restart => self.restart(now, system),
             ChangeKind::Disk { full } => {
-                let (change, condition) = if full {
-                    (Lifecycle::DiskFull, Condition::DiskFull)
+                let (change, condition, event) = if full {
+                    let event = LifecycleEvent::DiskFull;
+                    (Lifecycle::DiskFull, Condition::DiskFull, event)
                 } else {
-                    (Lifecycle::DiskFree, Condition::DiskFree)
+                    let event = LifecycleEvent::DiskFree;
+                    (Lifecycle::DiskFree, Condition::DiskFree, event)
                 };
                 self.recorder.lifecycle(now, system, change);
+                if self.foreign.contains(&system) {
+                    return Ok(vec![Carry::Disk(system, event)]);
+                }
                 self.handle(now, system, Input::Condition(condition));
                 self.drain(now)
             }
@@ -332,7 +405,12 @@ impl Stage {
         }
     }
 
-    /// Asks every system for what it says of itself, and closes the trace.
+    /// What a foreign system says of itself.
+    pub(super) fn observed(&mut self, now: Time, by: Endpoint, observation: Observation) {
+        self.recorder.observed(now, by, observation);
+    }
+
+    /// Asks every system of ours for what it says of itself, and closes the trace.
     pub(super) fn finish(mut self, now: Time, quiescent: bool) -> Recorder {
         for (endpoint, peer) in &self.peers {
             for observation in peer.observe() {
@@ -454,23 +532,6 @@ fn held(document: &HeldDocument) -> What {
         sha256: document.sha256,
         bytes: document.bytes,
         deliverable: document.deliverable,
-    }
-}
-
-fn target(act: &Act) -> Endpoint {
-    match act {
-        Act::Register { .. }
-        | Act::Decide { .. }
-        | Act::RepeatRequest { .. }
-        | Act::Stray { .. } => Endpoint::Requesting,
-        Act::AcknowledgeAgain { by, .. } => Endpoint::from(*by),
-        Act::RepeatExtract { .. } | Act::SendUnrequested { .. } => Endpoint::Sending,
-        Act::MoveOn { .. } => Endpoint::Pds,
-        Act::File { .. } => Endpoint::Store,
-        Act::AtOffice { .. } => Endpoint::Office,
-        Act::Relink { .. } | Act::DealWithPooledList { .. } | Act::Relist { .. } => Endpoint::Sds,
-        Act::AtHub { .. } => Endpoint::Clinic,
-        Act::Book { at, .. } => Endpoint::from(*at),
     }
 }
 

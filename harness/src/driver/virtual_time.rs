@@ -114,6 +114,8 @@ impl<'a> Links<'a> {
             } => self.carry_answer(queue, (exchange, from), response, conduct),
             // Whoever connects is refused at the time of arrival.
             Carry::Down(_) | Carry::Up(_) => {}
+            // No system is foreign here.
+            Carry::Act(..) | Carry::Disk(..) => {}
         }
     }
 

@@ -1,6 +1,14 @@
 //! A system that is not ours: how it is described, reached, and played.
 
 pub mod amqp;
+mod attachment;
 pub mod certs;
 pub mod config;
+pub mod control;
+mod party;
+pub(crate) mod prepare;
 pub mod template;
+
+pub use attachment::Attachment;
+pub(crate) use party::mishap_of;
+pub use party::{Party, Patience, Reach};

@@ -85,6 +85,7 @@ fn plan(dialect: Dialect, patients: Vec<PatientPlan>) -> Plan {
         scenario: ScenarioId::parse("cast/test").unwrap(),
         file: ScenarioId::parse("cast/test").unwrap(),
         scenario_digest: Sha256::of(b""),
+        text: "".into(),
         asked_as: "test".to_owned(),
         title: String::new(),
         story: String::new(),

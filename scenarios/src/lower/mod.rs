@@ -11,6 +11,7 @@ mod practices;
 mod registry;
 mod steps;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gp2gp_model::manner::{Manner, MessageIds};
@@ -71,6 +72,7 @@ fn plan(
         scenario: scenario.id().clone(),
         file: scenario.source.id.clone(),
         scenario_digest: scenario.digest(),
+        text: Arc::clone(&scenario.source.text),
         asked_as: scenario.id().to_string(),
         title: file.title.get_ref().trim().to_owned(),
         story: file.story.trim().to_owned(),

@@ -1,0 +1,539 @@
+//! Real HTTP on sockets, with the same peers as under the virtual clock, and with systems that are
+//! not ours in the place of some of them.
+//!
+//! Time is the wall clock, except that it is moved forward when nothing is under way and
+//! everybody only waits: eight days of silence take no longer here than in virtual time. This
+//! is our own counting of open exchanges, never tokio's paused clock, which would run ahead of
+//! sockets (invariant 6). Where a plan has somebody wait for an answer that is slow or never
+//! comes, the clock and everything that it measures run faster, all by the same rate.
+//!
+//! A foreign system ([`foreign`]) is asked whether it, too, only waits, if it has the verb `clock`. If it
+//! has not, nobody can know, and time passes as it does.
+
+mod clock;
+mod control;
+mod doors;
+mod foreign;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gp2gp_mocks::peer::{AnswerId, Conduct, HttpRequest, HttpResponse, PATIENCE, TransportError};
+use gp2gp_mocks::serve::{Answered, Base, Client, Incoming, Server, post_as, serve, serve_at};
+use gp2gp_model::Time;
+use gp2gp_model::control::LifecycleEvent;
+use gp2gp_model::plan::Plan;
+use gp2gp_model::report::Mishap;
+use gp2gp_model::trace::Endpoint;
+use gp2gp_sim::Queue;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use self::clock::{Clock, rate};
+use self::control::{Errand, Outlook};
+pub(super) use self::doors::Doors;
+use self::foreign::{Foreign, Place};
+use super::DriverError;
+use super::stage::{Carry, Stage, Watch};
+use crate::recorder::Recorder;
+use crate::sut::Party;
+use crate::sut::prepare::Unprepared;
+
+/// Requests and results that may wait for the stage; senders are held back beyond.
+const WAITING: usize = 16;
+
+/// Runs until nothing is left to do, the time limit is reached, or nobody comes to an end.
+pub(super) fn run(plan: &Plan, stage: Stage) -> Result<Recorder, DriverError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(opening)?
+        .block_on(async {
+            let sockets = Sockets::open(plan, stage, Foreign::nobody()).await?;
+            sockets.run(plan).await.map(|(recorder, _)| recorder)
+        })
+}
+
+/// The same with foreign systems, which are prepared here. Also tells what was wrong with one of them,
+/// beyond what the trace shows.
+pub(super) async fn run_attached(
+    plan: &Plan,
+    stage: Stage,
+    parties: &mut [Party],
+    doors: Doors,
+) -> Result<(Recorder, Option<Mishap>), DriverError> {
+    let rate = rate(plan);
+    let foreign = match Foreign::prepare(plan, rate, parties, doors).await {
+        Ok(foreign) => foreign,
+        Err(Unprepared::Mishap(mishap)) => {
+            return Ok((stage.finish(plan.starts_at, false), Some(mishap)));
+        }
+        Err(Unprepared::Plan(error)) => return Err(error.into()),
+    };
+    let stage = stage.with_foreign(&foreign.systems());
+    let sockets = Sockets::open(plan, stage, foreign).await?;
+    sockets.run(plan).await
+}
+
+struct Sockets<'a> {
+    stage: Stage,
+    clock: Clock,
+    servers: BTreeMap<Endpoint, Door>,
+    client: Arc<Client>,
+    foreign: Foreign<'a>,
+    /// What is still to be told to foreign systems.
+    errands: VecDeque<Errand>,
+    arrive: mpsc::Sender<Incoming>,
+    incoming: mpsc::Receiver<Incoming>,
+    ended: mpsc::Receiver<Ended>,
+    end: mpsc::Sender<Ended>,
+    answers: BTreeMap<AnswerId, Waiting>,
+    answer_ids: u64,
+    /// Answers that never come, on connections that stay open.
+    silent: Vec<oneshot::Sender<Answered>>,
+    /// Posts on their link, not yet on a socket: links take the time that the plan says.
+    on_link: Queue<Posted>,
+    link_delay: Duration,
+    under_way: usize,
+    watch: Watch,
+    /// Something has happened since somebody last looked.
+    stirred: bool,
+}
+
+/// Who waits for an answer.
+struct Waiting {
+    answer: oneshot::Sender<Answered>,
+    /// The exchange, where a foreign system waits: nobody else tells how it ended.
+    exchange: Option<u64>,
+}
+
+/// A post that a peer has let go.
+struct Posted {
+    exchange: u64,
+    to: Endpoint,
+    request: HttpRequest,
+    conduct: Conduct,
+}
+
+/// Where a system of ours listens, while it is up.
+struct Door {
+    base: Base,
+    server: Option<Server>,
+}
+
+/// The end of an exchange.
+struct Ended {
+    exchange: u64,
+    result: Result<HttpResponse, TransportError>,
+}
+
+/// What came in from the sockets, or that nothing did.
+enum Arrival {
+    Request(Option<Endpoint>, Incoming),
+    Result(Ended),
+    Nothing,
+}
+
+impl<'a> Sockets<'a> {
+    async fn open(plan: &Plan, stage: Stage, foreign: Foreign<'a>) -> Result<Self, DriverError> {
+        let (arrive, incoming) = mpsc::channel(WAITING);
+        let (end, ended) = mpsc::channel(WAITING);
+        let mut servers = BTreeMap::new();
+        for endpoint in stage.endpoints() {
+            let server = serve(endpoint, arrive.clone()).await.map_err(opening)?;
+            let door = Door {
+                base: server.addr().into(),
+                server: Some(server),
+            };
+            servers.insert(endpoint, door);
+        }
+        let rate = rate(plan);
+        Ok(Self {
+            stage,
+            clock: Clock::new(plan.starts_at, rate),
+            servers,
+            client: Arc::new(Client::with_patience(PATIENCE / rate)),
+            foreign,
+            errands: VecDeque::new(),
+            arrive,
+            incoming,
+            ended,
+            end,
+            answers: BTreeMap::new(),
+            answer_ids: 0,
+            silent: Vec::new(),
+            on_link: Queue::new(plan.starts_at),
+            link_delay: plan.link_delay,
+            under_way: 0,
+            watch: Watch::default(),
+            stirred: false,
+        })
+    }
+
+    async fn run(mut self, plan: &Plan) -> Result<(Recorder, Option<Mishap>), DriverError> {
+        let mut steps: Vec<_> = plan
+            .steps
+            .iter()
+            .map(|step| (plan.starts_at + step.at, step.act.clone()))
+            .collect();
+        steps.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        let limit = plan.starts_at + plan.time_limit;
+        loop {
+            if let Some(errand) = self.errands.pop_front() {
+                self.run_errand(errand).await?;
+                continue;
+            }
+            if let Some(mishap) = self.foreign.mishap() {
+                let now = self.clock.now();
+                return Ok((self.stage.finish(now, false), Some(mishap)));
+            }
+            if self.stage.is_endless() {
+                let now = self.clock.now();
+                return self.finish(now, false).await;
+            }
+            let next_step = steps.last().map(|(at, _)| *at);
+            let now = self.clock.now();
+            if next_step.is_some_and(|at| at <= now) {
+                if let Some((_, act)) = steps.pop() {
+                    let carries = self.stage.act(now, act)?;
+                    self.carry_all(carries).await?;
+                }
+                continue;
+            }
+            if self.do_what_is_due().await? {
+                continue;
+            }
+            let own = [next_step, self.next()].into_iter().flatten().min();
+            if self.under_way > 0 {
+                let at_most = own.map(|at| at.since(now) / self.clock.rate());
+                let arrival = self.arrival(at_most).await;
+                self.take(arrival).await?;
+                continue;
+            }
+            let next = match self.outlook(own, next_step).await? {
+                Outlook::Busy(at_most) => {
+                    let arrival = self.arrival(Some(at_most)).await;
+                    self.take(arrival).await?;
+                    continue;
+                }
+                Outlook::Idle(next) => next,
+                Outlook::Over => {
+                    let now = self.clock.now();
+                    return self.finish(now, own.is_none()).await;
+                }
+            };
+            match next {
+                None => {
+                    let now = self.clock.now();
+                    return self.finish(now, true).await;
+                }
+                Some(at) if at > limit => return self.finish(limit, false).await,
+                Some(at) => {
+                    self.clock.skip_to(at);
+                    self.tell_time().await?;
+                }
+            }
+        }
+    }
+
+    /// When somebody of ours next does something by itself.
+    fn next(&self) -> Option<Time> {
+        let next = [self.on_link.next_time(), self.stage.deadline()];
+        next.into_iter().flatten().min()
+    }
+
+    /// Lets one thing happen that is due; false if nothing is.
+    async fn do_what_is_due(&mut self) -> Result<bool, DriverError> {
+        let now = self.clock.now();
+        if self.on_link.next_time().is_some_and(|at| at <= now) {
+            self.post_next()?;
+            return Ok(true);
+        }
+        let Some(deadline) = self.stage.deadline().filter(|at| *at <= now) else {
+            return Ok(false);
+        };
+        self.watch.wake(deadline)?;
+        self.stirred = true;
+        let carries = self.stage.wake(now)?;
+        self.carry_all(carries).await?;
+        Ok(true)
+    }
+
+    /// What comes in from the sockets, waiting so long at most by the wall clock.
+    async fn arrival(&mut self, at_most: Option<Duration>) -> Arrival {
+        let arrival = async {
+            tokio::select! {
+                Some(incoming) = self.incoming.recv() => Arrival::Request(None, incoming),
+                Some(ended) = self.ended.recv() => Arrival::Result(ended),
+                Some((from, incoming)) = self.foreign.arrived() => Arrival::Request(Some(from), incoming),
+                else => Arrival::Nothing,
+            }
+        };
+        match at_most {
+            Some(patience) => timeout(patience, arrival).await.unwrap_or(Arrival::Nothing),
+            None => arrival.await,
+        }
+    }
+
+    async fn take(&mut self, arrival: Arrival) -> Result<(), DriverError> {
+        let now = self.clock.now();
+        if !matches!(arrival, Arrival::Nothing) {
+            self.stirred = true;
+        }
+        let carries = match arrival {
+            Arrival::Nothing => return Ok(()),
+            Arrival::Request(None, incoming) => self.take_own(now, incoming)?,
+            Arrival::Request(Some(from), incoming) => self.take_foreign(now, from, incoming)?,
+            Arrival::Result(Ended { exchange, result }) => {
+                self.under_way -= 1;
+                self.foreign.pass_on(exchange, &result);
+                self.stage.result(now, exchange, result)?
+            }
+        };
+        self.carry_all(carries).await
+    }
+
+    fn take_own(&mut self, now: Time, incoming: Incoming) -> Result<Vec<Carry>, DriverError> {
+        if self.stage.is_down(incoming.endpoint) {
+            // The connection closes with what would have carried the answer.
+            return Ok(Vec::new());
+        }
+        let id = self.await_answer(incoming.answer, None);
+        (self.stage).deliver(now, id, incoming.endpoint, incoming.request)
+    }
+
+    /// A foreign system posts: to a system of ours, or through us to another foreign one.
+    fn take_foreign(
+        &mut self,
+        now: Time,
+        from: Endpoint,
+        incoming: Incoming,
+    ) -> Result<Vec<Carry>, DriverError> {
+        self.foreign.touch(from);
+        let Incoming {
+            endpoint: to,
+            request,
+            answer,
+        } = incoming;
+        let exchange = self.stage.foreign_post(now, from, to, &request)?;
+        if self.foreign.is_foreign(to) {
+            self.foreign.relay(exchange, answer);
+            let conduct = Conduct::Clean;
+            return Ok(vec![Carry::Post {
+                exchange,
+                from,
+                to,
+                request,
+                conduct,
+            }]);
+        }
+        if self.stage.is_down(to) {
+            return self
+                .stage
+                .result(now, exchange, Err(TransportError::Refused));
+        }
+        let id = self.await_answer(answer, Some(exchange));
+        self.stage.deliver(now, id, to, request)
+    }
+
+    fn await_answer(
+        &mut self,
+        answer: oneshot::Sender<Answered>,
+        exchange: Option<u64>,
+    ) -> AnswerId {
+        self.answer_ids += 1;
+        let id = AnswerId(self.answer_ids);
+        self.answers.insert(id, Waiting { answer, exchange });
+        id
+    }
+
+    async fn carry_all(&mut self, carries: Vec<Carry>) -> Result<(), DriverError> {
+        for carry in carries {
+            self.carry(carry).await?;
+        }
+        Ok(())
+    }
+
+    async fn carry(&mut self, carry: Carry) -> Result<(), DriverError> {
+        match carry {
+            Carry::Post {
+                exchange,
+                to,
+                request,
+                conduct,
+                ..
+            } => {
+                let arrival = self.clock.now() + self.link_delay;
+                self.on_link.schedule(
+                    arrival,
+                    Posted {
+                        exchange,
+                        to,
+                        request,
+                        conduct: self.clock.quicken(conduct),
+                    },
+                );
+            }
+            Carry::Answer {
+                id,
+                response,
+                conduct,
+                ..
+            } => {
+                let waiting = self.answers.remove(&id).ok_or_else(|| {
+                    DriverError::Defect(format!("request {} was answered twice", id.0))
+                })?;
+                match waiting.exchange {
+                    None => self.answer(waiting.answer, response, conduct),
+                    Some(exchange) => {
+                        self.answer_foreign(exchange, waiting.answer, response, conduct);
+                    }
+                }
+            }
+            Carry::Down(endpoint) => {
+                if let Some(door) = self.servers.get_mut(&endpoint) {
+                    door.server = None;
+                } else {
+                    let event = LifecycleEvent::Kill;
+                    self.errands.push_back(Errand::Lifecycle(endpoint, event));
+                }
+            }
+            Carry::Up(endpoint) => {
+                if let Some(door) = self.servers.get_mut(&endpoint) {
+                    let server = reopen(&door.base, endpoint, &self.arrive).await;
+                    door.server = Some(server.map_err(opening)?);
+                } else {
+                    let event = LifecycleEvent::Restart;
+                    self.errands.push_back(Errand::Lifecycle(endpoint, event));
+                }
+            }
+            Carry::Act(endpoint, act) => self.errands.push_back(Errand::Act(endpoint, act)),
+            Carry::Disk(endpoint, event) => {
+                self.errands.push_back(Errand::Lifecycle(endpoint, event));
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(
+        &mut self,
+        answer: oneshot::Sender<Answered>,
+        response: HttpResponse,
+        conduct: Conduct,
+    ) {
+        if conduct == Conduct::Silent {
+            self.silent.push(answer);
+            return;
+        }
+        let conduct = self.clock.quicken(conduct);
+        // The caller may have given up; its own timeout tells the story.
+        let _ = answer.send(Answered { response, conduct });
+    }
+
+    /// A foreign system does not tell us how its posts end: what we did to the connection does.
+    fn answer_foreign(
+        &mut self,
+        exchange: u64,
+        answer: oneshot::Sender<Answered>,
+        response: HttpResponse,
+        conduct: Conduct,
+    ) {
+        let conduct = self.clock.quicken(conduct);
+        let end = self.end.clone();
+        let patience = PATIENCE / self.clock.rate();
+        let takes = conduct.transmission(response.body.len());
+        self.under_way += 1;
+        tokio::spawn(async move {
+            let result = match conduct {
+                Conduct::Silent => give_up(answer, patience).await,
+                Conduct::Truncate { .. } | Conduct::Reset => {
+                    let _ = answer.send(Answered { response, conduct });
+                    Err(TransportError::Reset)
+                }
+                Conduct::Slow { .. } if takes >= patience => {
+                    let _ = answer.send(Answered { response, conduct });
+                    tokio::time::sleep(patience).await;
+                    Err(TransportError::TimedOut)
+                }
+                Conduct::Clean | Conduct::Slow { .. } => {
+                    let sent = answer.send(Answered {
+                        response: response.clone(),
+                        conduct,
+                    });
+                    tokio::time::sleep(takes).await;
+                    sent.map(|()| response)
+                        .map_err(|_| TransportError::TimedOut)
+                }
+            };
+            let _ = end.send(Ended { exchange, result }).await;
+        });
+    }
+
+    fn post_next(&mut self) -> Result<(), DriverError> {
+        let Some((_, posted)) = self.on_link.pop() else {
+            return Ok(());
+        };
+        let (base, client) = match self.foreign.place(posted.to) {
+            Some(Place { base, client }) => (base, client),
+            None => (self.base(posted.to)?, Arc::clone(&self.client)),
+        };
+        self.foreign.touch(posted.to);
+        self.under_way += 1;
+        let end = self.end.clone();
+        tokio::spawn(async move {
+            let result = post_as(&client, base, posted.request, posted.conduct).await;
+            let exchange = posted.exchange;
+            // A run that is over no longer listens, and needs no results.
+            let _ = end.send(Ended { exchange, result }).await;
+        });
+        Ok(())
+    }
+
+    fn base(&self, endpoint: Endpoint) -> Result<Base, DriverError> {
+        self.servers
+            .get(&endpoint)
+            .map(|door| door.base.clone())
+            .ok_or_else(|| DriverError::Defect(format!("{endpoint} has no server")))
+    }
+}
+
+/// Nobody answers: until whoever asked hangs up, or for three times as long as anybody waits.
+async fn give_up(
+    mut answer: oneshot::Sender<Answered>,
+    patience: Duration,
+) -> Result<HttpResponse, TransportError> {
+    let _ = timeout(patience * 3, answer.closed()).await;
+    Err(TransportError::TimedOut)
+}
+
+/// A port that was closed a moment ago is free once its last task has ended.
+async fn reopen(
+    base: &Base,
+    endpoint: Endpoint,
+    arrive: &mpsc::Sender<Incoming>,
+) -> io::Result<Server> {
+    const TRIES: u32 = 200;
+    const PAUSE: Duration = Duration::from_millis(5);
+    let addr = (base.host().parse())
+        .map(|host| SocketAddr::new(host, base.port()))
+        .map_err(io::Error::other)?;
+    for _ in 0..TRIES {
+        match serve_at(addr, endpoint, arrive.clone()).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            opened => return opened,
+        }
+    }
+    serve_at(addr, endpoint, arrive.clone()).await
+}
+
+const fn opening(source: io::Error) -> DriverError {
+    DriverError::Io {
+        what: "opening loopback sockets",
+        source,
+    }
+}

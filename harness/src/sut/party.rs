@@ -1,0 +1,198 @@
+//! A party: a system under test as the harness holds it, with every role that it plays.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use gp2gp_mocks::peer::PATIENCE;
+use gp2gp_mocks::serve::{Base, Client, Security, Trust};
+use gp2gp_model::control::{Claims, Level, Verb};
+use gp2gp_model::plan::{Plan, Role};
+use gp2gp_model::report::{Mishap, MishapKind};
+use gp2gp_model::trace::Endpoint;
+use tokio::process::Child;
+
+use super::control::{Control, ControlError};
+
+/// A system under test that is not ours.
+pub struct Party {
+    /// In reports.
+    pub name: String,
+    /// What it claims.
+    pub claims: Claims,
+    /// How people are played for it.
+    pub control: Box<dyn Control>,
+    /// Where each of its systems takes what is sent to it, unless it says otherwise when it is prepared.
+    pub wire: BTreeMap<Endpoint, Base>,
+    /// How it reaches us.
+    pub reach: Reach,
+    /// What it has to show us, and we it, where it takes requests.
+    pub trust: Option<Trust>,
+    /// How long it is waited for.
+    pub patience: Patience,
+    /// Its process, where we started it.
+    pub process: Option<Child>,
+}
+
+/// How a party reaches our services.
+#[derive(Debug, Clone)]
+pub struct Reach {
+    /// Where they listen.
+    pub listen: IpAddr,
+    /// The host by which the party finds them.
+    pub advertise: String,
+    /// Fixed ports, by service (`spine`), or by system and service (`sending.spine`).
+    pub ports: BTreeMap<String, u16>,
+    /// How Spine is secured.
+    pub spine: Security,
+    /// How everybody else is.
+    pub others: Security,
+}
+
+/// How long a party is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Without traffic, until a system without a clock counts as waiting.
+    pub quiet: Duration,
+    /// For a run in which it is waited for by the wall clock.
+    pub budget: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            quiet: Duration::from_secs(2),
+            budget: Duration::from_mins(1),
+        }
+    }
+}
+
+impl Default for Reach {
+    /// Plain HTTP on free ports of this machine.
+    fn default() -> Self {
+        Self {
+            listen: Ipv4Addr::LOCALHOST.into(),
+            advertise: Ipv4Addr::LOCALHOST.to_string(),
+            ports: BTreeMap::new(),
+            spine: Security::Plain,
+            others: Security::Plain,
+        }
+    }
+}
+
+impl Reach {
+    /// The port of a service for a system; 0 is any free one.
+    pub fn port(&self, system: Endpoint, service: Endpoint) -> u16 {
+        let of_system = format!("{}.{}", system.key(), service.key());
+        let of_system = self.ports.get(&of_system);
+        let of_service = self.ports.get(service.key());
+        of_system.or(of_service).copied().unwrap_or_default()
+    }
+}
+
+impl Party {
+    /// Whether it has a verb.
+    pub fn has(&self, verb: Verb) -> bool {
+        self.claims.verbs.contains(&verb)
+    }
+
+    /// How much of the control contract it has.
+    pub fn level(&self) -> Level {
+        Level::of(&self.claims.verbs)
+    }
+
+    /// The systems that it plays in a plan: those whose conduct the plan judges and which it can be.
+    pub fn plays(&self, plan: &Plan) -> BTreeSet<Endpoint> {
+        let roles = plan.judges.iter();
+        let roles = roles.filter(|role| self.claims.roles.contains(role));
+        roles
+            .flat_map(|role| self.systems_of(*role))
+            .copied()
+            .collect()
+    }
+
+    /// The systems of a role. The suite's own are also what is around them, where they are broken.
+    const fn systems_of(&self, role: Role) -> &'static [Endpoint] {
+        match (role, self.claims.reads_plans) {
+            (Role::Requesting, _) => &[Endpoint::Requesting],
+            (Role::Sending, _) => &[Endpoint::Sending],
+            (Role::Exporting, false) => &[Endpoint::Office, Endpoint::Desk],
+            (Role::Exporting, true) => &[
+                Endpoint::Office,
+                Endpoint::Desk,
+                Endpoint::Store,
+                Endpoint::ClearingHouse,
+            ],
+            (Role::Hub, false) => &[Endpoint::Hub],
+            (Role::Hub, true) => &[Endpoint::Hub, Endpoint::Requesting, Endpoint::Sending],
+        }
+    }
+
+    /// Why a plan cannot be run with it, whatever it does; `None` if it can.
+    pub fn cannot_run(&self, plan: &Plan) -> Option<String> {
+        let plays = self.plays(plan);
+        let is_told = (plan.steps.iter()).any(|step| plays.contains(&step.act.at()));
+        if is_told && !self.has(Verb::Act) {
+            let level = self.level();
+            return Some(format!(
+                "people have to do something at the system, and it has no verb `act` (control level {level})"
+            ));
+        }
+        let falls = plan.faults.iter().any(|fault| fault.needs_of_system());
+        if falls && !(self.has(Verb::Lifecycle) && self.has(Verb::Clock)) {
+            return Some(
+                "a system has to go down, fill up, or have a wrong clock, and this one has no verbs `lifecycle` and `clock`"
+                    .to_owned(),
+            );
+        }
+        None
+    }
+
+    /// A client for what is sent to it, in a run whose clock is so many times faster.
+    pub fn client(&self, rate: u32) -> Client {
+        let client = Client::with_patience(PATIENCE / rate);
+        match &self.trust {
+            Some(trust) => client.trusting(trust.clone()),
+            None => client,
+        }
+    }
+
+    /// What is to be told if its process is no more.
+    pub fn has_ended(&mut self) -> Option<Mishap> {
+        let status = self.process.as_mut()?.try_wait().ok()??;
+        Some(Mishap {
+            kind: MishapKind::Gone,
+            system: self.name.clone(),
+            what: format!("its process ended with {status}"),
+            log: Vec::new(),
+        })
+    }
+}
+
+impl fmt::Debug for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Party")
+            .field("name", &self.name)
+            .field("claims", &self.claims)
+            .field("wire", &self.wire)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a failed command says of a system.
+pub(crate) fn mishap_of(system: &str, error: &ControlError) -> Mishap {
+    let kind = match error {
+        ControlError::Unreachable { .. } | ControlError::CutOff { .. } => MishapKind::Gone,
+        ControlError::Hung { .. } => MishapKind::Hung,
+        ControlError::Refused { .. } | ControlError::NotTheContract(_) => {
+            MishapKind::ContractViolated
+        }
+    };
+    Mishap {
+        kind,
+        system: system.to_owned(),
+        what: error.to_string(),
+        log: Vec::new(),
+    }
+}
