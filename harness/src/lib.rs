@@ -18,5 +18,6 @@ pub mod recorder;
 pub mod recording;
 pub mod run;
 pub mod score;
+pub mod serve;
 pub mod story;
 pub mod sut;

@@ -369,6 +369,11 @@ pub enum ScreenNotice {
         /// What they wanted.
         act: Act,
     },
+    /// Of systems that read plans: a planned fault acted.
+    FaultActed {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// A system by name.

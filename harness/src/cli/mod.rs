@@ -10,6 +10,7 @@ mod matrix;
 mod output;
 mod run;
 mod schema;
+mod serve;
 mod suite;
 
 use std::process::ExitCode;
@@ -26,7 +27,8 @@ use output::Output;
 ///
 /// Without a command: runs every scenario against the built-in reference system.
 ///
-/// Exit status: 0 conforms, 1 failures, 2 usage or scenario error, 3 incomplete, 70 harness defect.
+/// Exit status: 0 conforms, 1 failures, 2 usage or scenario error, 3 incomplete, 7 the system under
+/// test is not there or violates the control contract, 70 harness defect.
 #[derive(Debug, Parser)]
 #[command(name = "gp2gp", version, args_conflicts_with_subcommands = true)]
 struct CommandLine {
@@ -63,6 +65,8 @@ enum Command {
     Init(Box<init::Args>),
     /// Print the JSON schema of scenario files or of sut.toml, for editors.
     Schema(schema::Args),
+    /// Serve a system of the suite, whole or broken, for others to attach.
+    Serve(serve::Args),
 }
 
 /// How results are written.
@@ -114,6 +118,7 @@ pub fn main() -> ExitCode {
         Some(Command::Bench(args)) => bench::main(&args, &output),
         Some(Command::Init(args)) => init::main(&args, &output),
         Some(Command::Schema(args)) => schema::main(&args, &output),
+        Some(Command::Serve(args)) => serve::main(&args, &output),
     };
     match result {
         Ok(code) => ExitCode::from(code),

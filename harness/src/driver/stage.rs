@@ -218,6 +218,7 @@ impl Stage {
             ScreenNotice::Alert { alert } => self.recorder.alerted(now, on, alert),
             ScreenNotice::Declined { act, why } => self.recorder.declined(now, on, act, why),
             ScreenNotice::NotSupported { act } => self.recorder.acted(now, on, act, true),
+            ScreenNotice::FaultActed { name } => self.recorder.fault(now, name),
         }
     }
 

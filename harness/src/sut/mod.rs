@@ -5,10 +5,12 @@ mod attachment;
 pub mod certs;
 pub mod config;
 pub mod control;
+mod meet;
 mod party;
 pub(crate) mod prepare;
 pub mod template;
 
 pub use attachment::Attachment;
+pub use meet::{Described, meet};
 pub(crate) use party::mishap_of;
 pub use party::{Party, Patience, Reach};

@@ -128,6 +128,7 @@ impl Sockets<'_> {
 
     /// Asks a system what it will do; how long to leave it alone, if it is busy.
     async fn ask_agenda(&mut self, system: Endpoint) -> Result<Option<Duration>, DriverError> {
+        let touched = self.foreign.touched(system);
         let Some(agenda) = self.tell_clock(system).await? else {
             return Ok(Some(Duration::ZERO));
         };
@@ -149,7 +150,7 @@ impl Sockets<'_> {
             idle: agenda.idle && !is_stuck,
             ..agenda
         };
-        let pause = self.foreign.keep(system, busy);
+        let pause = self.foreign.keep(system, busy, touched);
         let (_, budget) = self.foreign.patience();
         if pause.is_some() && busy_for > budget && self.is_silent() {
             let what = format!(

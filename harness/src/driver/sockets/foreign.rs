@@ -46,6 +46,8 @@ struct System {
     client: Arc<Client>,
     /// What it last said of itself, if it was idle then and nothing has happened to it since.
     agenda: Option<Agenda>,
+    /// How often something happened to it.
+    touched: u64,
     /// How often it was busy in a row.
     busy: u32,
     down: bool,
@@ -101,6 +103,7 @@ impl<'a> Foreign<'a> {
                     base: told.base(party, system)?,
                     client: Arc::clone(&client),
                     agenda: None,
+                    touched: 0,
                     busy: 0,
                     down: false,
                 };
@@ -149,8 +152,17 @@ impl<'a> Foreign<'a> {
     pub(super) fn touch(&mut self, endpoint: Endpoint) {
         if let Some(system) = self.systems.get_mut(&endpoint) {
             system.agenda = None;
+            system.touched += 1;
             system.busy = 0;
             self.last_traffic = wall();
+        }
+    }
+
+    /// Something may have happened to any of them.
+    pub(super) fn touch_all(&mut self) {
+        for system in self.systems.values_mut() {
+            system.agenda = None;
+            system.touched += 1;
         }
     }
 
@@ -200,11 +212,26 @@ impl<'a> Foreign<'a> {
         self.systems.get(&endpoint)?.agenda.as_ref()
     }
 
-    /// A system says what it will do. Gives how long to leave it alone if it is busy.
-    pub(super) fn keep(&mut self, endpoint: Endpoint, agenda: Agenda) -> Option<Duration> {
+    /// How often something has happened to a system.
+    pub(super) fn touched(&self, endpoint: Endpoint) -> u64 {
+        let system = self.systems.get(&endpoint);
+        system.map_or(0, |system| system.touched)
+    }
+
+    /// A system says what it will do, asked when so much had happened to it. Gives how long to leave it
+    /// alone if it is busy, or if what it says may be of before.
+    pub(super) fn keep(
+        &mut self,
+        endpoint: Endpoint,
+        agenda: Agenda,
+        touched: u64,
+    ) -> Option<Duration> {
         const FIRST: Duration = Duration::from_millis(1);
         const LONGEST: Duration = Duration::from_millis(25);
         let system = self.systems.get_mut(&endpoint)?;
+        if system.touched != touched {
+            return Some(Duration::ZERO);
+        }
         if agenda.idle {
             system.busy = 0;
             system.agenda = Some(agenda);

@@ -181,6 +181,8 @@ impl<'a> Sockets<'a> {
             .collect();
         steps.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         let limit = plan.starts_at + plan.time_limit;
+        // The run begins only now: whoever was prepared before would be ahead of it.
+        self.tell_time().await?;
         loop {
             if let Some(errand) = self.errands.pop_front() {
                 self.run_errand(errand).await?;
@@ -289,6 +291,8 @@ impl<'a> Sockets<'a> {
             Arrival::Request(Some(from), incoming) => self.take_foreign(now, from, incoming)?,
             Arrival::Result(Ended { exchange, result }) => {
                 self.under_way -= 1;
+                // What a system said while this was under way may be of before.
+                self.foreign.touch_all();
                 self.foreign.pass_on(exchange, &result);
                 self.stage.result(now, exchange, result)?
             }

@@ -1,0 +1,95 @@
+//! `gp2gp serve`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use clap::ValueEnum;
+use gp2gp_mocks::Defect;
+use miette::{IntoDiagnostic as _, WrapErr as _};
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use super::output::Output;
+use super::run::parse_sut;
+use crate::driver::Sut;
+use crate::serve::{Offer, Wire, listen, serve, speak_lines};
+use crate::sut::Attachment;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What is served: `reference`, or `broken:<name>` (see `gp2gp list --broken`).
+    #[arg(value_name = "SYSTEM", default_value = "reference", value_parser = parse_sut)]
+    sut: Sut,
+    /// How it takes commands.
+    #[arg(long, value_enum, default_value_t = ControlArg::Http)]
+    control: ControlArg,
+    /// Where it listens for commands over HTTP.
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    listen: IpAddr,
+    /// On which port; 0 is any free one, which is printed.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Waits so many milliseconds before everything that it sends.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    slow_by: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ControlArg {
+    /// A POST for each command.
+    Http,
+    /// A line on stdin for each command, a line on stdout for each answer.
+    Stdio,
+}
+
+pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
+    let runtime = Attachment::runtime()
+        .into_diagnostic()
+        .wrap_err("starting to serve")?;
+    runtime.block_on(serve_it(args, output))?;
+    Ok(0)
+}
+
+async fn serve_it(args: &Args, output: &Output) -> miette::Result<()> {
+    let offer = Offer {
+        name: args.sut.name(),
+        defects: defects(args.sut),
+        wire: Wire::default(),
+        slow_by_ms: args.slow_by,
+    };
+    let (ask, asked) = mpsc::channel(1);
+    match args.control {
+        ControlArg::Http => {
+            let addr = SocketAddr::new(args.listen, args.port);
+            let door = listen(addr, ask)
+                .await
+                .into_diagnostic()
+                .wrap_err_with(|| format!("listening on {addr}"))?;
+            let control = format!("http://{}", door.addr());
+            let served = Served { control: &control };
+            output.result(&served, || format!("control {control}\n"))?;
+            serve(offer, asked).await;
+        }
+        ControlArg::Stdio => {
+            let commands = tokio::io::BufReader::new(tokio::io::stdin());
+            let lines = speak_lines(commands, tokio::io::stdout(), ask);
+            let (spoken, ()) = tokio::join!(lines, serve(offer, asked));
+            spoken
+                .into_diagnostic()
+                .wrap_err("speaking on stdin and stdout")?;
+        }
+    }
+    Ok(())
+}
+
+/// What is told once it is ready.
+#[derive(Serialize)]
+struct Served<'a> {
+    control: &'a str,
+}
+
+fn defects(sut: Sut) -> Vec<Defect> {
+    match sut {
+        Sut::Reference => Vec::new(),
+        Sut::Broken(defect) => vec![defect],
+    }
+}
