@@ -3,7 +3,8 @@
 //! A request of the system becomes a post to Spine, and is answered once Spine has taken it or
 //! nothing helps any more. A delivery of Spine becomes a message on the system's queue, and is
 //! acknowledged once it lies there. It keeps no record of what it has delivered: repeats of Spine
-//! reach the system, and so does what is past its TimeToLive.
+//! reach the system. What is past its TimeToLive does not: the acknowledgment of it would be taken
+//! for that of the system.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -117,8 +118,7 @@ impl Handler {
         *outbox.directory_mut() = directory;
         let inbox = Inbox::new(&identity, acknowledgments).careless(Carelessness {
             repeats: true,
-            time_to_live: true,
-            conversations: false,
+            ..Carelessness::default()
         });
         Self {
             identity,
@@ -245,7 +245,10 @@ impl Handler {
     ) -> Result<(Header, Encoded), NotSent> {
         let recipient = request.recipient.clone().ok_or(NotSent::NoRecipient)?;
         let directory = self.outbox.directory();
+        // Whoever Spine reaches: the answer to a practice that SDS does not list must get through.
+        let unlisted = directory.unlisted.iter();
         let practice = (directory.practice(&recipient))
+            .or_else(|| unlisted.clone().find(|practice| practice.ods == recipient))
             .ok_or_else(|| NotSent::UnknownRecipient(recipient.clone()))?;
         let contract = mhs::contract(directory, &practice.party_key, request.interaction)?;
         let message_id = request.message_id.clone();

@@ -206,6 +206,10 @@ fn a_request_that_finds_no_endpoint_is_a_500_that_says_what_is_missing() {
     let told = "no endpoint for the message: sds has no system of practice `Z99999`";
     assert_eq!(to("Z99999"), (500, told.to_owned()));
     let mut handler = handler();
+    let practices = std::mem::take(&mut handler.directory_mut().practices);
+    handler.directory_mut().unlisted = practices;
+    handler.take_request(START, AnswerId(1), &good);
+    only_post(&mut handler);
     handler.directory_mut().contracts.clear();
     handler.take_request(START, AnswerId(1), &good);
     let told = "no endpoint for the message: \
@@ -278,14 +282,21 @@ fn a_delivery_that_the_queue_does_not_take_is_not_delivered() {
 }
 
 #[test]
-fn repeats_of_spine_and_late_messages_reach_the_system() {
+fn repeats_of_spine_reach_the_system_and_expired_messages_do_not() {
     let mut message = small_message(OTHER, OWN, 1);
-    message.header.time_to_live = Some(START + SECOND);
+    message.header.time_to_live = Some(START + 90 * SECOND);
     let mut handler = handler();
     for late in [0, 90] {
         handler.take_delivery(START + late * SECOND, AnswerId(4), &delivery(&message));
         only_queued(&mut handler);
     }
+    handler.take_delivery(START + 91 * SECOND, AnswerId(4), &delivery(&message));
+    let (_, answer) = only_answer(&mut handler);
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    assert!(
+        answer.status == 200 && text.contains("TimeToLiveExpired"),
+        "{text}"
+    );
 }
 
 #[test]

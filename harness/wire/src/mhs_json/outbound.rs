@@ -1,6 +1,8 @@
 //! What a system posts to its message handler: read as strictly as the national handler reads it,
 //! and written as a system behind it writes.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use gp2gp_model::http::Headers;
 use gp2gp_model::{Asid, ContentId, ConversationId, EbxmlMessageId, IdError, Interaction, OdsCode};
@@ -13,7 +15,8 @@ use crate::limits::SPINE_PARTS;
 use crate::message::{Attachment, Inline, Location};
 use crate::mime::TransferEncoding;
 
-/// Most attachments that one request may bring, of either kind: envelope and payload are parts too.
+/// Most attachments that one request may bring: envelope and payload are parts too. Of promises
+/// there may be any number.
 pub const MOST_ATTACHMENTS: usize = SPINE_PARTS - 2;
 /// Longest payload, and longest text of one attachment, in characters.
 pub const LARGEST_TEXT: usize = 5_000_000;
@@ -85,10 +88,8 @@ pub enum OutboundError {
         characters: usize,
     },
     /// More attachments than are taken.
-    #[error("body: `{field}` has {found} entries, at most {MOST_ATTACHMENTS} are taken")]
+    #[error("body: `attachments` has {found} entries, at most {MOST_ATTACHMENTS} are taken")]
     TooMany {
-        /// `attachments` or `external_attachments`.
-        field: &'static str,
         /// How many.
         found: usize,
     },
@@ -191,19 +192,23 @@ impl OutboundRequest {
     }
 
     /// The message that a handler sends for this request under this header: the payload as it
-    /// came, the attachments first and then the promises. `new_id` gives a fresh UUID for every
-    /// content id, and for every `eb:id` that was not given.
+    /// came, the attachments first and then the promises. An attachment has its `eb:id` for content
+    /// id too, without the underscore (LM24). `new_id` gives a fresh UUID for an `eb:id` that was
+    /// not given, or that another attachment has already.
     pub fn message(self, header: Header, mut new_id: impl FnMut() -> String) -> Received {
-        let inline = (self.body.attachments.into_iter())
-            .map(|attachment| inline(attachment, &mut new_id))
-            .collect::<Vec<_>>();
-        let part_count = 2 + inline.len();
+        let mut attachments: Vec<Attachment> = Vec::new();
+        let mut content_ids = BTreeSet::new();
+        for attachment in self.body.attachments {
+            attachments.extend(inline(attachment, &mut content_ids, &mut new_id));
+        }
+        let part_count = 2 + attachments.len();
         let promised = (self.body.external_attachments.into_iter())
             .filter_map(|attachment| promised(attachment, &mut new_id));
+        attachments.extend(promised);
         Received {
             header,
             payload_xml: self.body.payload.into(),
-            attachments: inline.iter().cloned().chain(promised).collect(),
+            attachments,
             stray_parts: Vec::new(),
             doubled_parts: Vec::new(),
             encoded_cids: Vec::new(),
@@ -254,13 +259,9 @@ fn read_body(content_type: &str, body: &[u8]) -> Result<Outbound, OutboundError>
 
 fn check(body: &Outbound) -> Result<(), OutboundError> {
     length("payload".to_owned(), &body.payload)?;
-    for (field, found) in [
-        ("attachments", body.attachments.len()),
-        ("external_attachments", body.external_attachments.len()),
-    ] {
-        if found > MOST_ATTACHMENTS {
-            return Err(OutboundError::TooMany { field, found });
-        }
+    let found = body.attachments.len();
+    if found > MOST_ATTACHMENTS {
+        return Err(OutboundError::TooMany { found });
     }
     for (at, attachment) in body.attachments.iter().enumerate() {
         length(format!("attachments[{at}].payload"), &attachment.payload)?;
@@ -280,26 +281,31 @@ fn length(field: String, text: &str) -> Result<(), OutboundError> {
     }
 }
 
-fn inline(attachment: OutboundAttachment, new_id: &mut impl FnMut() -> String) -> Attachment {
-    let content_id = format!("{}@spine.nhs.uk", new_id());
+fn inline(
+    attachment: OutboundAttachment,
+    taken: &mut BTreeSet<ContentId>,
+    new_id: &mut impl FnMut() -> String,
+) -> Option<Attachment> {
+    let id = reference_id(attachment.document_id, new_id);
+    let of = |id: &str| ContentId::parse(&format!("{id}@spine.nhs.uk")).ok();
+    let content_id = of(id.trim_start_matches('_'))
+        .filter(|content_id| !taken.contains(content_id))
+        .or_else(|| of(&new_id()))?;
+    taken.insert(content_id.clone());
     let encoding = match attachment.is_base64 {
         true => TransferEncoding::Base64,
         false => TransferEncoding::Identity,
     };
-    let id = reference_id(attachment.document_id, new_id);
-    Attachment {
+    Some(Attachment {
         id: Some(id),
         description: Some(attachment.description),
-        location: match ContentId::parse(&content_id) {
-            Ok(content_id) => Location::Inline(Inline {
-                content_id,
-                content_type: attachment.content_type,
-                encoding,
-                body: Bytes::from(attachment.payload),
-            }),
-            Err(_) => Location::Other(content_id),
-        },
-    }
+        location: Location::Inline(Inline {
+            content_id,
+            content_type: attachment.content_type,
+            encoding,
+            body: Bytes::from(attachment.payload),
+        }),
+    })
 }
 
 /// `None` for a promise of nothing that could be a message.

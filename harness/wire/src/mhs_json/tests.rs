@@ -3,6 +3,8 @@ use gp2gp_model::http::Headers;
 use serde_json::{Value, json};
 
 use super::{JSON, OutboundError, OutboundRequest, QueueMessage};
+use crate::ebxml::Header;
+use crate::message::Location;
 
 const NEEDED: [(&str, &str); 2] = [
     ("Interaction-Id", "RCMR_IN010000UK05"),
@@ -129,8 +131,11 @@ fn what_the_body_must_not_be_is_said_with_its_place() {
         attachment[key] = value;
         json!({"payload": "<a/>", "attachments": [attachment]})
     };
-    let many = json!({"payload": "<a/>", "external_attachments":
-        vec![json!({"message_id": "M", "description": "d"}); 99]});
+    let one = attachment("document_id", json!("_1"))["attachments"][0].clone();
+    let many = json!({"payload": "<a/>", "attachments": vec![one; 99]});
+    let promises = vec![json!({"message_id": "M", "description": "d"}); 2_658];
+    let promising = json!({"payload": "<a/>", "external_attachments": promises});
+    assert!(with_body(&promising).is_ok());
     for (body, told) in [
         (json!({"payload": ""}), "`payload` has 0 characters"),
         (json!({}), "missing field `payload`"),
@@ -155,10 +160,7 @@ fn what_the_body_must_not_be_is_said_with_its_place() {
             attachment("payload", json!("")),
             "`attachments[0].payload` has 0 characters",
         ),
-        (
-            many,
-            "`external_attachments` has 99 entries, at most 98 are taken",
-        ),
+        (many, "`attachments` has 99 entries, at most 98 are taken"),
     ] {
         let error = with_body(&body).unwrap_err();
         assert_eq!(error.status(), 400);
@@ -192,4 +194,50 @@ fn a_delivery_that_is_not_utf_8_or_not_multipart_cannot_be_queued() {
     );
     let told = "content type `text/xml` is not multipart/related";
     assert_eq!(queued("text/xml", b"<a/>"), told);
+}
+
+#[test]
+fn two_attachments_of_one_id_are_still_two_parts() {
+    let attachment = json!({
+        "is_base64": true, "content_type": "text/plain", "payload": "QQ==", "description": "d",
+        "document_id": "_9E8B0F31-1111-4111-8111-000000000001"
+    });
+    let body = json!({"payload": "<a/>", "attachments": [attachment, attachment]});
+    let header = sample_header();
+    let message = with_body(&body)
+        .unwrap()
+        .message(header, || "FRESH".to_owned());
+    let ids = message.attachments.iter().map(|attachment| {
+        let Location::Inline(inline) = &attachment.location else {
+            panic!("{attachment:?}");
+        };
+        (
+            attachment.id.as_deref().unwrap(),
+            inline.content_id.as_str(),
+        )
+    });
+    let id = "_9E8B0F31-1111-4111-8111-000000000001";
+    let own = "9E8B0F31-1111-4111-8111-000000000001@spine.nhs.uk";
+    assert_eq!(
+        ids.collect::<Vec<_>>(),
+        [(id, own), (id, "FRESH@spine.nhs.uk")]
+    );
+}
+
+fn sample_header() -> Header {
+    Header {
+        from: "A11111-999999".parse().unwrap(),
+        to: "B22222-999999".parse().unwrap(),
+        cpa_id: "cpa".parse().unwrap(),
+        conversation_id: "C".parse().unwrap(),
+        service: gp2gp_model::interaction::SERVICE.to_owned(),
+        action: "RCMR_IN010000UK05".to_owned(),
+        message_id: "M".parse().unwrap(),
+        timestamp: "2026-01-05T09:00:00Z".parse().unwrap(),
+        time_to_live: None,
+        ref_to_message_id: None,
+        duplicate_elimination: true,
+        ack_requested: None,
+        sync_reply: None,
+    }
 }
