@@ -459,3 +459,49 @@ fn init_that_nobody_answers_says_what_to_give() {
         stderr(&output)
     );
 }
+
+#[test]
+fn doctor_tells_what_is_broken_and_exits_with_7() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let page = "[sut]\nname = \"acme\"\nroles = [\"sending\"]\n[environment]\nwire = { sending = \"http://127.0.0.1:1\" }\n";
+    std::fs::write(folder.path().join("sut.toml"), page).expect("a file");
+    let output = gp2gp(folder.path(), &["doctor"]);
+    assert_eq!(output.status.code(), Some(7), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(
+        text.contains("broken   wire sending  connection refused: nobody listens at 127.0.0.1:1\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("-> start the system, or correct host and port"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with(
+            "acme cannot be tested yet: 1 broken; then again: gp2gp doctor --sut sut.toml\n"
+        ),
+        "{text}"
+    );
+
+    let told = json(folder.path(), &["doctor", "--format", "json"]);
+    assert_eq!(told["exit"], 7);
+    let probes = told["probes"].as_array().expect("probes");
+    assert!(
+        probes
+            .iter()
+            .any(|probed| probed["probe"] == "wire sending" && probed["state"] == "broken")
+    );
+}
+
+#[test]
+fn doctor_refuses_a_file_that_is_wrong_before_it_tries_anything() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("sut.toml"), "[sut]\nnam = \"acme\"\n").expect("a file");
+    let output = gp2gp(folder.path(), &["doctor"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("did you mean `name`?"),
+        "{}",
+        stderr(&output)
+    );
+}

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod doctor;
 mod explain;
 mod init;
 mod judge;
@@ -63,6 +64,10 @@ enum Command {
     Bench(bench::Args),
     /// Describe a system that is to be tested: write its sut.toml, make certificates.
     Init(Box<init::Args>),
+    /// Try everything between us and a system under test, and say what to mend.
+    ///
+    /// Exit status: 0 all is well, 2 the file is wrong, 7 something is broken.
+    Doctor(doctor::Args),
     /// Print the JSON schema of scenario files or of sut.toml, for editors.
     Schema(schema::Args),
     /// Serve a system of the suite, whole or broken, for others to attach.
@@ -117,6 +122,7 @@ pub fn main() -> ExitCode {
         Some(Command::Check(args)) => check::main(&args, &output),
         Some(Command::Bench(args)) => bench::main(&args, &output),
         Some(Command::Init(args)) => init::main(&args, &output),
+        Some(Command::Doctor(args)) => doctor::main(&args, &output),
         Some(Command::Schema(args)) => schema::main(&args, &output),
         Some(Command::Serve(args)) => serve::main(&args, &output),
     };

@@ -7,6 +7,7 @@ mod file;
 mod lower;
 mod overrides;
 mod secret;
+mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -23,6 +24,7 @@ use gp2gp_model::{Asid, Capability, OdsCode, PartyKey, RequirementId};
 use gp2gp_scenarios::ScenarioError;
 
 pub use secret::{Secret, SecretError};
+pub use tls::{OwnTls, TlsFileError};
 
 /// A system that is not ours, as its `sut.toml` describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +123,7 @@ pub enum Binding {
 /// `[environment.broker]`: where the message handler puts what arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broker {
-    /// Host, port and whether over TLS.
+    /// Host and port.
     pub url: BrokerUrl,
     /// The queue.
     pub queue: String,
@@ -129,14 +131,12 @@ pub struct Broker {
     pub login: Option<Login>,
 }
 
-/// `amqp://host:port` or `amqps://host:port`.
+/// `amqp://host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerUrl {
-    /// Over TLS.
-    pub tls: bool,
     /// Name or address.
     pub host: String,
-    /// Usually 5672, over TLS 5671.
+    /// Usually 5672.
     pub port: u16,
 }
 

@@ -5,9 +5,11 @@ mod attachment;
 pub mod certs;
 pub mod config;
 pub mod control;
+pub mod doctor;
 mod meet;
 mod party;
 pub(crate) mod prepare;
+pub mod process;
 pub mod template;
 
 pub use attachment::Attachment;

@@ -58,7 +58,7 @@ cert = "certs/harness.pem"
 key = "/etc/harness.key"
 
 [environment.broker]
-url = "amqps://broker.example"
+url = "amqp://broker.example"
 queue = "inbound"
 user = "gp2gp"
 password = { env = "BROKER_PASSWORD" }
