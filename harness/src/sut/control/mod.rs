@@ -1,5 +1,6 @@
 //! The control contract as the harness uses it: one trait, whatever carries it.
 
+mod command;
 mod http;
 mod none;
 mod stdio;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use gp2gp_model::control::{Command, NotAReply, Refusal, Reply};
 
+pub use command::CommandControl;
 pub use http::HttpControl;
 pub use none::NoControl;
 pub use stdio::StdioControl;
