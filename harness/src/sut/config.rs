@@ -185,7 +185,7 @@ pub struct Process {
 /// `ready`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ready {
-    /// A GET of this is answered with 2xx.
+    /// A GET of this is answered, and not by a failure (500, 502, 503, 504).
     Http(Base),
     /// A connection is accepted.
     Tcp {

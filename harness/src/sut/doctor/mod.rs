@@ -3,9 +3,11 @@
 
 mod broker;
 mod clock;
+mod doors;
 mod harmless;
 mod mend;
 mod own;
+mod verbs;
 mod wire;
 
 use std::fmt;
@@ -116,9 +118,15 @@ pub async fn examine(config: &Config, log: &Path) -> Diagnosis {
     broker::examine(config, &mut diagnosis).await;
     let patient = client(config, tls.as_ref());
     let (up, started) = start(config, log, &patient, &mut diagnosis).await;
-    match up {
-        true => wire::examine(config, tls.as_ref(), &mut diagnosis).await,
-        false => diagnosis.skipped("wire", "the system is not up"),
+    if !up {
+        diagnosis.skipped("wire", "the system is not up");
+        diagnosis.skipped("control", "the system is not up");
+        return diagnosis;
+    }
+    wire::examine(config, tls.as_ref(), &mut diagnosis).await;
+    if let Some(mut met) = verbs::meet(config, tls.as_ref(), log, &mut diagnosis).await {
+        doors::examine(&mut met, config, tls.as_ref(), &mut diagnosis).await;
+        verbs::claimed(&mut met, config, &mut diagnosis).await;
     }
     drop(started);
     diagnosis

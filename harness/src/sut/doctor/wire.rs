@@ -20,14 +20,24 @@ pub(super) async fn examine(config: &Config, tls: Option<&OwnTls>, diagnosis: &m
         );
     }
     for (role, base) in wire {
-        let line = Line {
-            config,
-            tls,
-            role: *role,
-            base,
-        };
-        line.examine(diagnosis).await;
+        examine_one(config, tls, *role, base, diagnosis).await;
     }
+}
+
+pub(super) async fn examine_one(
+    config: &Config,
+    tls: Option<&OwnTls>,
+    role: Role,
+    base: &Base,
+    diagnosis: &mut Diagnosis,
+) {
+    let line = Line {
+        config,
+        tls,
+        role,
+        base,
+    };
+    line.examine(diagnosis).await;
 }
 
 /// The way to one of its systems.
