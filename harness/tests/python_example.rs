@@ -23,7 +23,7 @@ use gp2gp_model::report::RunReport;
 use gp2gp_model::verdict::{Profile, Verdict};
 
 /// What it must keep as the requesting system, one or two of each kind.
-const REQUESTING: [&str; 14] = [
+const REQUESTING: [&str; 15] = [
     "transfer/small-record-vision",
     "transfer/mixed",
     "transfer/chunks-uneven",
@@ -38,6 +38,7 @@ const REQUESTING: [&str; 14] = [
     "stranger/unrequested",
     "hostile/extract-with-nested-multipart",
     "directory/pds-answer-lost",
+    "registration/nobody-to-ask",
 ];
 
 /// And as the sending one.

@@ -66,6 +66,8 @@ class Requesting(MessageHandler):
                 raise NoRequest("the patient had no practice")
             if previous == self.practice["ods"]:
                 raise NoRequest("the patient was here before")
+            if previous in self.practice.get("shares_database_with", []):
+                raise NoRequest(f"{previous} has the same database")
             if not self.practice["enabled"]:
                 raise NoRequest("GP2GP is switched off")
             if self.services.is_pooled(previous):

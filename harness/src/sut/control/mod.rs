@@ -2,6 +2,7 @@
 
 mod command;
 mod http;
+mod nhs_requesting;
 mod none;
 mod stdio;
 
@@ -13,6 +14,7 @@ use gp2gp_model::control::{Command, NotAReply, Refusal, Reply};
 
 pub use command::CommandControl;
 pub use http::HttpControl;
+pub use nhs_requesting::NhsRequestingControl;
 pub use none::NoControl;
 pub use stdio::StdioControl;
 
