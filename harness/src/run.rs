@@ -135,13 +135,14 @@ pub(crate) fn judged(
     options: &Options<'_>,
 ) -> ScenarioReport {
     let view = View::new(trace, bodies);
-    let findings = Question {
+    let mut findings = Question {
         catalogue: options.catalogue,
         roles: &judged_roles(plan, options),
         profile: options.profile,
         required: Required::Named(plan),
     }
     .ask(&view);
+    exempt(&mut findings, options);
     let missing_facts = facts::missing(plan, &view);
     let expectations = expect::judge(&plan.expects, &view, missing_facts.is_empty());
     let faults = facts::fired(&plan.faults, &view);
@@ -152,6 +153,20 @@ pub(crate) fn judged(
         faults,
     };
     scenario_report(&view, named(plan, options), judged)
+}
+
+/// Takes out what is not asked of a foreign system, by its own file and for a reason.
+fn exempt(findings: &mut [Finding], options: &Options<'_>) {
+    let Some(attached) = options.attached else {
+        return;
+    };
+    for finding in findings {
+        let mut exempt = attached.exempt().iter();
+        if let Some(exemption) = exempt.find(|it| it.requirement == finding.requirement) {
+            finding.verdict = Verdict::NotApplicable;
+            finding.note = Some(format!("exempt: {}", exemption.reason));
+        }
+    }
 }
 
 /// The roles whose conduct is judged: of a foreign system those that it has.
@@ -380,7 +395,13 @@ fn report(scenarios: Vec<ScenarioReport>, options: &Options<'_>) -> RunReport {
         Some(attached) => attached.roles().to_vec(),
         None => Role::ALL.to_vec(),
     };
-    let requirements = score::outcomes(options.catalogue, &roles, &scenarios, &options.scope);
+    let mut requirements = score::outcomes(options.catalogue, &roles, &scenarios, &options.scope);
+    for exemption in options.attached.map_or(&[][..], Attachment::exempt) {
+        let mut requirements = requirements.iter_mut();
+        if let Some(outcome) = requirements.find(|it| it.id == exemption.requirement) {
+            outcome.verdict = Verdict::NotApplicable;
+        }
+    }
     let score = score::score(options.catalogue, &roles, &requirements, &scenarios);
     RunReport {
         notice: SYNTHETIC_NOTICE.to_owned(),

@@ -57,6 +57,7 @@ fn serve(what: &str) -> (Served, Attachment) {
             trust: None,
             patience: Patience::default(),
             process: None,
+            described: None,
         }
     });
     let asked_as = format!("served-{what}.toml");

@@ -37,7 +37,9 @@ fn exercised(scenario: &ScenarioReport) -> TestCase {
         skipped.set_message(format!("{}: {why}", scenario.verdict));
         return TestCase::new("exercised", skipped);
     }
-    let status = match (&scenario.error, scenario.missing_facts.as_slice()) {
+    let unfit = scenario.mishap.as_ref().map(ToString::to_string);
+    let error = scenario.error.as_ref().or(unfit.as_ref());
+    let status = match (error, scenario.missing_facts.as_slice()) {
         (Some(error), _) => non_success(NonSuccessKind::Error, error, &scenario.reproduce),
         (None, []) => TestCaseStatus::success(),
         (None, missing) => non_success(

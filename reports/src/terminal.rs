@@ -220,7 +220,23 @@ fn troubles(scenario: &ScenarioReport, catalogue: &[Requirement]) -> String {
         text.push_str(&field("reproduce", &scenario.reproduce));
         text.push('\n');
     }
-    if !scenario.missing_facts.is_empty() && scenario.verdict != Verdict::Fail {
+    if let Some(mishap) = &scenario.mishap {
+        let _ = writeln!(
+            text,
+            "{} in {id}: the system under test {}",
+            paint(of(Verdict::Unknown), "unknown"),
+            mishap.kind.words(),
+        );
+        text.push_str(&field("system", &mishap.system));
+        text.push_str(&field("seen", &mishap.what));
+        for line in &mishap.log {
+            text.push_str(&field("log", line));
+        }
+        text.push_str(&field("reproduce", &scenario.reproduce));
+        text.push('\n');
+    }
+    let is_explained = scenario.verdict == Verdict::Fail || scenario.mishap.is_some();
+    if !scenario.missing_facts.is_empty() && !is_explained {
         let _ = writeln!(
             text,
             "{} in {id}: the scenario did not exercise its point",

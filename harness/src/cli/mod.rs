@@ -1,5 +1,6 @@
 //! The command line: results on stdout, progress and complaints on stderr, exit status as documented.
 
+mod attach;
 mod bench;
 mod check;
 mod doctor;

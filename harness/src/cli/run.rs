@@ -9,13 +9,14 @@ use std::time::Duration;
 use clap::ValueEnum;
 use gp2gp_mocks::Defect;
 use gp2gp_model::Capability;
-use gp2gp_model::plan::Plan;
+use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::report::RunReport;
 use gp2gp_model::requirement::Requirement;
-use gp2gp_model::verdict::Verdict;
+use gp2gp_model::verdict::{Profile, Verdict};
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 
+use super::attach::{self, Unattached};
 use super::output::Output;
 use super::{ProfileArg, suite};
 use crate::driver::{Sut, Transport};
@@ -27,9 +28,10 @@ pub(super) struct Args {
     /// Scenarios: ids, families (`transfer`), or scenario files. All, if none is given.
     #[arg(value_name = "SCENARIO")]
     scenarios: Vec<String>,
-    /// The system under test: `reference`, or `broken:<name>` (see `gp2gp list --broken`).
-    #[arg(long, default_value = "reference", value_parser = parse_sut)]
-    sut: Sut,
+    /// The system under test: `reference`, `broken:<name>` (see `gp2gp list --broken`), or the path of a
+    /// sut.toml. Two files are attached against each other: `--sut sending=a.toml --sut requesting=b.toml`.
+    #[arg(long, value_name = "SYSTEM", default_value = "reference", value_parser = parse_subject)]
+    sut: Vec<Subject>,
     /// A capability that the system does not claim: scenarios that need it do not apply.
     #[arg(long, value_name = "CAPABILITY", value_delimiter = ',', value_parser = Capability::from_str)]
     without: Vec<Capability>,
@@ -37,8 +39,10 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t = TransportArg::Virtual)]
     transport: TransportArg,
     /// Judge against the specification or against what deployed systems do.
-    #[arg(long, value_enum, default_value_t = ProfileArg::Strict)]
-    profile: ProfileArg,
+    ///
+    /// Strict, unless a sut.toml says otherwise.
+    #[arg(long, value_enum)]
+    profile: Option<ProfileArg>,
     /// Seed of every random stream, instead of each scenario's own.
     #[arg(long)]
     seed: Option<u64>,
@@ -82,24 +86,78 @@ pub(super) fn parse_sut(text: &str) -> Result<Sut, String> {
     }
 }
 
-pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
-    let catalogue = suite::catalogue()?;
-    let mut plans = suite::select(&args.scenarios, &catalogue, args.seed)?;
-    let left_out = match args.heavy {
-        true => Vec::new(),
-        false => suite::leave_out_heavy(&mut plans, &args.scenarios),
+/// What is put to the test.
+#[derive(Debug, Clone)]
+enum Subject {
+    /// In this process.
+    BuiltIn(Sut),
+    /// Not ours.
+    File(Described),
+}
+
+/// A system that is not ours, and in which role only, if not in all of its own.
+#[derive(Debug, Clone)]
+pub(super) struct Described {
+    pub(super) role: Option<Role>,
+    pub(super) file: PathBuf,
+}
+
+fn parse_subject(text: &str) -> Result<Subject, String> {
+    let (role, file) = match text.split_once('=') {
+        Some((role, file)) => (Role::ALL.into_iter().find(|it| it.name() == role), file),
+        None => (None, text),
     };
+    if file.ends_with(".toml") {
+        let file = PathBuf::from(file);
+        return Ok(Subject::File(Described { role, file }));
+    }
+    let built_in = parse_sut(text).map_err(|why| format!("{why}, or the path of a sut.toml"))?;
+    Ok(Subject::BuiltIn(built_in))
+}
+
+pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
+    fs::create_dir_all(&args.out)
+        .into_diagnostic()
+        .wrap_err_with(|| format!("making {}", args.out.display()))?;
+    let described = described(&args.sut)?;
+    let configs = attach::read(&described)?;
+    let suite = configs.first().map(|config| config.suite.clone());
+    let wanted = match &suite {
+        Some(suite) if args.scenarios.is_empty() => &suite.scenarios,
+        Some(_) | None => &args.scenarios,
+    };
+    let catalogue = suite::catalogue()?;
+    attach::check_exemptions(&configs, &catalogue)?;
+    let seed = args.seed.or(suite.as_ref().and_then(|suite| suite.seed));
+    let mut plans = suite::select(wanted, &catalogue, seed)?;
+    let left_out = match args.heavy || suite.as_ref().is_some_and(|suite| suite.heavy) {
+        true => Vec::new(),
+        false => suite::leave_out_heavy(&mut plans, wanted),
+    };
+    let attachment = match attach::open(configs, &described, &args.out) {
+        Ok(attachment) => attachment,
+        Err(Unattached::Unfit(mishap)) => return attach::complain(&mishap, output),
+        Err(Unattached::Call(report)) => return Err(report),
+    };
+    let mut not_claimed = args.without.clone();
+    if let Some(attachment) = &attachment {
+        not_claimed.extend(attachment.not_claimed());
+    }
     let options = Options {
         catalogue: &catalogue,
-        sut: args.sut,
-        attached: None,
+        sut: built_in(&args.sut),
+        attached: attachment.as_ref(),
         transport: match args.transport {
             TransportArg::Virtual => Transport::Virtual,
             TransportArg::Http => Transport::Http,
         },
-        not_claimed: &args.without,
-        profile: args.profile.into(),
-        scope: if args.scenarios.is_empty() {
+        not_claimed: &not_claimed,
+        profile: match (args.profile, &suite) {
+            (Some(profile), _) => profile.into(),
+            (None, Some(suite)) => suite.profile,
+            (None, None) => Profile::Strict,
+        },
+        scope: if wanted.is_empty() {
             Scope::Suite
         } else {
             Scope::Selection
@@ -108,9 +166,6 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
         left_out: &left_out,
         jobs: args.jobs.unwrap_or_else(usual_jobs),
     };
-    fs::create_dir_all(&args.out)
-        .into_diagnostic()
-        .wrap_err_with(|| format!("making {}", args.out.display()))?;
     let bar = progress(plans.len());
     let report = run(&plans, &options, &|plan: &Plan| {
         bar.set_message(plan.scenario.to_string());
@@ -147,6 +202,31 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
         text
     })?;
     Ok(report.exit.code)
+}
+
+fn described(subjects: &[Subject]) -> miette::Result<Vec<Described>> {
+    let mut files = Vec::new();
+    for subject in subjects {
+        match subject {
+            Subject::File(described) => files.push(described.clone()),
+            Subject::BuiltIn(_) if subjects.len() > 1 => {
+                return Err(miette!(
+                    help = "a system of the suite is attached by a file too, with `gp2gp serve` as its start command",
+                    "only systems with a sut.toml can be put against each other"
+                ));
+            }
+            Subject::BuiltIn(_) => {}
+        }
+    }
+    Ok(files)
+}
+
+/// The system in this process; one that is not here is in its place.
+fn built_in(subjects: &[Subject]) -> Sut {
+    match subjects.first() {
+        Some(Subject::BuiltIn(sut)) => *sut,
+        Some(Subject::File(_)) | None => Sut::Reference,
+    }
 }
 
 /// So many stories can be read.

@@ -99,13 +99,14 @@ pub fn run(
 }
 
 /// Runs a plan to its end with foreign systems. Also tells what was wrong with one of them, beyond what
-/// the trace shows.
+/// the trace shows. Nothing happens where one of them is missing from the start.
 pub(crate) async fn run_attached(
     plan: &Plan,
     named: String,
     time_mode: TimeMode,
     parties: &mut [Party],
     bodies: BodyStore,
+    missing: Option<Mishap>,
 ) -> Result<((Trace, BodyStore), Option<Mishap>), DriverError> {
     let doors = sockets::Doors::open(plan, parties).await?;
     let ensemble = match doors.store() {
@@ -122,6 +123,11 @@ pub(crate) async fn run_attached(
         ..header(plan, Sut::Reference, Transport::Http)
     };
     let stage = Stage::new(header, plan, ensemble, bodies)?;
+    if let Some(missing) = missing {
+        let recorder = stage.finish(plan.starts_at, false);
+        let traced = recorder.into_trace().map_err(keeping_a_body)?;
+        return Ok((traced, Some(missing)));
+    }
     let (recorder, mishap) = sockets::run_attached(plan, stage, parties, doors).await?;
     let traced = recorder.into_trace().map_err(keeping_a_body)?;
     Ok((traced, mishap))

@@ -39,6 +39,7 @@ pub(super) struct Stage {
 
 /// A post under way.
 struct UnderWay {
+    to: Endpoint,
     /// Who waits for the answer, under which number of its own. `None`: whoever waited went down
     /// meanwhile.
     poster: Option<(Endpoint, PostId)>,
@@ -201,6 +202,7 @@ impl Stage {
             .post(now, exchange, from, to, request)
             .map_err(keeping_a_body)?;
         let under_way = UnderWay {
+            to,
             poster: None,
             is_whole: true,
         };
@@ -265,10 +267,19 @@ impl Stage {
         exchange: u64,
         result: Result<HttpResponse, TransportError>,
     ) -> Result<Vec<Carry>, DriverError> {
-        let UnderWay { poster, is_whole } = self
+        let UnderWay {
+            to,
+            poster,
+            is_whole,
+        } = self
             .under_way
             .remove(&exchange)
             .ok_or_else(|| DriverError::Defect(format!("exchange {exchange} ended twice")))?;
+        if let Ok(response) = &result
+            && self.foreign.contains(&to)
+        {
+            self.note_full_disk(now, to, response.status);
+        }
         let never_arrived = !is_whole || matches!(result, Err(TransportError::Refused));
         self.recorder
             .result(now, exchange, &result, never_arrived)
@@ -282,6 +293,15 @@ impl Stage {
         };
         self.handle(now, from, input);
         self.drain(now)
+    }
+
+    /// A full disk acts when something is refused for it.
+    fn note_full_disk(&mut self, now: Time, by: Endpoint, status: u16) {
+        if status >= 500
+            && let Some(fault) = self.conditions.full_disk(by)
+        {
+            self.recorder.fault(now, fault.to_owned());
+        }
     }
 
     /// The earliest time at which somebody wants to be woken.
@@ -458,6 +478,7 @@ impl Stage {
                     .post(now, exchange, from, to, &request)
                     .map_err(keeping_a_body)?;
                 let under_way = UnderWay {
+                    to,
                     poster: Some((from, id)),
                     is_whole: conduct.brings_whole(request.body.len()),
                 };
@@ -475,11 +496,7 @@ impl Stage {
                 response,
                 conduct,
             } => {
-                if response.status >= 500
-                    && let Some(fault) = self.conditions.full_disk(from)
-                {
-                    self.recorder.fault(now, fault.to_owned());
-                }
+                self.note_full_disk(now, from, response.status);
                 vec![Carry::Answer {
                     id,
                     from,

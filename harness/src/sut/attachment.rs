@@ -2,15 +2,19 @@
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use gp2gp_model::control::Verb;
+use gp2gp_model::control::{Command, Level, Verb};
 use gp2gp_model::plan::{Plan, Role};
-use gp2gp_model::report::Mishap;
+use gp2gp_model::report::{Mishap, MishapKind};
 use gp2gp_model::trace::{Endpoint, TimeMode};
 use gp2gp_model::{Capability, Version};
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
-use super::Party;
+use super::config::{self, Exemption};
+use super::control::NoControl;
+use super::{OpenError, Party, mishap_of, open};
 use crate::bodies::BodyStore;
 use crate::driver::{self, DriverError};
 use crate::run::Traced;
@@ -21,13 +25,22 @@ pub struct Attachment {
     asked_as: String,
     roles: Vec<Role>,
     time_mode: TimeMode,
+    exempt: Vec<Exemption>,
     held: Mutex<Held>,
 }
 
 struct Held {
     runtime: Runtime,
     parties: Vec<Party>,
+    /// Scenarios in a row in which a party was gone.
+    lost: u32,
 }
+
+/// So many scenarios in a row are tried with a system that is gone; the rest is not.
+const GIVEN_UP_AFTER: u32 = 5;
+
+/// How long a system that was gone is given to say that it is there again.
+const GLANCE: Duration = Duration::from_secs(2);
 
 impl Attachment {
     /// Parties whose control lives in this runtime. `asked_as` is how a person attaches them again.
@@ -38,6 +51,10 @@ impl Attachment {
             .collect();
         roles.sort_unstable();
         roles.dedup();
+        let exempt = (parties.iter())
+            .filter_map(|party| party.described.as_deref())
+            .flat_map(|(config, _)| config.system.exempt.iter().cloned())
+            .collect();
         let has_clock = |party: &Party| party.has(Verb::Clock);
         Self {
             name: names.join(" with "),
@@ -47,7 +64,12 @@ impl Attachment {
                 true => TimeMode::Compressed,
                 false => TimeMode::Wall,
             },
-            held: Mutex::new(Held { runtime, parties }),
+            exempt,
+            held: Mutex::new(Held {
+                runtime,
+                parties,
+                lost: 0,
+            }),
         }
     }
 
@@ -76,6 +98,16 @@ impl Attachment {
     /// How time passes for them.
     pub const fn time_mode(&self) -> TimeMode {
         self.time_mode
+    }
+
+    /// What is not asked of them, by their own files.
+    pub fn exempt(&self) -> &[Exemption] {
+        &self.exempt
+    }
+
+    /// How much of the control contract they have: the least of them.
+    pub fn level(&self) -> Option<Level> {
+        self.with(|held| held.parties.iter().map(Party::level).min())
     }
 
     /// Capabilities that a party does not claim.
@@ -107,15 +139,95 @@ impl Attachment {
         plan: &Plan,
         bodies: BodyStore,
     ) -> Result<(Traced, Option<Mishap>), DriverError> {
-        self.with(|Held { runtime, parties }| {
+        self.with(|held| {
+            let missing = held.missing();
+            let Held {
+                runtime,
+                parties,
+                lost,
+            } = held;
             let name = self.name.clone();
-            let run = driver::run_attached(plan, name, self.time_mode, parties, bodies);
-            runtime.block_on(run)
+            let run = driver::run_attached(plan, name, self.time_mode, parties, bodies, missing);
+            let (traced, mishap) = runtime.block_on(run)?;
+            let is_lost = mishap.as_ref().is_some_and(|mishap| match mishap.kind {
+                MishapKind::Gone | MishapKind::Hung => true,
+                MishapKind::ContractViolated | MishapKind::Residue => false,
+            });
+            *lost = if is_lost { *lost + 1 } else { 0 };
+            Ok((traced, mishap))
         })
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Held) -> T) -> T {
         work(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Held {
+    /// Sees, after a scenario in which a party was lost, that everybody is there again: starts anew whoever
+    /// is for us to start. Gives who is still gone.
+    fn missing(&mut self) -> Option<Mishap> {
+        if self.lost == 0 {
+            return None;
+        }
+        let given_up = self.lost >= GIVEN_UP_AFTER;
+        let Self {
+            runtime, parties, ..
+        } = self;
+        parties.iter_mut().find_map(|party| match given_up {
+            true => Some(Mishap {
+                kind: MishapKind::Gone,
+                system: party.name.clone(),
+                what: format!(
+                    "given up after {GIVEN_UP_AFTER} scenarios in a row in which it was lost"
+                ),
+                log: Vec::new(),
+            }),
+            false => runtime.block_on(revive(party)).err(),
+        })
+    }
+}
+
+async fn revive(party: &mut Party) -> Result<(), Mishap> {
+    let is_ours = party.process.is_some()
+        || matches!(&party.described, Some(described) if matches!(described.0.control, config::Control::Stdio { .. }));
+    if let (true, Some(described)) = (is_ours, party.described.take()) {
+        let (config, logs) = *described;
+        // Before the new one is started: it may want the same ports.
+        party.process = None;
+        party.control = Box::new(NoControl);
+        let opened = open(&config, &logs).await;
+        party.described = Some(Box::new((config, logs)));
+        return match opened {
+            Ok(opened) => {
+                *party = opened;
+                Ok(())
+            }
+            Err(OpenError::Unfit(mishap)) => Err(mishap),
+            Err(error) => Err(Mishap {
+                kind: MishapKind::Gone,
+                system: party.name.clone(),
+                what: format!("it cannot be started again: {error}"),
+                log: Vec::new(),
+            }),
+        };
+    }
+    if party.claims.verbs.is_empty() {
+        return Ok(());
+    }
+    let asked = timeout(GLANCE, party.control.call(&Command::Health)).await;
+    match asked {
+        Ok(Err(error)) if error.is_gone() => Err(mishap_of(&party.name, &error)),
+        Ok(Ok(_) | Err(_)) => Ok(()),
+        Err(_) => Err(Mishap {
+            kind: MishapKind::Hung,
+            system: party.name.clone(),
+            what: format!(
+                "it still does not answer `health` within {} s",
+                GLANCE.as_secs()
+            ),
+            log: Vec::new(),
+        }),
     }
 }
 

@@ -7,6 +7,7 @@ pub mod config;
 pub mod control;
 pub mod doctor;
 mod meet;
+mod open;
 mod party;
 pub(crate) mod prepare;
 pub mod process;
@@ -14,5 +15,6 @@ pub mod template;
 
 pub use attachment::Attachment;
 pub use meet::{Described, meet};
+pub use open::{OpenError, open};
 pub(crate) use party::mishap_of;
 pub use party::{Party, Patience, Reach};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use gp2gp_mocks::peer::PATIENCE;
@@ -11,9 +12,10 @@ use gp2gp_model::control::{Claims, Level, Verb};
 use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::report::{Mishap, MishapKind};
 use gp2gp_model::trace::Endpoint;
-use tokio::process::Child;
 
+use super::config::Config;
 use super::control::{Control, ControlError};
+use super::process::Started;
 
 /// A system under test that is not ours.
 pub struct Party {
@@ -32,7 +34,9 @@ pub struct Party {
     /// How long it is waited for.
     pub patience: Patience,
     /// Its process, where we started it.
-    pub process: Option<Child>,
+    pub process: Option<Started>,
+    /// From what it can be opened again, and where its logs are.
+    pub described: Option<Box<(Config, PathBuf)>>,
 }
 
 /// How a party reaches our services.
@@ -160,7 +164,7 @@ impl Party {
 
     /// What is to be told if its process is no more.
     pub fn has_ended(&mut self) -> Option<Mishap> {
-        let status = self.process.as_mut()?.try_wait().ok()??;
+        let status = self.process.as_mut()?.ended()?;
         Some(Mishap {
             kind: MishapKind::Gone,
             system: self.name.clone(),

@@ -59,7 +59,7 @@ impl Sockets<'_> {
             }
             let planned = self.foreign.agenda(system).and_then(|agenda| agenda.next);
             let planned = planned.and_then(|at| self.stage.true_time(system, at));
-            next = earlier(next, planned);
+            next = earlier(next, planned.map(|at| self.a_little_later(at)));
         }
         let waits = !self.incoming.is_empty() || !self.ended.is_empty();
         if self.stirred || waits || self.foreign.is_waiting() {
@@ -70,6 +70,17 @@ impl Sockets<'_> {
             return Ok(Outlook::Idle(next));
         }
         self.outlook_by_the_wall(&without_clock, next, step).await
+    }
+
+    /// We see what a system posts a little later than it does: what it does a day after that would come
+    /// too early, as we see it, if its day were not a little longer.
+    fn a_little_later(&self, at: Time) -> Time {
+        const LONG: Duration = Duration::from_mins(1);
+        const LATER: Duration = Duration::from_secs(1);
+        match at.since(self.clock.now()) > LONG {
+            true => at + LATER * self.clock.rate(),
+            false => at,
+        }
     }
 
     /// Nobody can know what a system without the verb `clock` waits for: it is left alone until nothing

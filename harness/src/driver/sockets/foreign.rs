@@ -316,7 +316,14 @@ impl<'a> Foreign<'a> {
                 self.mishap.get_or_insert(mishap);
             }
         }
-        if let Some(mishap) = self.mishap() {
+        if let Some(mut mishap) = self.mishap() {
+            for party in self
+                .parties
+                .iter_mut()
+                .filter(|it| it.name == mishap.system)
+            {
+                mishap.log = prepare::last_lines(party).await;
+            }
             return Some(mishap);
         }
         let mut arrived = self.doors.left_over().into_iter();

@@ -188,9 +188,9 @@ impl<'a> Sockets<'a> {
                 self.run_errand(errand).await?;
                 continue;
             }
-            if let Some(mishap) = self.foreign.mishap() {
+            if self.foreign.mishap().is_some() {
                 let now = self.clock.now();
-                return Ok((self.stage.finish(now, false), Some(mishap)));
+                return self.finish(now, false).await;
             }
             if self.stage.is_endless() {
                 let now = self.clock.now();

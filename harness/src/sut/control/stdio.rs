@@ -1,5 +1,6 @@
 //! Control by JSON lines: the harness starts the system and talks to its stdin and stdout.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -35,10 +36,22 @@ struct Line {
 }
 
 impl StdioControl {
-    /// Starts a shell command; what it writes to stderr goes to `log`.
-    pub fn start(command: &str, log: Stdio, patience: Duration) -> std::io::Result<Self> {
+    /// Starts a shell command in a folder; what it writes to stderr goes to `log`.
+    pub fn start(
+        command: &str,
+        folder: &Path,
+        log: Stdio,
+        patience: Duration,
+    ) -> std::io::Result<Self> {
+        let here = Path::new(".");
+        let folder = if folder.as_os_str().is_empty() {
+            here
+        } else {
+            folder
+        };
         let mut child = tokio::process::Command::new("sh")
             .args(["-c", command])
+            .current_dir(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
