@@ -276,15 +276,17 @@ impl Sockets<'_> {
 
     async fn happen(&mut self, system: Endpoint, event: LifecycleEvent) -> Result<(), DriverError> {
         let command = Command::Lifecycle(Happening { system, event });
-        if event == LifecycleEvent::Kill {
-            self.foreign.set_down(system, true);
+        match event {
+            LifecycleEvent::Kill => self.foreign.set_down(system, true),
+            // It has slept through what was skipped.
+            LifecycleEvent::Restart => drop(self.tell_clock(system).await?),
+            LifecycleEvent::DiskFull | LifecycleEvent::DiskFree => {}
         }
         if let Err(error) = self.call(system, &command).await? {
             self.failed(system, &error);
         }
         if event == LifecycleEvent::Restart {
             self.foreign.set_down(system, false);
-            self.tell_clock(system).await?;
         }
         self.foreign.touch(system);
         Ok(())

@@ -392,6 +392,17 @@ impl<'a> Sockets<'a> {
                 })?;
                 match waiting.exchange {
                     None => self.answer(waiting.answer, response, conduct),
+                    // It may act on the answer before anybody here is told how that went.
+                    Some(exchange) if conduct == Conduct::Clean => {
+                        let now = self.clock.now();
+                        let gone = waiting.answer.is_closed();
+                        let result = match gone {
+                            false => Ok(response.clone()),
+                            true => Err(TransportError::TimedOut),
+                        };
+                        self.stage.result(now, exchange, result)?;
+                        let _ = waiting.answer.send(Answered { response, conduct });
+                    }
                     Some(exchange) => {
                         self.answer_foreign(exchange, waiting.answer, response, conduct);
                     }
@@ -462,7 +473,7 @@ impl<'a> Sockets<'a> {
                     tokio::time::sleep(patience).await;
                     Err(TransportError::TimedOut)
                 }
-                Conduct::Clean | Conduct::Slow { .. } => {
+                Conduct::Slow { .. } | Conduct::Clean => {
                     let sent = answer.send(Answered {
                         response: response.clone(),
                         conduct,
