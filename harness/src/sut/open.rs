@@ -14,7 +14,7 @@ use super::config::{
     Binding, Config, Control as ControlChoice, OwnTls, Secret, SecretError, TimeChoice,
     TlsFileError,
 };
-use super::control::{Control, HttpControl, NoControl, StdioControl};
+use super::control::{CommandControl, Control, HttpControl, NoControl, StdioControl};
 use super::process::{StartError, Started, until_ready};
 use super::{Described, Party, Patience, Reach, meet};
 
@@ -142,7 +142,12 @@ fn control(
             let started = StdioControl::start(command, folder, log, patience);
             Box::new(started.map_err(OpenError::Command)?)
         }
-        ControlChoice::Command { .. } => return Err(OpenError::NotYet("`driver = \"command\"`")),
+        ControlChoice::Command { verbs } => Box::new(CommandControl::new(
+            verbs.clone(),
+            config.system.roles.clone(),
+            config.environment.folder.clone(),
+            patience,
+        )),
         ControlChoice::NhsRequesting { .. } => {
             return Err(OpenError::NotYet("`driver = \"nhs-requesting\"`"));
         }
