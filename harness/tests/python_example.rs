@@ -180,6 +180,7 @@ fn attached(role: Role) -> (Served, Attachment) {
             trust: None,
             patience: Patience::default(),
             process: None,
+            described: None,
         }
     });
     let attachment = Attachment::new(runtime, vec![party], "sut.toml".to_owned());

@@ -14,7 +14,9 @@ use super::config::{
     Binding, Config, Control as ControlChoice, OwnTls, Secret, SecretError, TimeChoice,
     TlsFileError,
 };
-use super::control::{CommandControl, Control, HttpControl, NoControl, StdioControl};
+use super::control::{
+    CommandControl, Control, HttpControl, NhsRequestingControl, NoControl, StdioControl,
+};
 use super::process::{StartError, Started, until_ready};
 use super::{Described, Party, Patience, Reach, meet};
 
@@ -148,9 +150,12 @@ fn control(
             config.environment.folder.clone(),
             patience,
         )),
-        ControlChoice::NhsRequesting { .. } => {
-            return Err(OpenError::NotYet("`driver = \"nhs-requesting\"`"));
-        }
+        ControlChoice::NhsRequesting { url, token } => Box::new(NhsRequestingControl::new(
+            client(patience, trust),
+            url.clone(),
+            token.as_ref().map(Secret::reveal).transpose()?,
+            patience,
+        )),
     })
 }
 

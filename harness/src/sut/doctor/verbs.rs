@@ -79,7 +79,9 @@ fn open(
             )))
         }
         config::Control::Stdio { command } => {
-            let started = append(log).and_then(|log| StdioControl::start(command, log, patience));
+            let folder = &config.environment.folder;
+            let started =
+                append(log).and_then(|log| StdioControl::start(command, folder, log, patience));
             started
                 .map(|control| Box::new(control) as Box<dyn Control>)
                 .map_err(|error| {
