@@ -8,12 +8,12 @@ use gp2gp_mocks::cast::{self, NoSuchPractice};
 use gp2gp_mocks::fhir::api_key;
 use gp2gp_mocks::peer::{Conduct, HttpResponse};
 use gp2gp_mocks::serve::{
-    Answered, Cause, Guard, Incoming, NotABase, Objection, Security, Server, TurnedAway,
+    Answered, Base, Cause, Guard, Incoming, NotABase, Objection, Security, Server, TurnedAway,
     serve_guarded,
 };
 use gp2gp_model::Version;
 use gp2gp_model::control::{
-    Action, ActionStatus, ClockRate, Command, PlanText, PracticeSetting, Prepared, Reply, Setting,
+    Action, ActionStatus, ClockRate, Command, PlanText, PracticeSetting, Reply, Setting,
     SystemSetting, Verb,
 };
 use gp2gp_model::http::Headers;
@@ -24,8 +24,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::verbs::Met;
-use super::{Diagnosis, clock, wire};
-use crate::sut::config::{Binding, Config, OwnTls, Service};
+use super::{Diagnosis, clock};
+use crate::sut::config::{Config, OwnTls, Service};
+use crate::sut::control::ControlError;
 
 /// What a requesting or sending system may ask, and who answers there in a run.
 const SERVICES: [(Service, Endpoint); 5] = [
@@ -42,107 +43,124 @@ const SCENARIO: &str = "transfer/small-record";
 const PREPARE: &str = "prepare";
 const SERVICES_SEEN: &str = "services";
 
-/// Prepares the system, and lets a requesting one register a patient: to find out who has the
-/// record, it has to ask us.
+/// A system that knows who it is and where we are.
+pub(super) struct Placed {
+    /// Where it takes what is sent to it, by its own word.
+    pub(super) addresses: BTreeMap<Role, Base>,
+    doors: Doors,
+    plan: Plan,
+}
+
+/// Prepares a system, as every run does. `None` where it cannot be.
+pub(super) async fn prepare(
+    met: &mut Met,
+    config: &Config,
+    tls: Option<&OwnTls>,
+    diagnosis: &mut Diagnosis,
+) -> Option<Placed> {
+    let placed = match try_to_place(met, config, tls).await {
+        Ok(placed) => placed,
+        Err(Unplaced::NotTried(why)) => {
+            diagnosis.skipped(PREPARE, why);
+            return None;
+        }
+        Err(Unplaced::Refused(error)) => {
+            let mend = "its log says why; what `prepare` tells it is in docs/control.md";
+            diagnosis.broken(PREPARE, error.to_string(), mend);
+            return None;
+        }
+        Err(Unplaced::NoAddress { role, error }) => {
+            diagnosis.broken(
+                PREPARE,
+                format!(
+                    "the address of {role} in its answer is none: {}",
+                    error.to_string().replace('\n', "; ")
+                ),
+                "correct `addresses` in its answer to `prepare`",
+            );
+            return None;
+        }
+    };
+    let roles: Vec<&str> = transfers(config).map(Role::name).collect();
+    let roles = roles.join(" and ");
+    diagnosis.ok(
+        PREPARE,
+        format!("it lets itself be made the {roles} practice"),
+    );
+    Some(placed)
+}
+
+/// Why a system is not prepared.
+enum Unplaced {
+    NotTried(String),
+    Refused(ControlError),
+    NoAddress { role: Role, error: NotABase },
+}
+
+async fn try_to_place(
+    met: &mut Met,
+    config: &Config,
+    tls: Option<&OwnTls>,
+) -> Result<Placed, Unplaced> {
+    let not_tried = |why: String| Unplaced::NotTried(why);
+    if !met.claims.verbs.contains(&Verb::Prepare) {
+        return Err(not_tried("it has no verb `prepare`".to_owned()));
+    }
+    if transfers(config).next().is_none() {
+        let why = "it plays neither requesting nor sending".to_owned();
+        return Err(not_tried(why));
+    }
+    let plan = plan().ok_or_else(|| not_tried(format!("the suite has no scenario {SCENARIO}")))?;
+    let doors = Doors::open(config, tls).await.map_err(not_tried)?;
+    let setting = setting(config, &plan, &doors, met.claims.reads_plans)
+        .map_err(|error| not_tried(error.to_string()))?;
+    let reply = met.control.call(&Command::Prepare(Box::new(setting))).await;
+    let mut addresses = BTreeMap::new();
+    if let Reply::Prepared(prepared) = reply.map_err(Unplaced::Refused)? {
+        for role in transfers(config) {
+            if let Some(told) = prepared.addresses.get(role.name()) {
+                let base = told.parse();
+                let base = base.map_err(|error| Unplaced::NoAddress { role, error })?;
+                addresses.insert(role, base);
+            }
+        }
+    }
+    Ok(Placed {
+        addresses,
+        doors,
+        plan,
+    })
+}
+
+fn transfers(config: &Config) -> impl Iterator<Item = Role> {
+    let roles = Role::OF_TRANSFERS.into_iter();
+    roles.filter(|role| config.system.roles.contains(role))
+}
+
+/// Lets a requesting system register a patient: to find out who has the record, it has to ask us.
 pub(super) async fn examine(
     met: &mut Met,
     config: &Config,
-    tls: Option<&OwnTls>,
+    placed: &mut Placed,
     diagnosis: &mut Diagnosis,
 ) {
-    if !met.claims.verbs.contains(&Verb::Prepare) {
-        return diagnosis.skipped(PREPARE, "it has no verb `prepare`");
+    if !config.system.roles.contains(&Role::Requesting) {
+        let why = "a sending system asks nobody before it is asked";
+        return diagnosis.skipped(SERVICES_SEEN, why);
     }
-    let Some(role) = transfers(config) else {
-        return diagnosis.skipped(PREPARE, "it plays neither requesting nor sending");
-    };
-    let mut doors = match Doors::open(config, role, tls).await {
-        Ok(doors) => doors,
-        Err(why) => return diagnosis.skipped(PREPARE, why),
-    };
-    let Some(plan) = plan() else {
-        return diagnosis.skipped(PREPARE, format!("the suite has no scenario {SCENARIO}"));
-    };
-    let reads_plans = met.claims.reads_plans;
-    let Ok(setting) = setting(config, role, &plan, &doors.urls, reads_plans) else {
-        return diagnosis.skipped(
-            PREPARE,
-            format!("the scenario {SCENARIO} has no {role} practice"),
-        );
-    };
-    match met.control.call(&Command::Prepare(Box::new(setting))).await {
-        Ok(reply) => {
-            diagnosis.ok(
-                PREPARE,
-                format!("it lets itself be made the {role} practice"),
-            );
-            if let Reply::Prepared(prepared) = reply {
-                told(&prepared, role, config, tls, diagnosis).await;
-            }
-        }
-        Err(error) => {
-            return diagnosis.broken(
-                PREPARE,
-                error.to_string(),
-                "its log says why; what `prepare` tells it is in docs/control.md",
-            );
-        }
+    if !met.claims.verbs.contains(&Verb::Act) {
+        return diagnosis.skipped(SERVICES_SEEN, "it has no verb `act`");
     }
-    if role == Role::Requesting && met.claims.verbs.contains(&Verb::Act) {
-        seen(met, config, &plan, &mut doors, diagnosis).await;
-    } else {
-        diagnosis.skipped(
-            SERVICES_SEEN,
-            "a sending system asks nobody before it is asked",
-        );
-    }
+    seen(met, config, placed, diagnosis).await;
 }
 
-/// Where it takes what is sent to it, where only its answer to `prepare` says so.
-async fn told(
-    prepared: &Prepared,
-    role: Role,
-    config: &Config,
-    tls: Option<&OwnTls>,
-    diagnosis: &mut Diagnosis,
-) {
-    if config.environment.wire.contains_key(&role) {
-        return;
-    }
-    match prepared.addresses.get(role.name()).map(|told| told.parse()) {
-        Some(Ok(base)) => wire::examine_one(config, tls, role, &base, diagnosis).await,
-        Some(Err(error)) => {
-            let error: NotABase = error;
-            diagnosis.broken(
-                PREPARE,
-                format!("the address of {role} in its answer is none: {}", error.to_string().replace('\n', "; ")),
-                "correct `addresses` in its answer to `prepare`",
-            );
-        }
-        None => match config.environment.binding {
-            Binding::MhsJson(_) => {}
-            Binding::Spine => diagnosis.broken(
-                PREPARE,
-                format!("nobody says where the {role} system takes what is sent to it"),
-                format!("write `{role} = \"http://...\"` below [environment.wire], or let its answer to `prepare` have {{\"addresses\": {{\"{role}\": \"http://...\"}}}}"),
-            ),
-        },
-    }
-}
-
-fn transfers(config: &Config) -> Option<Role> {
-    let mut roles = Role::OF_TRANSFERS.into_iter();
-    roles.find(|role| config.system.roles.contains(role))
-}
-
-async fn seen(
-    met: &mut Met,
-    config: &Config,
-    plan: &Plan,
-    doors: &mut Doors,
-    diagnosis: &mut Diagnosis,
-) {
-    let Some(patient) = plan.patients.first().map(|patient| patient.nhs_number) else {
+async fn seen(met: &mut Met, config: &Config, placed: &mut Placed, diagnosis: &mut Diagnosis) {
+    let Some(patient) = placed
+        .plan
+        .patients
+        .first()
+        .map(|patient| patient.nhs_number)
+    else {
         return;
     };
     let action = Action {
@@ -169,7 +187,7 @@ async fn seen(
     }
     let patience = config.environment.answer_within;
     let advertise = &config.environment.advertise;
-    match timeout(patience, doors.first()).await {
+    match timeout(patience, placed.doors.first()).await {
         Ok(Knock::Asked(service)) => diagnosis.ok(SERVICES_SEEN, format!("it finds us at {advertise}: it asked {service} first")),
         Ok(Knock::TurnedAway(away)) => diagnosis.broken(
             SERVICES_SEEN,
@@ -226,14 +244,15 @@ enum Knock {
 
 /// Our services, all of which know nothing.
 struct Doors {
-    urls: BTreeMap<String, String>,
+    /// Base addresses by name, as each system finds them.
+    urls: BTreeMap<Role, BTreeMap<String, String>>,
     servers: Vec<Server>,
     asked: mpsc::Receiver<Incoming>,
     turned_away: mpsc::UnboundedReceiver<TurnedAway>,
 }
 
 impl Doors {
-    async fn open(config: &Config, role: Role, tls: Option<&OwnTls>) -> Result<Self, String> {
+    async fn open(config: &Config, tls: Option<&OwnTls>) -> Result<Self, String> {
         let (arrive, asked) = mpsc::channel(4);
         let (told, turned_away) = mpsc::unbounded_channel();
         let mut doors = Self {
@@ -242,24 +261,23 @@ impl Doors {
             asked,
             turned_away,
         };
-        for (service, endpoint) in SERVICES {
+        let places = transfers(config).flat_map(|role| SERVICES.map(|service| (role, service)));
+        for (role, (service, endpoint)) in places {
             let port = config.environment.ports.of(role, service);
             let addr = SocketAddr::new(config.environment.listen, port.map_or(0, Into::into));
             let (scheme, security) = match tls {
                 None => ("http", Security::Plain),
-                Some(tls) => (
-                    "https",
-                    Security::Tls(guard(tls, service)?.telling(told.clone())),
-                ),
+                Some(tls) => {
+                    let guard = guard(tls, service)?.telling(told.clone());
+                    ("https", Security::Tls(guard))
+                }
             };
-            let server = serve_guarded(addr, endpoint, security, arrive.clone());
-            let server = server
-                .await
-                .map_err(|error| format!("no port for `{}`: {error}", service.name()))?;
+            let name = service.name();
+            let server = serve_guarded(addr, endpoint, security, arrive.clone()).await;
+            let server = server.map_err(|error| format!("no port for `{name}`: {error}"))?;
             let at = config.advertised(server.addr().port());
-            doors
-                .urls
-                .insert(service.name().to_owned(), format!("{scheme}://{at}"));
+            let urls = doors.urls.entry(role).or_default();
+            urls.insert(name.to_owned(), format!("{scheme}://{at}"));
             doors.servers.push(server);
         }
         Ok(doors)
@@ -316,45 +334,54 @@ fn plan() -> Option<Plan> {
 
 fn setting(
     config: &Config,
-    role: Role,
     plan: &Plan,
-    urls: &BTreeMap<String, String>,
+    doors: &Doors,
     reads_plans: bool,
 ) -> Result<Setting, NoSuchPractice> {
-    let usual = cast::identity(plan, role)?.practice;
-    let (ods, asid, party_key) = match config.environment.identity.get(&role) {
-        Some(own) => (own.ods.clone(), own.asid.clone(), own.party_key.clone()),
-        None => (usual.ods, usual.asid, usual.party_key),
-    };
+    let systems = transfers(config).map(|role| system(config, role, plan, doors));
     Ok(Setting {
         run: "gp2gp doctor".to_owned(),
         clock: ClockRate {
             now: clock::now(),
             rate: 1,
         },
-        systems: vec![SystemSetting {
-            system: Endpoint::from(role),
-            practice: PracticeSetting {
-                ods,
-                asid,
-                party_key,
-                version: Version::default(),
-                enabled: true,
-                attachment_bytes: plan.sending.attachment_threshold,
-                message_bytes: plan.sending.message_limit,
-                cleanup: Cleanup::Never,
-                era: Era::default(),
-                shares_database_with: Vec::new(),
-            },
-            services: urls.clone(),
-            api_key: api_key(role).to_owned(),
-            patients: BTreeSet::new(),
-        }],
+        systems: systems.collect::<Result<_, _>>()?,
         plan: reads_plans.then(|| PlanText {
             scenario: plan.scenario.to_string(),
             file: plan.file.to_string(),
             text: plan.text.to_string(),
             seed: plan.seed,
         }),
+    })
+}
+
+fn system(
+    config: &Config,
+    role: Role,
+    plan: &Plan,
+    doors: &Doors,
+) -> Result<SystemSetting, NoSuchPractice> {
+    let usual = cast::identity(plan, role)?.practice;
+    let (ods, asid, party_key) = match config.environment.identity.get(&role) {
+        Some(own) => (own.ods.clone(), own.asid.clone(), own.party_key.clone()),
+        None => (usual.ods, usual.asid, usual.party_key),
+    };
+    Ok(SystemSetting {
+        system: Endpoint::from(role),
+        practice: PracticeSetting {
+            ods,
+            asid,
+            party_key,
+            version: Version::default(),
+            enabled: true,
+            attachment_bytes: plan.sending.attachment_threshold,
+            message_bytes: plan.sending.message_limit,
+            cleanup: Cleanup::Never,
+            era: Era::default(),
+            shares_database_with: Vec::new(),
+        },
+        services: doors.urls.get(&role).cloned().unwrap_or_default(),
+        api_key: api_key(role).to_owned(),
+        patients: BTreeSet::new(),
     })
 }

@@ -123,13 +123,27 @@ pub async fn examine(config: &Config, log: &Path) -> Diagnosis {
         diagnosis.skipped("control", "the system is not up");
         return diagnosis;
     }
-    wire::examine(config, tls.as_ref(), &mut diagnosis).await;
-    if let Some(mut met) = verbs::meet(config, tls.as_ref(), log, &mut diagnosis).await {
-        doors::examine(&mut met, config, tls.as_ref(), &mut diagnosis).await;
-        verbs::claimed(&mut met, config, &mut diagnosis).await;
-    }
+    talk(config, tls.as_ref(), log, &mut diagnosis).await;
     drop(started);
     diagnosis
+}
+
+/// With a system that is up: by control, if there is any, and over the wire. One that is prepared
+/// first may listen only then.
+async fn talk(config: &Config, tls: Option<&OwnTls>, log: &Path, diagnosis: &mut Diagnosis) {
+    let mut met = verbs::meet(config, tls, log, diagnosis).await;
+    let mut placed = match &mut met {
+        Some(met) => doors::prepare(met, config, tls, diagnosis).await,
+        None => None,
+    };
+    let told = placed.as_ref().map(|placed| &placed.addresses);
+    wire::examine(config, tls, told, diagnosis).await;
+    if let Some(met) = &mut met {
+        if let Some(placed) = &mut placed {
+            doors::examine(met, config, placed, diagnosis).await;
+        }
+        verbs::claimed(met, config, diagnosis).await;
+    }
 }
 
 /// Waits as long for an answer as the configuration says.

@@ -831,14 +831,16 @@ async fn a_requesting_system_that_asks_in_the_clear_behind_tls_is_seen() {
 
 #[tokio::test]
 async fn a_system_that_nobody_can_reach_is_to_say_where_it_is() {
-    for (answer, said, mend) in [
+    for (answer, probe, said, mend) in [
         (
             "{}",
+            "wire sending",
             "nobody says where the sending system takes what is sent to it",
             "[environment.wire]",
         ),
         (
             r#"{"addresses": {"sending": "here"}}"#,
+            "prepare",
             "the address of sending in its answer is none: `here` is not a URL",
             "correct `addresses`",
         ),
@@ -850,7 +852,7 @@ async fn a_system_that_nobody_can_reach_is_to_say_where_it_is() {
             server.addr()
         );
         let diagnosis = Desk::new().examined(&lines).await;
-        assert_broken(&diagnosis, "prepare", said, mend);
+        assert_broken(&diagnosis, probe, said, mend);
     }
 }
 

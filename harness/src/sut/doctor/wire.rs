@@ -1,5 +1,7 @@
 //! Where a system takes what is sent to it.
 
+use std::collections::BTreeMap;
+
 use gp2gp_mocks::peer::{HttpRequest, HttpResponse};
 use gp2gp_mocks::serve::{Base, Client, Probed, Scheme, Trust, probe};
 use gp2gp_mocks::spine;
@@ -8,36 +10,53 @@ use gp2gp_model::plan::Role;
 use gp2gp_wire::ebxml::{self, Envelope};
 
 use super::{Diagnosis, clock, harmless, mend};
-use crate::sut::config::{Config, OwnTls};
+use crate::sut::config::{Binding, Config, OwnTls};
 use crate::sut::process::get;
 
-pub(super) async fn examine(config: &Config, tls: Option<&OwnTls>, diagnosis: &mut Diagnosis) {
-    let wire = &config.environment.wire;
-    if wire.is_empty() {
-        return diagnosis.skipped(
-            "wire",
-            "no [environment.wire]: the system tells when it is prepared",
-        );
-    }
-    for (role, base) in wire {
-        examine_one(config, tls, *role, base, diagnosis).await;
+/// `told` is where it takes messages by its own word, for roles of which the file does not say it;
+/// `None` where it could not be asked.
+pub(super) async fn examine(
+    config: &Config,
+    tls: Option<&OwnTls>,
+    told: Option<&BTreeMap<Role, Base>>,
+    diagnosis: &mut Diagnosis,
+) {
+    for role in &config.system.roles {
+        let role = *role;
+        let of_file = config.environment.wire.get(&role);
+        let known = of_file.or_else(|| told.and_then(|told| told.get(&role)));
+        let Some(base) = known else {
+            nowhere(config, role, told.is_some(), diagnosis);
+            continue;
+        };
+        let line = Line {
+            config,
+            tls,
+            role,
+            base,
+        };
+        line.examine(diagnosis).await;
     }
 }
 
-pub(super) async fn examine_one(
-    config: &Config,
-    tls: Option<&OwnTls>,
-    role: Role,
-    base: &Base,
-    diagnosis: &mut Diagnosis,
-) {
-    let line = Line {
-        config,
-        tls,
-        role,
-        base,
-    };
-    line.examine(diagnosis).await;
+fn nowhere(config: &Config, role: Role, was_asked: bool, diagnosis: &mut Diagnosis) {
+    let name = format!("wire {role}");
+    match (&config.environment.binding, role) {
+        (Binding::MhsJson(_), Role::Requesting | Role::Sending) => {
+            diagnosis.skipped(name, "it reads what arrives from its queue");
+        }
+        (Binding::Spine, Role::Requesting | Role::Sending) if !was_asked => {
+            diagnosis.skipped(name, "it says where it listens when it is prepared");
+        }
+        (Binding::Spine, Role::Requesting | Role::Sending) => diagnosis.broken(
+            name,
+            format!("nobody says where the {role} system takes what is sent to it"),
+            format!("write `{role} = \"http://...\"` below [environment.wire], or let its answer to `prepare` have {{\"addresses\": {{\"{role}\": \"http://...\"}}}}"),
+        ),
+        (Binding::Spine | Binding::MhsJson(_), Role::Exporting | Role::Hub) => {
+            diagnosis.skipped(name, "it says where it listens when it is prepared");
+        }
+    }
 }
 
 /// The way to one of its systems.
