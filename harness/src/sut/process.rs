@@ -18,6 +18,9 @@ use super::config::{Process, Ready};
 /// How often somebody is asked who is not ready yet.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How long a system may take to end in order.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
 /// How much of a log is shown.
 const LINES_SHOWN: usize = 5;
 
@@ -26,6 +29,8 @@ const LINES_SHOWN: usize = 5;
 pub struct Started {
     child: Child,
     log: PathBuf,
+    stop: Option<String>,
+    folder: PathBuf,
 }
 
 /// It did not start.
@@ -83,6 +88,8 @@ impl Started {
         Ok(Self {
             child: command.spawn().map_err(StartError::Shell)?,
             log: log.to_owned(),
+            stop: process.stop.clone(),
+            folder: folder.to_owned(),
         })
     }
 
@@ -107,17 +114,21 @@ impl Started {
             loop {
                 self.runs()?;
                 match answers(ready, client).await {
-                    Ok(()) => return Ok(()),
+                    Ok(()) => break,
                     Err(why) => last = why,
                 }
                 sleep(PAUSE).await;
             }
+            // Somebody else may have answered, who was there before and has its port.
+            sleep(PAUSE * 4).await;
+            self.runs()
         };
-        let waited = timeout(within, waiting).await;
+        let waited = timeout(within + PAUSE * 4, waiting).await;
         waited.unwrap_or(Err(NotReady::TooSlow { within, last }))
     }
 
-    fn runs(&mut self) -> Result<(), NotReady> {
+    /// That it has not ended; or how, with its last words.
+    pub fn runs(&mut self) -> Result<(), NotReady> {
         match self.ended() {
             None => Ok(()),
             Some(status) => Err(NotReady::Ended {
@@ -138,6 +149,9 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
+        if self.ended().is_none() && self.stop.is_some() {
+            self.stop_in_order();
+        }
         if self.ended().is_none() {
             let group = format!("kill -TERM -{}", self.child.id());
             // Without a shell to say it to, its process alone is ended.
@@ -148,6 +162,30 @@ impl Drop for Started {
             let _ = self.child.wait();
         }
     }
+}
+
+impl Started {
+    /// By its own command, and for no longer than [`STOP_WITHIN`].
+    fn stop_in_order(&mut self) {
+        let Some(stop) = &self.stop else { return };
+        let Ok(mut stopping) = shell(stop, &self.folder).stdin(Stdio::null()).spawn() else {
+            return;
+        };
+        for _ in 0..STOP_WITHIN.as_millis() / PAUSE.as_millis() {
+            if self.ended().is_some() {
+                break;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        let _ = stopping.kill();
+        let _ = stopping.wait();
+    }
+}
+
+/// Whether somebody is there already who is not the system that is yet to be started.
+pub async fn is_taken(ready: &Ready, client: &Client) -> bool {
+    let asked = timeout(PAUSE * 10, answers(ready, client)).await;
+    matches!(asked, Ok(Ok(())))
 }
 
 /// Waits until a system that somebody else started is ready.
@@ -280,6 +318,34 @@ mod tests {
             sleep(PAUSE).await;
         }
         panic!("{child} still lives");
+    }
+
+    #[tokio::test]
+    async fn one_that_has_a_stop_command_is_stopped_by_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let process = Process {
+            start: "while [ ! -e stop ]; do sleep 0.02; done; echo in order > ended".to_owned(),
+            stop: Some("touch stop".to_owned()),
+            log: None,
+        };
+        let started = Started::start(&process, folder.path(), &folder.path().join("log"));
+        drop(started.unwrap());
+        let ended = std::fs::read_to_string(folder.path().join("ended")).unwrap();
+        assert_eq!(ended, "in order\n");
+    }
+
+    #[tokio::test]
+    async fn one_that_ends_while_another_answers_for_it_is_not_ready() {
+        let folder = tempfile::tempdir().unwrap();
+        let another = TcpListener::bind("127.0.0.1:0").unwrap();
+        let start = process("sleep 0.1; echo address in use >&2; exit 1");
+        let mut started =
+            Started::start(&start, folder.path(), &folder.path().join("log")).unwrap();
+        let (ready, client) = (port(&another), Client::new());
+        assert!(is_taken(&ready, &client).await);
+        let waited = started.until_ready(Some(&ready), Duration::from_secs(5), &client);
+        let error = waited.await.unwrap_err().to_string();
+        assert!(error.ends_with("address in use"), "{error}");
     }
 
     #[tokio::test]

@@ -117,13 +117,20 @@ pub async fn examine(config: &Config, log: &Path) -> Diagnosis {
     own::ports(config, &mut diagnosis).await;
     broker::examine(config, &mut diagnosis).await;
     let patient = client(config, tls.as_ref());
-    let (up, started) = start(config, log, &patient, &mut diagnosis).await;
+    let (up, mut started) = start(config, log, &patient, &mut diagnosis).await;
     if !up {
         diagnosis.skipped("wire", "the system is not up");
         diagnosis.skipped("control", "the system is not up");
         return diagnosis;
     }
     talk(config, tls.as_ref(), log, &mut diagnosis).await;
+    if let Some(Err(error)) = started.as_mut().map(Started::runs) {
+        diagnosis.broken(
+            "start",
+            format!("while it was examined, {error}"),
+            "look into its log",
+        );
+    }
     drop(started);
     diagnosis
 }
@@ -172,6 +179,16 @@ async fn start(
         let waited = process::until_ready(ready, within, client).await;
         return (told(waited, diagnosis), None);
     };
+    if let Some(there) = ready
+        && process::is_taken(there, client).await
+    {
+        diagnosis.broken(
+            "start",
+            "somebody answers at `ready` before the system is started",
+            "end what runs there, perhaps an earlier run; or leave `start` out, if it is the system",
+        );
+        return (false, None);
+    }
     let log = wanted.log.as_deref().unwrap_or(log);
     let mut started = match Started::start(wanted, &environment.folder, log) {
         Ok(started) => started,

@@ -868,3 +868,34 @@ async fn a_shell_command_that_is_not_there_is_named() {
         "the command in [control.verbs]",
     );
 }
+
+#[tokio::test]
+async fn another_system_at_its_place_is_not_taken_for_it() {
+    let server = system(Security::Plain, acknowledged).await;
+    let start = format!(
+        "start = \"sleep 60\"\nready = \"http://{}\"\n{}",
+        server.addr(),
+        plain(&server)
+    );
+    let diagnosis = Desk::new().examined(&start).await;
+    assert_broken(
+        &diagnosis,
+        "start",
+        "somebody answers at `ready` before the system is started",
+        "end what runs there",
+    );
+}
+
+#[tokio::test]
+async fn a_system_that_dies_while_it_is_examined_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let wire = wire("http", listener.local_addr().unwrap());
+    let start = format!("start = \"sleep 1; echo out of memory; exit 137\"\n{wire}");
+    let diagnosis = Desk::new().examined(&start).await;
+    let last = diagnosis.probes.last().unwrap();
+    assert_eq!((last.probe.as_str(), last.state), ("start", State::Broken));
+    assert_eq!(
+        last.said,
+        "while it was examined, it ended instead (exit status: 137)\nout of memory"
+    );
+}
