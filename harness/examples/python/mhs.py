@@ -1,5 +1,7 @@
 """The message handler of one practice: takes what Spine delivers, and posts to Spine."""
 
+from datetime import datetime, timezone
+
 from clock import Clock
 from messages import (ACKNOWLEDGEMENT, CODES, SERVICE, Message, Unreadable, Wrapper, acknowledgement, message_error,
                       new_id, read, refusal_codes, write, write_acknowledgement)
@@ -17,6 +19,16 @@ class Correspondent:
 
     def __init__(self, conversation_id, asid, party_key, ods):
         self.conversation_id, self.asid, self.party_key, self.ods = conversation_id, asid, party_key, ods
+
+
+def refuse(content_type, body):
+    """The answer to a delivery before anybody has said which practice this is: it is for somebody else."""
+    try:
+        message = read(content_type, body)
+    except Unreadable as error:
+        return 400, f"unreadable: {error}".encode()
+    return 200, message_error(new_id(), "nobody", message, datetime.now(timezone.utc), "ValueNotRecognized",
+                              "501314:Invalid To Party Type attribute")
 
 
 class MessageHandler:

@@ -153,6 +153,8 @@ class Core:
             raise Unreadable("an extract of nobody")
         for attachment in message.attachments:
             check_part(attachment)
+        self.links = {attribute(document, "id", "root").upper(): attribute(document, "text/reference", "value") or ""
+                      for document in extract.iter("referredToExternalDocument")}
         self.promises = {it.target.upper() for it in message.attachments if it.is_promise}
 
 
@@ -163,8 +165,8 @@ class Transfer:
         self.system, self.patient, self.to = system, patient, to
         self.mailbox = Mailbox(system.clock)
         self.core, self.state, self.filed = None, "requested", []
-        self.fragments = {}   # COPCs by id
-        self.seen = set()
+        self.fragments = {}  # COPCs by id
+        self.documents = {}  # what was read, by its place in the manifest of the core
         self.due, self.reminders, self.warning = FOREVER, None, ""
 
     def run(self):
@@ -226,7 +228,7 @@ class Transfer:
         if core.patient != self.patient:
             self.refuse("17" if self.patient in self.system.patients else "28", "rejected: not the patient asked for")
             return
-        self.state = "receiving"
+        self.state, self.record, self.documents = "receiving", message.payload, {}
         # People decide on a record from elsewhere; they have to see where it is from.
         if core.author != self.to.ods:
             self.warning = f": from practice {core.author}, {self.to.ods} was asked"
@@ -307,34 +309,34 @@ class Transfer:
         self.put_together(message.message_id)
 
     def put_together(self, last=None):
-        """Once everything is there: the documents, or what is wrong with them. `last` is the fragment that
-        has not been acknowledged yet."""
-        if self.core and self.is_complete():
-            try:
-                self.documents = list(self.read_documents())
-            except Unreadable as error:
-                self.system.log(f"documents: {error}")
-                if last:
-                    self.system.acknowledge(self.to, last, "29")
-                    self.refuse("31", "failed: 29")
-                else:
-                    self.refuse("21", "failed: 21")
-                return
+        """Every document that is there now, or what is wrong with it. `last` is the fragment that has not been
+        acknowledged yet: its acknowledgement says whether what it completes could be put together."""
+        try:
+            if self.core:
+                self.read_documents()
+        except Unreadable as error:
+            self.system.log(f"documents: {error}")
+            if last:
+                self.system.acknowledge(self.to, last, "29")
+                self.refuse("31", "failed: 29")
+            else:
+                self.refuse("21", "failed: 21")
+            return
+        is_whole = self.core and len(self.documents) == len(self.core.message.attachments)
+        if is_whole:
             self.state, self.due = "ready to integrate", FOREVER
             self.reminders = Reminders(self.system.clock.now())
         if last:
             self.system.acknowledge(self.to, last)
-        if self.state == "ready to integrate":
+        if is_whole:
             self.system.notify({"notice": "ready-to-integrate", "patient": self.patient})
 
-    def is_complete(self):
-        wanted = list(self.core.promises)
-        while wanted:
-            fragment = self.fragments.get(wanted.pop())
-            if fragment is None:
-                return False
-            wanted += [it.target.upper() for it in fragment.attachments if it.is_promise]
-        return True
+    def is_here(self, attachment):
+        """Whether an attachment has come, with everything that it promises."""
+        if not attachment.is_promise:
+            return True
+        fragment = self.fragments.get(attachment.target.upper())
+        return fragment is not None and all(map(self.is_here, fragment.attachments))
 
     def texts(self, attachment):
         """The base64 texts of what an attachment is or promises, in order; and the type that its part has."""
@@ -347,25 +349,25 @@ class Transfer:
         return texts, media_type
 
     def read_documents(self):
-        """Every document, and the record itself: the HL7 message that has it."""
-        record = self.core.message.payload
-        names = {attribute(document, "id", "root").upper(): attribute(document, "text/reference", "value")
-                 for document in self.core.root.iter("referredToExternalDocument")}
-        for attachment in self.core.message.attachments:
-            described = Description.read(attachment.description)
-            texts, part_type = self.texts(attachment)
-            content = join(texts)
-            if described.compressed:
-                content = unpack(content)
-            if described.domain_data == SKELETON:
-                record = self.restored(content)
-                continue
-            link = unquote((names.get(attachment.id.upper()) or "").removeprefix("file://localhost/"))
-            # Some write names as they stand in the link; the link says which they mean.
-            is_quoted = link and unquote(described.file_name) == link
-            name = link if is_quoted else described.file_name or link or attachment.id
-            yield self.stored(name, described.content_type or part_type, content)
-        yield self.stored("record.xml", "text/xml", record)
+        """Reads what has come and was not read yet, by its place in the manifest."""
+        for place, attachment in enumerate(self.core.message.attachments):
+            if place not in self.documents and self.is_here(attachment):
+                self.documents[place] = self.read_document(attachment)
+
+    def read_document(self, attachment):
+        described = Description.read(attachment.description)
+        texts, part_type = self.texts(attachment)
+        content = join(texts)
+        if described.compressed:
+            content = unpack(content)
+        if described.domain_data == SKELETON:
+            self.record = self.restored(content)
+            return None
+        link = unquote(self.core.links.get(attachment.id.upper(), "").removeprefix("file://localhost/"))
+        # Some write names as they stand in the link; the link says which they mean.
+        is_quoted = link and unquote(described.file_name) == link
+        name = link if is_quoted else described.file_name or link or attachment.id
+        return self.stored(name, described.content_type or part_type, content)
 
     def stored(self, name, media_type, content):
         return {"observation": "stored", "patient": self.patient, "file_name": name, "media_type": media_type,
@@ -388,6 +390,7 @@ class Transfer:
         else:
             code, state = DECISIONS[decision]
         if state in ("integrated", "suppressed"):
-            self.filed = self.documents
+            self.filed = [document for document in self.documents.values() if document]
+            self.filed.append(self.stored("record.xml", "text/xml", self.record))
         self.state = state
         self.system.acknowledge(self.to, self.core.id, code)

@@ -13,6 +13,7 @@ from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from clock import contract_time, parse_time
+from mhs import refuse
 from requesting import DECISIONS, Requesting
 from sending import Sending
 
@@ -148,6 +149,9 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(status, "application/json", json.dumps(answer).encode())
         elif head in self.sut.systems:
             status, answer = self.sut.systems[head].deliver(self.headers.get("Content-Type"), body)
+            self.answer(status, "text/xml", answer)
+        elif head in ROLES:
+            status, answer = refuse(self.headers.get("Content-Type"), body)
             self.answer(status, "text/xml", answer)
         else:
             self.answer(404, "text/plain", b"nobody here\n")

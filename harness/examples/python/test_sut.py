@@ -10,6 +10,7 @@ import attachments
 import messages
 from attachments import Description, Link, join, links, pack, placeholder, relink, skeleton, split, unpack
 from clock import Clock, Mailbox, parse_time
+from mhs import refuse
 from messages import Attachment, Message, Unreadable, Wrapper
 from sending import is_number
 from services import seconds
@@ -227,6 +228,13 @@ class Control(unittest.TestCase):
     def test_what_makes_no_sense_is_not_understood(self):
         self.assertEqual(self.ask("act")[0], 400)
         self.assertEqual(self.ask("action", '{"id": "nobody"}')[0], 400)
+
+    def test_a_delivery_to_nobody_is_refused_in_ebxml(self):
+        payload = messages.write_acknowledgement("M", WRAPPER, "ABC")
+        content_type, body = messages.write(message(payload, messages.ACKNOWLEDGEMENT))
+        status, answer = refuse(content_type, body)
+        self.assertEqual((status, messages.refusal_codes(answer)[1]), (200, True))
+        self.assertEqual(refuse("text/plain", b"x")[0], 400)
 
     def test_a_prepared_system_is_at_rest(self):
         prepared = """{"run": "r", "clock": {"now": "2026-01-05T09:00:00.000000Z", "rate": 1}, "systems": [
