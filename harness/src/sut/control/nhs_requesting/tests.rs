@@ -78,10 +78,11 @@ impl Bench {
             system: Endpoint::Requesting,
             act,
         });
-        match self.call(&command).await? {
-            Reply::Action(status) => Ok(status),
-            other => panic!("{other:?}"),
-        }
+        let reply = self.call(&command).await?;
+        let Reply::Action(status) = reply else {
+            panic!("{reply:?}");
+        };
+        Ok(status)
     }
 
     async fn register(&mut self, patient: NhsNumber) -> Result<ActionStatus, ControlError> {
@@ -89,10 +90,11 @@ impl Bench {
     }
 
     async fn notices(&mut self) -> Result<Vec<ScreenNotice>, ControlError> {
-        match self.call(&Command::Notices(After { after: 0 })).await? {
-            Reply::Screen(screen) => Ok(screen.notices.into_iter().map(|it| it.notice).collect()),
-            other => panic!("{other:?}"),
-        }
+        let reply = self.call(&Command::Notices(After { after: 0 })).await?;
+        let Reply::Screen(screen) = reply else {
+            panic!("{reply:?}");
+        };
+        Ok(screen.notices.into_iter().map(|it| it.notice).collect())
     }
 
     /// PDS has the patient at another practice, which SDS lists so often.
