@@ -1,9 +1,11 @@
 //! `gp2gp serve`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use gp2gp_mocks::Defect;
+use gp2gp_mocks::serve::Security;
 use miette::{IntoDiagnostic as _, WrapErr as _};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -13,6 +15,7 @@ use super::run::parse_sut;
 use crate::driver::Sut;
 use crate::serve::{Offer, Wire, listen, serve, speak_lines};
 use crate::sut::Attachment;
+use crate::sut::config::TlsFiles;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -28,6 +31,9 @@ pub(super) struct Args {
     /// On which port; 0 is any free one, which is printed.
     #[arg(long, default_value_t = 0)]
     port: u16,
+    /// Takes messages over mutual TLS, with the certificates of a folder that `gp2gp init --certs` wrote.
+    #[arg(long, value_name = "DIR")]
+    tls: Option<PathBuf>,
     /// Waits so many milliseconds before everything that it sends.
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     slow_by: u64,
@@ -53,7 +59,7 @@ async fn serve_it(args: &Args, output: &Output) -> miette::Result<()> {
     let offer = Offer {
         name: args.sut.name(),
         defects: defects(args.sut),
-        wire: Wire::default(),
+        wire: wire(args.tls.as_deref())?,
         slow_by_ms: args.slow_by,
     };
     let (ask, asked) = mpsc::channel(1);
@@ -79,6 +85,23 @@ async fn serve_it(args: &Args, output: &Output) -> miette::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The system's side of what `gp2gp init --certs` wrote.
+fn wire(folder: Option<&Path>) -> miette::Result<Wire> {
+    let Some(folder) = folder else {
+        return Ok(Wire::default());
+    };
+    let files = TlsFiles {
+        ca: folder.join("ca.pem"),
+        cert: folder.join("sut.pem"),
+        key: folder.join("sut.key"),
+    };
+    let own = files.open().into_diagnostic()?;
+    Ok(Wire {
+        security: Security::Tls(own.guard().into_diagnostic()?),
+        trust: Some(own.trust().into_diagnostic()?),
+    })
 }
 
 /// What is told once it is ready.
