@@ -12,12 +12,15 @@ mod hub;
 mod requesting;
 #[path = "broken/sending.rs"]
 mod sending;
+#[path = "support/served.rs"]
+mod served;
 
 use std::collections::BTreeSet;
 
 use gp2gp::driver::{Sut, Transport};
 use gp2gp::run::{Options, run, usual_jobs};
 use gp2gp::score::Scope;
+use gp2gp::sut::Attachment;
 use gp2gp_mocks::{Defect, ExportingDefect, HubDefect, SendingDefect};
 use gp2gp_model::plan::Plan;
 use gp2gp_model::report::{Grade, RunReport};
@@ -79,25 +82,39 @@ impl Proof {
         requesting.chain(sending)
     }
 
-    fn run(&self, profile: Profile) -> RunReport {
-        let plans = match self.scenario {
+    fn plans(&self) -> Vec<Plan> {
+        match self.scenario {
             Some(scenario) => vec![support::plan(scenario)],
             None => smallest(self.requirement),
-        };
-        run_broken(self.defect, &plans, profile)
+        }
+    }
+
+    fn run(&self, profile: Profile) -> RunReport {
+        run_broken(self.defect, None, &self.plans(), profile)
+    }
+
+    /// The same with the system in a process of its own.
+    fn run_served(&self) -> RunReport {
+        let logs = tempfile::tempdir().unwrap();
+        let described = served::described(&format!("broken:{}", self.defect));
+        let attached = served::attach(&described, logs.path());
+        run_broken(self.defect, Some(&attached), &self.plans(), Profile::Strict)
     }
 
     /// How a broken system gets away: a requirement does not turn red, or does so for another
     /// reason than the one that the violation must show.
     fn miss(&self) -> Option<String> {
+        self.miss_in(&self.run(Profile::Strict))
+    }
+
+    fn miss_in(&self, report: &RunReport) -> Option<String> {
         let Self {
             defect,
             requirement,
             seen: reason,
             ..
         } = self;
-        let report = self.run(Profile::Strict);
-        let found: Vec<&Finding> = failures(&report)
+        let found: Vec<&Finding> = failures(report)
             .filter(|finding| finding.requirement.as_str() == *requirement)
             .collect();
         let is_must = found.iter().any(|finding| finding.level == Level::Must);
@@ -131,13 +148,18 @@ fn smallest(requirement: &str) -> Vec<Plan> {
     plans
 }
 
-fn run_broken(defect: Defect, plans: &[Plan], profile: Profile) -> RunReport {
+fn run_broken(
+    defect: Defect,
+    attached: Option<&Attachment>,
+    plans: &[Plan],
+    profile: Profile,
+) -> RunReport {
     let options = Options {
         catalogue: &support::catalogue(),
         sut: Sut::Broken(defect),
         not_claimed: &[],
         transport: Transport::Virtual,
-        attached: None,
+        attached,
         profile,
         scope: Scope::Selection,
         out: None,
@@ -160,6 +182,15 @@ fn failures(report: &RunReport) -> impl Iterator<Item = &Finding> {
 fn every_broken_system_is_caught_by_the_requirement_that_it_breaks() {
     let misses: Vec<String> = Defect::all()
         .filter_map(|defect| Proof::of(defect).miss())
+        .collect();
+    assert!(misses.is_empty(), "{}", misses.join("\n"));
+}
+
+#[test]
+fn every_broken_system_is_caught_in_a_process_of_its_own() {
+    let proofs: Vec<Proof> = Defect::all().map(Proof::of).collect();
+    let misses: Vec<String> = (proofs.iter())
+        .filter_map(|proof| proof.miss_in(&proof.run_served()))
         .collect();
     assert!(misses.is_empty(), "{}", misses.join("\n"));
 }

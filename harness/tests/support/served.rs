@@ -1,0 +1,33 @@
+//! Systems of the suite in a process of their own, attached as anybody attaches one.
+
+use std::path::Path;
+
+use gp2gp::sut::config::Config;
+use gp2gp::sut::{Attachment, open};
+
+/// The `sut.toml` of a served system that is controlled by lines on its stdin.
+pub(crate) fn described(what: &str) -> String {
+    format!(
+        r#"
+[sut]
+name = "served {what}"
+roles = ["requesting", "sending", "exporting", "hub"]
+
+[environment]
+binding = "spine"
+
+[control]
+driver = "stdio"
+command = "exec {} serve {what} --control stdio"
+"#,
+        env!("CARGO_BIN_EXE_gp2gp")
+    )
+}
+
+/// Attaches what a `sut.toml` describes; its logs go into `logs`.
+pub(crate) fn attach(text: &str, logs: &Path) -> Attachment {
+    let config = Config::parse("sut.toml", logs, text, []).expect("it is a sut.toml");
+    let runtime = Attachment::runtime().expect("a runtime");
+    let party = runtime.block_on(open(&config, logs)).expect("it opens");
+    Attachment::new(runtime, vec![party], "sut.toml".to_owned())
+}
