@@ -51,6 +51,10 @@ struct UnderWay {
 /// the end of its time. The largest scenario has twenty thousand.
 const MOST_EXCHANGES: u64 = 60_000;
 
+/// The same with a foreign system, which takes a thousandth of a second for each: the largest scenario that
+/// is not heavy has two thousand.
+const MOST_ON_SOCKETS: u64 = 10_000;
+
 /// Bytes in bodies after which a run is cut off, before it fills the disk. The largest scenario has six
 /// thousand million.
 const MOST_BYTES: u64 = 16_000_000_000;
@@ -160,7 +164,10 @@ impl Stage {
     }
 
     /// The same stage, where these systems are not ours: their places are empty.
-    pub(super) fn with_foreign(mut self, systems: &BTreeSet<Endpoint>) -> Self {
+    pub(super) fn with_foreign(mut self, systems: &BTreeSet<Endpoint>, plan: &Plan) -> Self {
+        if !plan.heavy {
+            self.most_exchanges = MOST_ON_SOCKETS;
+        }
         self.peers.retain(|endpoint, _| !systems.contains(endpoint));
         self.foreign.clone_from(systems);
         self
@@ -230,7 +237,6 @@ impl Stage {
     }
 
     /// The same stage with another limit of exchanges.
-    #[cfg(test)]
     pub(super) fn with_most_exchanges(self, most_exchanges: u64) -> Self {
         Self {
             most_exchanges,

@@ -73,7 +73,7 @@ pub(super) async fn run_attached(
         }
         Err(Unprepared::Plan(error)) => return Err(error.into()),
     };
-    let stage = stage.with_foreign(&foreign.systems());
+    let stage = stage.with_foreign(&foreign.systems(), plan);
     let sockets = Sockets::open(plan, stage, foreign).await?;
     sockets.run(plan).await
 }
