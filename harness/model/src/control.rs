@@ -429,6 +429,10 @@ pub struct Agenda {
     /// Number of the last notice on its screens.
     #[serde(default)]
     pub notices: u64,
+    /// Of a system behind a message handler: how many messages it has taken from its queue in this run.
+    /// Nobody else can see whether there is still one for it; without this it is left alone for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<u64>,
 }
 
 /// Something that happens to a system as a whole.

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::output::Output;
 use super::run::parse_sut;
 use crate::driver::Sut;
-use crate::serve::{Offer, Wire, listen, serve, speak_lines};
+use crate::serve::{Binding, Offer, Wire, listen, serve, speak_lines};
 use crate::sut::Attachment;
 use crate::sut::config::TlsFiles;
 
@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// How it takes commands.
     #[arg(long, value_enum, default_value_t = ControlArg::Http)]
     control: ControlArg,
+    /// How its messages travel.
+    #[arg(long, value_enum, default_value_t = BindingArg::Spine)]
+    binding: BindingArg,
     /// Where it listens for commands over HTTP.
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     listen: IpAddr,
@@ -47,6 +50,23 @@ enum ControlArg {
     Stdio,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum BindingArg {
+    /// As ebXML over HTTP, to and from Spine.
+    Spine,
+    /// As JSON to a message handler, and from an AMQP 1.0 queue.
+    MhsJson,
+}
+
+impl From<BindingArg> for Binding {
+    fn from(binding: BindingArg) -> Self {
+        match binding {
+            BindingArg::Spine => Self::Spine,
+            BindingArg::MhsJson => Self::MhsJson,
+        }
+    }
+}
+
 pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     let runtime = Attachment::runtime()
         .into_diagnostic()
@@ -60,6 +80,7 @@ async fn serve_it(args: &Args, output: &Output) -> miette::Result<()> {
         name: args.sut.name(),
         defects: defects(args.sut),
         wire: wire(args.tls.as_deref())?,
+        binding: args.binding.into(),
         slow_by_ms: args.slow_by,
     };
     let (ask, asked) = mpsc::channel(1);

@@ -3,6 +3,7 @@
 
 mod door;
 mod hosted;
+mod queue;
 mod run;
 
 use gp2gp_mocks::Defect;
@@ -24,9 +25,21 @@ pub struct Offer {
     pub name: String,
     /// How its message handlers are reached, and whom they trust.
     pub wire: Wire,
+    /// Whether it stands behind a message handler.
+    pub binding: Binding,
     /// Waits so long, by the wall clock and in milliseconds, before it takes up anything: a system to be
     /// ranked, or to be found slow.
     pub slow_by_ms: u64,
+}
+
+/// How messages travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Binding {
+    /// ebXML over HTTP, between Spine and the system.
+    #[default]
+    Spine,
+    /// JSON to a message handler, and from a queue.
+    MhsJson,
 }
 
 /// Where the systems of an offer take messages.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gp2gp_mocks::cast::Ensemble;
+use gp2gp_mocks::mhs_json::{self, Behind};
 use gp2gp_mocks::peer::{
     AnswerId, Condition, Conduct, HttpResponse, Input, Notice, Output, PATIENCE, PostId,
     TransportError,
@@ -19,10 +20,13 @@ use gp2gp_model::control::{
 };
 use gp2gp_model::plan::{Act, Plan};
 use gp2gp_model::trace::Endpoint;
+use gp2gp_sim::Streams;
 use tokio::sync::{mpsc, oneshot};
 
 use super::hosted::Hosted;
-use super::{Offer, Wire};
+use super::queue::{FromQueue, Queues};
+use super::{Binding, Offer, Wire};
+use crate::sut::amqp::QueueAt;
 
 const WAITING: usize = 64;
 
@@ -44,6 +48,7 @@ pub(super) struct Run {
     posts: u64,
     answers: BTreeMap<AnswerId, (Endpoint, oneshot::Sender<Answered>)>,
     arrived: u64,
+    queues: Queues,
     /// Answers that never come.
     silent: Vec<oneshot::Sender<Answered>>,
     screen: Vec<Numbered>,
@@ -75,6 +80,7 @@ impl Run {
             posts: 0,
             answers: BTreeMap::new(),
             arrived: 0,
+            queues: Queues::none(),
             silent: Vec::new(),
             screen: Vec::new(),
             actions: BTreeMap::new(),
@@ -127,6 +133,14 @@ impl Run {
             let scheme = run.wire.scheme();
             let address = format!("{scheme}://{}", server.addr());
             prepared.addresses.insert(system.key().to_owned(), address);
+            let peer = match queue(offer, system, &services)? {
+                Some(queue) => {
+                    run.queues.add(system, queue);
+                    let streams = Streams::new(plan.seed);
+                    Box::new(Behind::new(peer, plan.directory.clone(), streams))
+                }
+                None => peer,
+            };
             let hosted = Hosted::new(peer, setting.clock, bases(&services)?, server);
             run.systems.insert(system, hosted);
         }
@@ -152,6 +166,7 @@ impl Run {
         tokio::select! {
             Some(incoming) = self.incoming.recv() => self.take(incoming),
             Some(ended) = self.ended.recv() => self.settle(ended),
+            Some(from_queue) = self.queues.next() => self.take_from_queue(from_queue),
             () = sleep => {}
         }
         self.wake_all();
@@ -177,6 +192,23 @@ impl Run {
         let id = AnswerId(self.arrived);
         self.answers.insert(id, (endpoint, answer));
         hosted.deliver(id, request);
+    }
+
+    fn take_from_queue(&mut self, from_queue: FromQueue) {
+        let system = from_queue.system;
+        match &from_queue.message {
+            Ok(message) => {
+                let request = mhs_json::from_queue(message);
+                let Some(hosted) = self.systems.get_mut(&system).filter(|it| it.is_up()) else {
+                    return;
+                };
+                self.arrived += 1;
+                let id = AnswerId(self.arrived);
+                self.queues.give(id, from_queue);
+                hosted.deliver(id, request);
+            }
+            Err(error) => self.note(format!("{}: {error}", system.key())),
+        }
     }
 
     fn settle(&mut self, ended: Ended) {
@@ -234,6 +266,9 @@ impl Run {
                 response,
                 conduct,
             } => {
+                if self.queues.answer(id, response.status) {
+                    return;
+                }
                 let Some((_, answer)) = self.answers.remove(&id) else {
                     return;
                 };
@@ -324,11 +359,13 @@ impl Run {
         let is_open = |(of, _): &(Endpoint, PostId)| *of == system;
         let is_asked = |(of, _): &(Endpoint, oneshot::Sender<Answered>)| *of == system;
         let idle = !self.open.values().any(is_open) && !self.answers.values().any(is_asked);
+        let idle = idle && !self.queues.is_waiting();
         Ok(Agenda {
             idle: idle && self.incoming.is_empty() && self.ended.is_empty(),
             next: deadline.map(|deadline| deadline.at),
             why: deadline.map(|deadline| deadline.why.to_owned()),
             notices: self.screen.len() as u64,
+            taken: self.queues.taken(system),
         })
     }
 
@@ -340,6 +377,7 @@ impl Run {
                 self.system(system)?.server = None;
                 self.open.retain(|_, (of, _)| *of != system);
                 self.answers.retain(|_, (of, _)| *of != system);
+                self.queues.close(system);
             }
             LifecycleEvent::Restart => {
                 let addr = self.system(system)?.addr;
@@ -347,6 +385,7 @@ impl Run {
                 let hosted = self.system(system)?;
                 hosted.server = Some(server);
                 hosted.handle(Input::Condition(Condition::Restarted));
+                self.queues.open(system);
             }
             LifecycleEvent::DiskFull => {
                 let condition = Condition::DiskFull;
@@ -355,6 +394,9 @@ impl Run {
             LifecycleEvent::DiskFree => {
                 let condition = Condition::DiskFree;
                 self.system(system)?.handle(Input::Condition(condition));
+                if let Some(held) = self.queues.held(system) {
+                    self.take_from_queue(held);
+                }
             }
         }
         self.drain();
@@ -431,9 +473,33 @@ fn plan(told: &PlanText) -> Result<Plan, Refusal> {
     gp2gp_scenarios::lower(scenario, &catalogue, Some(told.seed)).map_err(|error| why(&error))
 }
 
+/// Where a system behind a message handler finds what came. One of Spine has no queue, though there
+/// may be one for others.
+fn queue(
+    offer: &Offer,
+    system: Endpoint,
+    services: &BTreeMap<String, String>,
+) -> Result<Option<QueueAt>, Refusal> {
+    let gets_messages = matches!(system, Endpoint::Requesting | Endpoint::Sending);
+    match (offer.binding, services.get("queue")) {
+        (Binding::Spine, None) => Ok(None),
+        (Binding::MhsJson, Some(url)) => url
+            .parse()
+            .map(Some)
+            .map_err(|error| not_understood(format!("the address of queue: {error}"))),
+        (Binding::MhsJson, None) if !gets_messages => Ok(None),
+        (Binding::MhsJson, None) => Err(not_understood(
+            "there is no `queue`, and this system stands behind a message handler".to_owned(),
+        )),
+        (Binding::Spine, Some(_)) => Err(not_understood(
+            "there is a `queue`, and this system is served without `--binding mhs-json`".to_owned(),
+        )),
+    }
+}
+
 fn bases(services: &BTreeMap<String, String>) -> Result<BTreeMap<Endpoint, Base>, Refusal> {
     let mut bases = BTreeMap::new();
-    for (name, url) in services {
+    for (name, url) in services.iter().filter(|(name, _)| *name != "queue") {
         let base = (url.parse::<Base>())
             .map_err(|error| not_understood(format!("the address of {name}: {error}")))?;
         let endpoint = Endpoint::ALL.into_iter().find(|it| it.key() == name);

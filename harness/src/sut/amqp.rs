@@ -5,6 +5,7 @@
 //! patience of the [`Broker`]; a connection that dies is made anew once for each thing to be done.
 
 mod error;
+mod place;
 mod watched;
 
 use std::future::Future;
@@ -29,6 +30,7 @@ use error::{is_unauthorized, said, told_to_receiver, told_to_sender};
 use watched::Broken;
 
 pub use error::BrokerError;
+pub use place::{NotAQueue, QueueAt};
 
 /// How long a broker may take for anything that it is asked.
 pub const PATIENCE: Duration = Duration::from_secs(10);

@@ -13,6 +13,7 @@ use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::report::{Mishap, MishapKind};
 use gp2gp_model::trace::Endpoint;
 
+use super::amqp::QueueAt;
 use super::config::Config;
 use super::control::{Control, ControlError};
 use super::process::Started;
@@ -29,6 +30,8 @@ pub struct Party {
     pub wire: BTreeMap<Endpoint, Base>,
     /// How it reaches us.
     pub reach: Reach,
+    /// Where it finds what came, if it stands behind a message handler that we play.
+    pub queue: Option<QueueAt>,
     /// What it has to show us, and we it, where it takes requests.
     pub trust: Option<Trust>,
     /// How long it is waited for.
@@ -131,6 +134,24 @@ impl Party {
             (Role::Hub, false) => &[Endpoint::Hub],
             (Role::Hub, true) => &[Endpoint::Hub, Endpoint::Requesting, Endpoint::Sending],
         }
+    }
+
+    /// The queue of each of its systems that gets messages, where it stands behind a message handler. The
+    /// suite's own systems have one each; another sorts out for itself what is for whom.
+    pub fn queues(&self, plan: &Plan) -> BTreeMap<Endpoint, QueueAt> {
+        let Some(queue) = &self.queue else {
+            return BTreeMap::new();
+        };
+        let plays = self.plays(plan).into_iter();
+        let systems = plays.filter(|it| matches!(it, Endpoint::Requesting | Endpoint::Sending));
+        let of = |system: Endpoint| QueueAt {
+            address: match self.claims.reads_plans {
+                true => format!("{}-{}", queue.address, system.key()),
+                false => queue.address.clone(),
+            },
+            ..queue.clone()
+        };
+        systems.map(|system| (system, of(system))).collect()
     }
 
     /// Why a plan cannot be run with it, whatever it does; `None` if it can.

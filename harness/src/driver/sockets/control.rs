@@ -143,6 +143,7 @@ impl Sockets<'_> {
         let Some(agenda) = self.tell_clock(system).await? else {
             return Ok(Some(Duration::ZERO));
         };
+        let agenda = self.handlers.corrected(system, agenda);
         if self.foreign.has_unread(system, agenda.notices) {
             self.read_screen(system).await?;
             self.stirred = true;

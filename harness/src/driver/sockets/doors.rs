@@ -20,6 +20,8 @@ pub(in crate::driver) struct Doors {
     /// Base address of a service as a system finds it, by (system, service).
     urls: BTreeMap<(Endpoint, Endpoint), String>,
     arrived: mpsc::Receiver<(Endpoint, Incoming)>,
+    /// Where systems behind a message handler find what came.
+    queues: BTreeMap<Endpoint, String>,
 }
 
 impl Doors {
@@ -29,6 +31,7 @@ impl Doors {
             servers: Vec::new(),
             urls: BTreeMap::new(),
             arrived: mpsc::channel(1).1,
+            queues: BTreeMap::new(),
         }
     }
 
@@ -43,6 +46,8 @@ impl Doors {
             ..Self::none()
         };
         for party in parties {
+            let queues = party.queues(plan).into_iter();
+            (doors.queues).extend(queues.map(|(system, queue)| (system, queue.url())));
             for system in party.plays(plan) {
                 let here = hand_on(system, arrive.clone());
                 for service in endpoints(plan) {
@@ -119,6 +124,9 @@ impl Doors {
             .collect();
         if let Some(store) = services.get("store") {
             services.insert("records".to_owned(), format!("{store}/records"));
+        }
+        if let Some(queue) = self.queues.get(&system) {
+            services.insert("queue".to_owned(), queue.clone());
         }
         services
     }

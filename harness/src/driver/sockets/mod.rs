@@ -14,6 +14,7 @@ mod clock;
 mod control;
 mod doors;
 mod foreign;
+mod handlers;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -36,6 +37,7 @@ use self::clock::{Clock, rate};
 use self::control::{Errand, Outlook};
 pub(super) use self::doors::Doors;
 use self::foreign::{Foreign, Place};
+use self::handlers::{Handlers, Queued};
 use super::DriverError;
 use super::stage::{Carry, Stage, Watch};
 use crate::recorder::Recorder;
@@ -52,7 +54,7 @@ pub(super) fn run(plan: &Plan, stage: Stage) -> Result<Recorder, DriverError> {
         .build()
         .map_err(opening)?
         .block_on(async {
-            let sockets = Sockets::open(plan, stage, Foreign::nobody()).await?;
+            let sockets = Sockets::open(plan, stage, Foreign::nobody(), Handlers::none()).await?;
             sockets.run(plan).await.map(|(recorder, _)| recorder)
         })
 }
@@ -66,15 +68,21 @@ pub(super) async fn run_attached(
     doors: Doors,
 ) -> Result<(Recorder, Option<Mishap>), DriverError> {
     let rate = rate(plan);
-    let foreign = match Foreign::prepare(plan, rate, parties, doors).await {
-        Ok(foreign) => foreign,
+    let opened = match Handlers::open(plan, parties).await {
+        Ok(handlers) => Foreign::prepare(plan, rate, parties, doors)
+            .await
+            .map(|foreign| (foreign, handlers)),
+        Err(unprepared) => Err(unprepared),
+    };
+    let (foreign, handlers) = match opened {
+        Ok(opened) => opened,
         Err(Unprepared::Mishap(mishap)) => {
             return Ok((stage.finish(plan.starts_at, false), Some(mishap)));
         }
         Err(Unprepared::Plan(error)) => return Err(error.into()),
     };
     let stage = stage.with_foreign(&foreign.systems(), plan);
-    let sockets = Sockets::open(plan, stage, foreign).await?;
+    let sockets = Sockets::open(plan, stage, foreign, handlers).await?;
     sockets.run(plan).await
 }
 
@@ -84,6 +92,7 @@ struct Sockets<'a> {
     servers: BTreeMap<Endpoint, Door>,
     client: Arc<Client>,
     foreign: Foreign<'a>,
+    handlers: Handlers,
     /// What is still to be told to foreign systems.
     errands: VecDeque<Errand>,
     arrive: mpsc::Sender<Incoming>,
@@ -113,6 +122,7 @@ struct Waiting {
 /// A post that a peer has let go.
 struct Posted {
     exchange: u64,
+    from: Endpoint,
     to: Endpoint,
     request: HttpRequest,
     conduct: Conduct,
@@ -134,11 +144,17 @@ struct Ended {
 enum Arrival {
     Request(Option<Endpoint>, Incoming),
     Result(Ended),
+    Queued(Queued),
     Nothing,
 }
 
 impl<'a> Sockets<'a> {
-    async fn open(plan: &Plan, stage: Stage, foreign: Foreign<'a>) -> Result<Self, DriverError> {
+    async fn open(
+        plan: &Plan,
+        stage: Stage,
+        foreign: Foreign<'a>,
+        handlers: Handlers,
+    ) -> Result<Self, DriverError> {
         let (arrive, incoming) = mpsc::channel(WAITING);
         let (end, ended) = mpsc::channel(WAITING);
         let mut servers = BTreeMap::new();
@@ -157,6 +173,7 @@ impl<'a> Sockets<'a> {
             servers,
             client: Arc::new(Client::with_patience(PATIENCE / rate)),
             foreign,
+            handlers,
             errands: VecDeque::new(),
             arrive,
             incoming,
@@ -243,7 +260,11 @@ impl<'a> Sockets<'a> {
 
     /// When somebody of ours next does something by itself.
     fn next(&self) -> Option<Time> {
-        let next = [self.on_link.next_time(), self.stage.deadline()];
+        let next = [
+            self.on_link.next_time(),
+            self.stage.deadline(),
+            self.handlers.deadline(),
+        ];
         next.into_iter().flatten().min()
     }
 
@@ -251,7 +272,15 @@ impl<'a> Sockets<'a> {
     async fn do_what_is_due(&mut self) -> Result<bool, DriverError> {
         let now = self.clock.now();
         if self.on_link.next_time().is_some_and(|at| at <= now) {
-            self.post_next()?;
+            let carries = self.post_next(now)?;
+            self.carry_all(carries).await?;
+            return Ok(true);
+        }
+        if let Some(deadline) = self.handlers.deadline().filter(|at| *at <= now) {
+            self.watch.wake(deadline)?;
+            self.stirred = true;
+            let carries = self.wake_handlers(now)?;
+            self.carry_all(carries).await?;
             return Ok(true);
         }
         let Some(deadline) = self.stage.deadline().filter(|at| *at <= now) else {
@@ -270,6 +299,7 @@ impl<'a> Sockets<'a> {
             tokio::select! {
                 Some(incoming) = self.incoming.recv() => Arrival::Request(None, incoming),
                 Some(ended) = self.ended.recv() => Arrival::Result(ended),
+                Some(queued) = self.handlers.queued() => Arrival::Queued(queued),
                 Some((from, incoming)) = self.foreign.arrived() => Arrival::Request(Some(from), incoming),
                 else => Arrival::Nothing,
             }
@@ -294,8 +324,15 @@ impl<'a> Sockets<'a> {
                 // What a system said while this was under way may be of before.
                 self.foreign.touch_all();
                 self.foreign.pass_on(exchange, &result);
-                self.stage.result(now, exchange, result)?
+                let system = self.end_handler_post(now, exchange, &result);
+                let result = self.as_seen_behind(system, result);
+                let mut carries = self.stage.result(now, exchange, result)?;
+                if let Some(system) = system {
+                    carries.extend(self.drain_handler(now, system)?);
+                }
+                carries
             }
+            Arrival::Queued(queued) => self.take_queued(now, queued)?,
         };
         self.carry_all(carries).await
     }
@@ -317,6 +354,9 @@ impl<'a> Sockets<'a> {
         incoming: Incoming,
     ) -> Result<Vec<Carry>, DriverError> {
         self.foreign.touch(from);
+        if incoming.endpoint == Endpoint::Spine && self.handlers.has(from) {
+            return self.take_json(now, from, incoming);
+        }
         let Incoming {
             endpoint: to,
             request,
@@ -365,16 +405,17 @@ impl<'a> Sockets<'a> {
         match carry {
             Carry::Post {
                 exchange,
+                from,
                 to,
                 request,
                 conduct,
-                ..
             } => {
                 let arrival = self.clock.now() + self.link_delay;
                 self.on_link.schedule(
                     arrival,
                     Posted {
                         exchange,
+                        from,
                         to,
                         request,
                         conduct: self.clock.quicken(conduct),
@@ -487,10 +528,13 @@ impl<'a> Sockets<'a> {
         });
     }
 
-    fn post_next(&mut self) -> Result<(), DriverError> {
+    fn post_next(&mut self, now: Time) -> Result<Vec<Carry>, DriverError> {
         let Some((_, posted)) = self.on_link.pop() else {
-            return Ok(());
+            return Ok(Vec::new());
         };
+        if posted.from == Endpoint::Spine && self.handlers.has(posted.to) {
+            return self.deliver_to_handler(now, posted);
+        }
         let (base, client) = match self.foreign.place(posted.to) {
             Some(Place { base, client }) => (base, client),
             None => (self.base(posted.to)?, Arc::clone(&self.client)),
@@ -504,7 +548,7 @@ impl<'a> Sockets<'a> {
             // A run that is over no longer listens, and needs no results.
             let _ = end.send(Ended { exchange, result }).await;
         });
-        Ok(())
+        Ok(Vec::new())
     }
 
     fn base(&self, endpoint: Endpoint) -> Result<Base, DriverError> {

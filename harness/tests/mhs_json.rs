@@ -1,0 +1,207 @@
+//! The suite against its own systems behind a message handler: in another process, with a real broker
+//! between. What is found must be what is found in process, but for what a handler writes itself.
+
+#![cfg(test)]
+#![cfg(unix)]
+
+#[path = "support/rabbit.rs"]
+mod rabbit;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader};
+use std::num::NonZeroUsize;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use gp2gp::driver::{Sut, Transport};
+use gp2gp::run::{Options, run};
+use gp2gp::score::Scope;
+use gp2gp::sut::amqp::QueueAt;
+use gp2gp::sut::control::{Control, HttpControl};
+use gp2gp::sut::{Attachment, Described, Party, Patience, Reach, meet};
+use gp2gp_mocks::serve::Client;
+use gp2gp_model::plan::Plan;
+use gp2gp_model::report::RunReport;
+use gp2gp_model::verdict::Profile;
+use rabbit::Rabbit;
+
+/// A served system, which ends with this.
+struct Served(Child);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn serve(what: &str, rabbit: &Rabbit) -> (Served, Attachment) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gp2gp"))
+        .args(["serve", what, "--binding", "mhs-json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let stdout = child.stdout.take().unwrap();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
+    let url = line.trim().strip_prefix("control ").unwrap().to_owned();
+    let runtime = Attachment::runtime().unwrap();
+    let party = runtime.block_on(async {
+        let patience = Duration::from_secs(10);
+        let client = Client::with_patience(patience);
+        let base = url.parse().unwrap();
+        let mut control = HttpControl::new(client, base, None, patience);
+        let described = Described {
+            name: what.to_owned(),
+            ..Described::default()
+        };
+        let claims = meet(&mut control, &described).await.unwrap();
+        let control: Box<dyn Control> = Box::new(control);
+        Party {
+            name: what.to_owned(),
+            claims,
+            control,
+            wire: BTreeMap::new(),
+            reach: Reach::default(),
+            queue: Some(QueueAt {
+                broker: rabbit.broker(),
+                address: format!("/queue/{}", what.replace(':', "-")),
+            }),
+            trust: None,
+            patience: Patience::default(),
+            process: None,
+        }
+    });
+    let asked_as = format!("served-{what}.toml");
+    (
+        Served(child),
+        Attachment::new(runtime, vec![party], asked_as),
+    )
+}
+
+fn judge(plans: &[Plan], sut: Sut, attached: Option<&Attachment>) -> RunReport {
+    let catalogue = gp2gp_scenarios::catalogue().unwrap();
+    let options = Options {
+        catalogue: &catalogue,
+        sut,
+        transport: Transport::Virtual,
+        attached,
+        not_claimed: &[],
+        profile: Profile::Strict,
+        scope: Scope::Selection,
+        out: None,
+        left_out: &[],
+        jobs: NonZeroUsize::MIN,
+    };
+    run(plans, &options, &|_| {})
+}
+
+type Findings = BTreeMap<String, BTreeSet<String>>;
+
+/// What was found in each scenario: verdicts by requirement, and what was wrong.
+fn findings(report: &RunReport) -> Findings {
+    let scenarios = report.scenarios.iter();
+    scenarios
+        .map(|scenario| {
+            let found = scenario.findings.iter();
+            let mut found: BTreeSet<String> = found
+                .map(|it| format!("{} {:?}", it.requirement, it.verdict))
+                .collect();
+            found.insert(format!("{:?}", scenario.verdict));
+            found.extend(scenario.missing_facts.clone());
+            found.extend(scenario.error.clone());
+            found.extend(scenario.mishap.as_ref().map(ToString::to_string));
+            (scenario.id.as_ref().unwrap().to_string(), found)
+        })
+        .collect()
+}
+
+fn differences(inside: &Findings, outside: &Findings) -> Vec<String> {
+    let none = BTreeSet::new();
+    let differ = inside.iter().filter_map(|(id, found)| {
+        let other = outside.get(id).unwrap_or(&none);
+        let only: Vec<_> = found.difference(other).collect();
+        let instead: Vec<_> = other.difference(found).collect();
+        (found != other).then(|| format!("{id}: in process {only:?}, behind {instead:?}"))
+    });
+    differ.collect()
+}
+
+fn plans(wanted: impl Fn(&Plan) -> bool) -> Vec<Plan> {
+    let catalogue = gp2gp_scenarios::catalogue().unwrap();
+    let mut all = Vec::new();
+    for source in gp2gp_scenarios::builtin() {
+        for scenario in gp2gp_scenarios::parse(&source).unwrap() {
+            let plan = gp2gp_scenarios::lower(&scenario, &catalogue, None).unwrap();
+            if !plan.heavy && wanted(&plan) {
+                all.push(plan);
+            }
+        }
+    }
+    all
+}
+
+/// Small and large, in the order of promises and out of it, refused, expired, repeated by Spine, and
+/// cut off by a crash.
+const SELECTED: [&str; 9] = [
+    "crash/sending-between-pieces",
+    "directory/no-entry",
+    "late/expired-fragment",
+    "order/",
+    "refusal/requester-not-listed",
+    "resend/",
+    "transfer/mixed",
+    "transfer/placeholder",
+    "transfer/skeleton",
+];
+
+#[test]
+fn a_reference_behind_a_handler_is_found_to_be_what_it_is_in_process() {
+    let Some(rabbit) = rabbit::shared() else {
+        return;
+    };
+    let (_served, attached) = serve("reference", &rabbit);
+    let selected = plans(|plan| {
+        let id = plan.scenario.as_str();
+        SELECTED.iter().any(|prefix| id.starts_with(prefix))
+    });
+    assert!(selected.len() > SELECTED.len());
+    let inside = findings(&judge(&selected, Sut::Reference, None));
+    let behind = findings(&judge(&selected, Sut::Reference, Some(&attached)));
+    let differ = differences(&inside, &behind);
+    let (found, all) = (differ.len(), selected.len());
+    assert!(
+        differ.is_empty(),
+        "{found} of {all} differ:\n{}",
+        differ.join("\n")
+    );
+}
+
+#[test]
+fn what_is_broken_behind_a_handler_is_caught_as_it_is_in_process() {
+    let Some(rabbit) = rabbit::shared() else {
+        return;
+    };
+    for (name, scenario, requirement) in [
+        ("no-final-ack", "transfer/mixed", "RCV-43"),
+        ("continue-twice", "transfer/mixed", "RCV-15"),
+        ("every-delivery-is-new", "duplicate/", "RCV-13"),
+    ] {
+        let what = format!("broken:{name}");
+        let defect = name.parse().unwrap();
+        let selected = plans(|plan| plan.scenario.as_str().starts_with(scenario));
+        let (_served, attached) = serve(&what, &rabbit);
+        let inside = findings(&judge(&selected, Sut::Broken(defect), None));
+        let behind = findings(&judge(&selected, Sut::Broken(defect), Some(&attached)));
+        let caught = format!("{requirement} Fail");
+        assert!(
+            behind.values().any(|found| found.contains(&caught)),
+            "{what}"
+        );
+        assert_eq!(
+            differences(&inside, &behind),
+            Vec::<String>::new(),
+            "{what}"
+        );
+    }
+}
