@@ -177,6 +177,7 @@ fn attached(role: Role) -> (Served, Attachment) {
             control,
             wire: BTreeMap::new(),
             reach: Reach::default(),
+            queue: None,
             trust: None,
             patience: Patience::default(),
             process: None,

@@ -72,7 +72,17 @@ pub(crate) fn own() -> Option<Rabbit> {
 }
 
 impl Rabbit {
+    /// A port that was free may be somebody's by the time the server wants it: then with others.
     fn start(server: &Path) -> Self {
+        const TRIES: usize = 5;
+        let mut tries = (0..TRIES).map(|_| Self::with_free_ports(server));
+        tries.find_map(Result::ok).unwrap_or_else(|| {
+            let last = Self::with_free_ports(server);
+            last.unwrap_or_else(|output| panic!("the broker does not start:\n{output}"))
+        })
+    }
+
+    fn with_free_ports(server: &Path) -> Result<Self, String> {
         let folder = tempfile::tempdir().expect("a folder for the broker");
         let ports = Ports {
             amqp: free_port(),
@@ -92,8 +102,7 @@ impl Rabbit {
             ports,
             port_mapper,
         };
-        rabbit.start_server(server);
-        rabbit
+        rabbit.start_server(server).map(|()| rabbit)
     }
 
     /// As its user would connect.
@@ -120,14 +129,17 @@ impl Rabbit {
     /// Brings it back after [`Rabbit::kill`], on the same port.
     pub(crate) fn restart(&self) {
         let server = SERVERS.iter().map(Path::new).find(|path| path.exists());
-        self.start_server(server.expect("it was there"));
+        let started = self.start_server(server.expect("it was there"));
+        started.expect("the broker starts again");
     }
 
-    fn start_server(&self, server: &Path) {
+    /// What the server says, where it does not start.
+    fn start_server(&self, server: &Path) -> Result<(), String> {
         let folder = self.folder.path();
         let output = fs::File::create(folder.join("output")).expect("a file for its output");
         let child = Command::new(server)
             .envs(environment(folder, self.ports))
+            .current_dir(folder)
             .stdout(output.try_clone().expect("the same file"))
             .stderr(output)
             .process_group(0)
@@ -136,10 +148,10 @@ impl Rabbit {
         *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
         // A thread of its own, because the caller may be in the middle of something asynchronous.
         std::thread::scope(|scope| scope.spawn(|| self.wait_until_ready()).join())
-            .expect("the broker lets us in");
+            .expect("the waiting ends")
     }
 
-    fn wait_until_ready(&self) {
+    fn wait_until_ready(&self) -> Result<(), String> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -148,12 +160,21 @@ impl Rabbit {
         for _ in 0..tries {
             // It listens before it lets anybody in.
             if runtime.block_on(self.broker().probe()).is_ok() {
-                return;
+                return Ok(());
+            }
+            if self.has_ended() {
+                return Err(self.output());
             }
             std::thread::sleep(PAUSE);
         }
-        let last = runtime.block_on(self.broker().probe());
-        assert_eq!(last, Ok(()), "{}", self.output());
+        Err(self.output())
+    }
+
+    fn has_ended(&self) -> bool {
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        server
+            .as_mut()
+            .is_none_or(|server| !matches!(server.try_wait(), Ok(None)))
     }
 
     fn output(&self) -> String {
@@ -205,6 +226,7 @@ fn environment(folder: &Path, ports: Ports) -> Vec<(&'static str, String)> {
     let path = |name: &str| folder.join(name).display().to_string();
     vec![
         ("HOME", path("home")),
+        ("ERL_CRASH_DUMP", path("crash")),
         ("ERL_EPMD_PORT", ports.mapper.to_string()),
         ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
         (
