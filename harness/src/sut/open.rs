@@ -10,6 +10,7 @@ use gp2gp_model::control::Verb;
 use gp2gp_model::report::{Mishap, MishapKind};
 use gp2gp_model::trace::Endpoint;
 
+use super::amqp::{Broker, QueueAt};
 use super::config::{
     Binding, Config, Control as ControlChoice, OwnTls, Secret, SecretError, TimeChoice,
     TlsFileError,
@@ -88,6 +89,7 @@ pub async fn open(config: &Config, logs: &Path) -> Result<Party, OpenError> {
             .map(|(role, base)| (Endpoint::from(*role), base.clone()))
             .collect(),
         reach: reach(config, tls.as_ref())?,
+        queue: queue(config)?,
         trust,
         patience: Patience {
             quiet: config.environment.quiet,
@@ -180,9 +182,6 @@ fn client(patience: Duration, trust: Option<&Trust>) -> Client {
 /// Spine asks for a certificate, as in production; whoever asks the other services shows a key.
 fn reach(config: &Config, tls: Option<&OwnTls>) -> Result<Reach, OpenError> {
     let environment = &config.environment;
-    if let Binding::MhsJson(_) = environment.binding {
-        return Err(OpenError::NotYet("`binding = \"mhs-json\"`"));
-    }
     let (spine, others) = match tls {
         Some(tls) => (
             Security::Tls(tls.guard()?),
@@ -201,6 +200,23 @@ fn reach(config: &Config, tls: Option<&OwnTls>) -> Result<Reach, OpenError> {
         spine,
         others,
     })
+}
+
+/// Where a system behind a message handler finds what came.
+fn queue(config: &Config) -> Result<Option<QueueAt>, OpenError> {
+    let broker = match &config.environment.binding {
+        Binding::Spine => return Ok(None),
+        Binding::MhsJson(broker) => broker,
+    };
+    let at = Broker::new(broker.url.host.clone(), broker.url.port);
+    let at = match &broker.login {
+        Some(login) => at.with_login(login.user.clone(), login.password.reveal()?),
+        None => at,
+    };
+    Ok(Some(QueueAt {
+        broker: at,
+        address: broker.queue.clone(),
+    }))
 }
 
 fn unfit(config: &Config, kind: MishapKind, what: &str) -> OpenError {

@@ -42,7 +42,8 @@ pub(super) struct Foreign<'a> {
 /// A foreign system.
 struct System {
     party: usize,
-    base: Base,
+    /// None: everything comes to it through its queue.
+    base: Option<Base>,
     client: Arc<Client>,
     /// What it last said of itself, if it was idle then and nothing has happened to it since.
     agenda: Option<Agenda>,
@@ -100,7 +101,10 @@ impl<'a> Foreign<'a> {
             for system in plays {
                 let system_here = System {
                     party: number,
-                    base: told.base(party, system)?,
+                    base: match (told.base(party, system), &party.queue) {
+                        (Err(_), Some(_)) => None,
+                        (base, _) => Some(base?),
+                    },
                     client: Arc::clone(&client),
                     agenda: None,
                     touched: 0,
@@ -142,8 +146,9 @@ impl<'a> Foreign<'a> {
 
     /// Where a foreign system takes what is posted to it.
     pub(super) fn place(&self, endpoint: Endpoint) -> Option<Place> {
-        self.systems.get(&endpoint).map(|system| Place {
-            base: system.base.clone(),
+        let system = self.systems.get(&endpoint)?;
+        Some(Place {
+            base: system.base.clone()?,
             client: Arc::clone(&system.client),
         })
     }

@@ -108,6 +108,11 @@ impl Handlers {
         self.places.contains_key(&system)
     }
 
+    /// Whether this exchange is a post of a handler to Spine.
+    pub(super) fn is_posting(&self, exchange: u64) -> bool {
+        self.posts.contains_key(&exchange)
+    }
+
     /// What became of a message for a queue; nothing where there are no queues.
     pub(super) async fn queued(&mut self) -> Option<Queued> {
         self.queued.recv().await

@@ -434,7 +434,9 @@ impl<'a> Sockets<'a> {
                 match waiting.exchange {
                     None => self.answer(waiting.answer, response, conduct),
                     // It may act on the answer before anybody here is told how that went.
-                    Some(exchange) if conduct == Conduct::Clean => {
+                    Some(exchange)
+                        if conduct == Conduct::Clean && !self.handlers.is_posting(exchange) =>
+                    {
                         let now = self.clock.now();
                         let gone = waiting.answer.is_closed();
                         let result = match gone {
