@@ -5,6 +5,10 @@
 #![cfg(unix)]
 
 #[path = "support/rabbit.rs"]
+#[expect(
+    dead_code,
+    reason = "each test binary uses its own part of the support"
+)]
 mod rabbit;
 
 use std::collections::{BTreeMap, BTreeSet};

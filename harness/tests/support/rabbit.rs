@@ -1,10 +1,5 @@
 //! A RabbitMQ of our own on loopback, for as long as a test holds it.
 
-#![expect(
-    dead_code,
-    reason = "each test binary uses its own part of the support"
-)]
-
 use std::fs;
 use std::io;
 use std::net::TcpListener;
