@@ -241,8 +241,11 @@ impl Sockets<'_> {
         if let Some(place) = self.handlers.places.get_mut(&system) {
             place.put += u64::from(result.is_ok());
             place.last_put = wall();
-            let result = result.map_err(|error| error.to_string());
-            let told = result.as_ref().map(|()| ()).map_err(String::as_str);
+            let why = result.err().map(|error| error.to_string());
+            let told = match &why {
+                Some(why) => Err(why.as_str()),
+                None => Ok(()),
+            };
             place.handler.handle_queued(number, told);
         }
         self.drain_handler(now, system)
