@@ -76,7 +76,8 @@ fn differences(plans: &[Plan], attached: &Attachment) -> Vec<String> {
 #[test]
 fn a_served_reference_is_found_to_be_what_it_is_in_process() {
     let logs = tempfile::tempdir().unwrap();
-    let attached = served::attach(&served::described("reference"), logs.path());
+    let (runtime, party) = served::parts(&served::described("reference"), logs.path());
+    let attached = Attachment::new(runtime, vec![party], "sut.toml".to_owned());
     let mut plans = support::plans();
     plans.retain(|plan| {
         FAMILIES

@@ -97,7 +97,8 @@ impl Proof {
     fn run_served(&self) -> RunReport {
         let logs = tempfile::tempdir().unwrap();
         let described = served::described(&format!("broken:{}", self.defect));
-        let attached = served::attach(&described, logs.path());
+        let (runtime, party) = served::parts(&described, logs.path());
+        let attached = Attachment::new(runtime, vec![party], "sut.toml".to_owned());
         run_broken(self.defect, Some(&attached), &self.plans(), Profile::Strict)
     }
 

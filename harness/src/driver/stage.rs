@@ -237,6 +237,7 @@ impl Stage {
     }
 
     /// The same stage with another limit of exchanges.
+    #[cfg(test)]
     pub(super) fn with_most_exchanges(self, most_exchanges: u64) -> Self {
         Self {
             most_exchanges,

@@ -8,6 +8,7 @@ pub mod control;
 pub mod doctor;
 mod meet;
 mod open;
+pub mod openapi;
 mod party;
 pub(crate) mod prepare;
 pub mod process;

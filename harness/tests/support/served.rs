@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use gp2gp::sut::config::Config;
-use gp2gp::sut::{Attachment, open};
+use gp2gp::sut::{Attachment, Party, open};
+use tokio::runtime::Runtime;
 
 /// The `sut.toml` of a served system that is controlled by lines on its stdin.
 pub(crate) fn described(what: &str) -> String {
@@ -24,10 +25,10 @@ command = "exec {} serve {what} --control stdio"
     )
 }
 
-/// Attaches what a `sut.toml` describes; its logs go into `logs`.
-pub(crate) fn attach(text: &str, logs: &Path) -> Attachment {
+/// Opens what a `sut.toml` describes; its logs go into `logs`.
+pub(crate) fn parts(text: &str, logs: &Path) -> (Runtime, Party) {
     let config = Config::parse("sut.toml", logs, text, []).expect("it is a sut.toml");
     let runtime = Attachment::runtime().expect("a runtime");
     let party = runtime.block_on(open(&config, logs)).expect("it opens");
-    Attachment::new(runtime, vec![party], "sut.toml".to_owned())
+    (runtime, party)
 }
