@@ -71,7 +71,7 @@ pub(super) fn check_exemptions(
 
 /// Opens them, or nothing if there are none.
 pub(super) fn open(
-    configs: Vec<Config>,
+    configs: &[Config],
     described: &[Described],
     out: &Path,
 ) -> Result<Option<Attachment>, Unattached> {

@@ -134,7 +134,7 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
         true => Vec::new(),
         false => suite::leave_out_heavy(&mut plans, wanted),
     };
-    let attachment = match attach::open(configs, &described, &args.out) {
+    let attachment = match attach::open(&configs, &described, &args.out) {
         Ok(attachment) => attachment,
         Err(Unattached::Unfit(mishap)) => return attach::complain(&mishap, output),
         Err(Unattached::Call(report)) => return Err(report),

@@ -252,7 +252,9 @@ fn cannot_be(party: &Party, plan: &Plan) -> Option<Version> {
             | Endpoint::Mailbox => None,
         });
     let claimed = &party.claims.versions;
-    versions
-        .into_iter()
-        .find(|version| !claimed.contains(version) && !(claimed.is_empty() && version.is_usual()))
+    let is_claimed = |version: &Version| match claimed.is_empty() {
+        true => version.is_usual(),
+        false => claimed.contains(version),
+    };
+    versions.into_iter().find(|version| !is_claimed(version))
 }
