@@ -30,6 +30,9 @@ use crate::sut::amqp::QueueAt;
 
 const WAITING: usize = 64;
 
+/// How long a system waits for its message handler.
+const HANDLER_PATIENCE: Duration = Duration::from_mins(10);
+
 /// Lines of its log that a run keeps.
 const LOG_LINES: usize = 200;
 
@@ -110,7 +113,12 @@ impl Run {
         let mut peers = ensemble
             .map_err(|error| not_understood(error.to_string()))?
             .peers;
-        let client = Client::with_patience(PATIENCE / setting.clock.rate.max(1));
+        let patience = match offer.binding {
+            Binding::Spine => PATIENCE / setting.clock.rate.max(1),
+            // A handler answers when it has done what it can, which takes as long as it takes.
+            Binding::MhsJson => HANDLER_PATIENCE,
+        };
+        let client = Client::with_patience(patience);
         let mut run = Self {
             wire: offer.wire.clone(),
             slow_by: Duration::from_millis(offer.slow_by_ms),
