@@ -187,13 +187,27 @@ fn every_broken_system_is_caught_by_the_requirement_that_it_breaks() {
     assert!(misses.is_empty(), "{}", misses.join("\n"));
 }
 
+/// Every so-manieth: the next test takes them all.
+const SAMPLE: usize = 11;
+
 #[test]
-fn every_broken_system_is_caught_in_a_process_of_its_own() {
-    let proofs: Vec<Proof> = Defect::all().map(Proof::of).collect();
-    let misses: Vec<String> = (proofs.iter())
-        .filter_map(|proof| proof.miss_in(&proof.run_served()))
-        .collect();
+fn a_sample_of_broken_systems_is_caught_in_processes_of_their_own() {
+    let misses: Vec<String> = served_misses(Defect::all().step_by(SAMPLE)).collect();
     assert!(misses.is_empty(), "{}", misses.join("\n"));
+}
+
+#[test]
+#[ignore = "takes minutes: some broken systems come to no end, and the wall clock passes"]
+fn every_broken_system_is_caught_in_a_process_of_its_own() {
+    let misses = served_misses(Defect::all()).inspect(|miss| eprintln!("{miss}"));
+    let misses: Vec<String> = misses.collect();
+    assert!(misses.is_empty(), "{}", misses.join("\n"));
+}
+
+fn served_misses(defects: impl Iterator<Item = Defect>) -> impl Iterator<Item = String> {
+    defects
+        .map(Proof::of)
+        .filter_map(|proof| proof.miss_in(&proof.run_served()))
 }
 
 #[test]

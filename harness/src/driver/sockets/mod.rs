@@ -110,6 +110,8 @@ struct Sockets<'a> {
     watch: Watch,
     /// Something has happened since somebody last looked.
     stirred: bool,
+    /// Between whom an exchange is that is under way.
+    between: BTreeMap<u64, (Endpoint, Endpoint)>,
 }
 
 /// Who waits for an answer.
@@ -187,6 +189,7 @@ impl<'a> Sockets<'a> {
             under_way: 0,
             watch: Watch::default(),
             stirred: false,
+            between: BTreeMap::new(),
         })
     }
 
@@ -321,8 +324,14 @@ impl<'a> Sockets<'a> {
             Arrival::Request(Some(from), incoming) => self.take_foreign(now, from, incoming)?,
             Arrival::Result(Ended { exchange, result }) => {
                 self.under_way -= 1;
-                // What a system said while this was under way may be of before.
-                self.foreign.touch_all();
+                // What they said while this was under way may be of before.
+                match self.between.remove(&exchange) {
+                    Some((from, to)) => {
+                        self.foreign.touch(from);
+                        self.foreign.touch(to);
+                    }
+                    None => self.foreign.touch_all(),
+                }
                 self.foreign.pass_on(exchange, &result);
                 let system = self.end_handler_post(now, exchange, &result);
                 let result = self.as_seen_behind(system, result);
@@ -363,6 +372,7 @@ impl<'a> Sockets<'a> {
             answer,
         } = incoming;
         let exchange = self.stage.foreign_post(now, from, to, &request)?;
+        self.between.insert(exchange, (from, to));
         if self.foreign.is_foreign(to) {
             self.foreign.relay(exchange, answer);
             let conduct = Conduct::Clean;
@@ -443,6 +453,7 @@ impl<'a> Sockets<'a> {
                             false => Ok(response.clone()),
                             true => Err(TransportError::TimedOut),
                         };
+                        self.between.remove(&exchange);
                         self.stage.result(now, exchange, result)?;
                         let _ = waiting.answer.send(Answered { response, conduct });
                     }
@@ -542,6 +553,8 @@ impl<'a> Sockets<'a> {
             None => (self.base(posted.to)?, Arc::clone(&self.client)),
         };
         self.foreign.touch(posted.to);
+        self.between
+            .insert(posted.exchange, (posted.from, posted.to));
         self.under_way += 1;
         let end = self.end.clone();
         tokio::spawn(async move {
