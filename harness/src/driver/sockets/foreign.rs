@@ -176,6 +176,11 @@ impl<'a> Foreign<'a> {
         self.relays.insert(exchange, answer);
     }
 
+    /// Whether somebody foreign waits for the answer of another foreign system.
+    pub(super) fn is_relayed(&self, exchange: u64) -> bool {
+        self.relays.contains_key(&exchange)
+    }
+
     /// Hands on what another foreign system answered, if somebody foreign waits for it; otherwise the
     /// connection of whoever waits is closed.
     pub(super) fn pass_on(&mut self, exchange: u64, result: &Result<HttpResponse, TransportError>) {

@@ -420,7 +420,12 @@ impl<'a> Sockets<'a> {
                 request,
                 conduct,
             } => {
-                let arrival = self.clock.now() + self.link_delay;
+                // Between two foreign systems the link is a real one.
+                let link_delay = match self.foreign.is_relayed(exchange) {
+                    true => Duration::ZERO,
+                    false => self.link_delay,
+                };
+                let arrival = self.clock.now() + link_delay;
                 self.on_link.schedule(
                     arrival,
                     Posted {
