@@ -420,12 +420,12 @@ impl<'a> Sockets<'a> {
                 request,
                 conduct,
             } => {
-                // Between two foreign systems the link is a real one.
-                let link_delay = match self.foreign.is_relayed(exchange) {
-                    true => Duration::ZERO,
-                    false => self.link_delay,
-                };
-                let arrival = self.clock.now() + link_delay;
+                let arrival = self.clock.now() + self.link_delay;
+                // A foreign system waits for the answer, so that nobody is idle: the time of the link
+                // passes all the same.
+                if self.foreign.is_relayed(exchange) {
+                    self.clock.skip_to(arrival);
+                }
                 self.on_link.schedule(
                     arrival,
                     Posted {
