@@ -67,6 +67,11 @@ pub async fn open(config: &Config, logs: &Path) -> Result<Party, OpenError> {
         capabilities: config.system.capabilities.clone(),
     };
     let mut claims = meet(control.as_mut(), &described).await?;
+    if !config.environment.identity.is_empty() {
+        return Err(OpenError::NotYet(
+            "`environment.identity` is not built yet: the system has to be the practice that `prepare`, or the scenario, names",
+        ));
+    }
     match config.environment.time {
         TimeChoice::Auto => {}
         TimeChoice::Controlled if claims.verbs.contains(&Verb::Clock) => {}
@@ -77,7 +82,12 @@ pub async fn open(config: &Config, logs: &Path) -> Result<Party, OpenError> {
                 "`time = \"controlled\"` needs the verb `clock`, and the system does not claim it",
             ));
         }
-        TimeChoice::Wall | TimeChoice::Compressed { .. } => {
+        TimeChoice::Compressed { .. } => {
+            return Err(OpenError::NotYet(
+                "`time = \"compressed\"` is not built yet: use `wall`, or the verb `clock`",
+            ));
+        }
+        TimeChoice::Wall => {
             claims.verbs.remove(&Verb::Clock);
         }
     }

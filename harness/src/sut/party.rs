@@ -164,6 +164,13 @@ impl Party {
                 "people have to do something at the system, and it has no verb `act` (control level {level})"
             ));
         }
+        let takes_all = plan.caps.is_none() || self.claims.reads_plans;
+        if !takes_all && plays.contains(&Endpoint::Requesting) {
+            return Some(
+                "the scenario is about a system that declares how much it takes, and nobody can tell this one to"
+                    .to_owned(),
+            );
+        }
         let falls = plan.faults.iter().any(|fault| fault.needs_of_system());
         if falls && !(self.has(Verb::Lifecycle) && self.has(Verb::Clock)) {
             return Some(
