@@ -2,97 +2,22 @@
 
 #![cfg(test)]
 
+#[path = "support/compared.rs"]
+mod compared;
+#[path = "support/judged.rs"]
+mod judged;
 #[path = "support/served.rs"]
 mod served;
 mod support;
 
-use std::collections::BTreeMap;
-
-use gp2gp::driver::{Sut, Transport};
-use gp2gp::run::{Options, run, usual_jobs};
-use gp2gp::score::Scope;
-use gp2gp::sut::Attachment;
-use gp2gp_model::plan::Plan;
-use gp2gp_model::report::RunReport;
-use gp2gp_model::verdict::Profile;
-
-fn judge(plans: &[Plan], attached: Option<&Attachment>) -> RunReport {
-    let catalogue = support::catalogue();
-    let options = Options {
-        catalogue: &catalogue,
-        sut: Sut::Reference,
-        transport: Transport::Virtual,
-        attached,
-        not_claimed: &[],
-        profile: Profile::Strict,
-        scope: Scope::Selection,
-        out: None,
-        left_out: &[],
-        jobs: usual_jobs(),
-    };
-    run(plans, &options, &|_| {})
-}
-
-/// What was found in each scenario: verdicts by requirement, and what was wrong.
-fn findings(report: &RunReport) -> BTreeMap<String, Vec<String>> {
-    let scenarios = report.scenarios.iter();
-    scenarios
-        .map(|scenario| {
-            let found = scenario.findings.iter();
-            let mut found: Vec<String> = found
-                .map(|it| format!("{} {:?}", it.requirement, it.verdict))
-                .collect();
-            found.push(format!("{:?}", scenario.verdict));
-            found.extend(scenario.missing_facts.clone());
-            found.extend(scenario.error.clone());
-            found.extend(scenario.mishap.as_ref().map(ToString::to_string));
-            (scenario.id.as_ref().unwrap().to_string(), found)
-        })
-        .collect()
-}
-
-fn differences(plans: &[Plan], attached: &Attachment) -> Vec<String> {
-    let inside = findings(&judge(plans, None));
-    let outside = findings(&judge(plans, Some(attached)));
-    let differ = inside
-        .iter()
-        .filter(|(id, found)| outside.get(*id) != Some(found));
-    differ
-        .map(|(id, found)| {
-            let other = outside.get(id).cloned().unwrap_or_default();
-            let only = |these: &[String], those: &[String]| -> Vec<String> {
-                let mine = these.iter().filter(|it| !those.contains(it));
-                mine.cloned().collect()
-            };
-            format!(
-                "{id}: in process {:?}, served {:?}",
-                only(found, &other),
-                only(&other, found)
-            )
-        })
-        .collect()
-}
-
-#[test]
-fn a_served_reference_is_found_to_be_what_it_is_in_process() {
-    let logs = tempfile::tempdir().unwrap();
-    let (runtime, party) = served::parts(&served::described("reference"), logs.path());
-    let attached = Attachment::new(runtime, vec![party], "sut.toml".to_owned());
-    let mut plans = support::plans();
-    plans.retain(|plan| {
-        FAMILIES
-            .iter()
-            .any(|family| plan.scenario.as_str().starts_with(family))
-    });
-    let differ = differences(&plans, &attached);
-    assert!(
-        differ.is_empty(),
-        "{} of {} differ:\n{}",
-        differ.len(),
-        plans.len(),
-        differ.join("\n")
-    );
-}
+use compared::differences;
+use gp2gp::sut::{Attachment, Party};
+use gp2gp_model::control::{Level, Verb};
+use gp2gp_model::plan::Role;
+use gp2gp_model::trace::TimeMode;
+use gp2gp_model::verdict::Verdict;
+use judged::judge;
+use tokio::runtime::Runtime;
 
 /// Of everything something: days of silence, crashes, a full disk, an export, a federation, both versions of
 /// a directory. The whole suite is run with a served system by `cargo xtask ci`.
@@ -105,3 +30,111 @@ const FAMILIES: [&str; 7] = [
     "registration",
     "export/crash",
 ];
+
+fn reference() -> (Runtime, Party) {
+    let logs = tempfile::tempdir().unwrap();
+    served::parts(&served::described("reference"), logs.path())
+}
+
+fn attached((runtime, party): (Runtime, Party)) -> Attachment {
+    Attachment::new(runtime, vec![party], "sut.toml".to_owned())
+}
+
+#[test]
+fn a_served_reference_is_found_to_be_what_it_is_in_process() {
+    let mut plans = support::plans();
+    plans.retain(|plan| {
+        let id = plan.scenario.as_str();
+        FAMILIES.iter().any(|family| id.starts_with(family))
+    });
+    let served = judge(&plans, Some(&attached(reference())));
+    assert_eq!(served.level, Some(Level::L3));
+    let differ = differences(&judge(&plans, None), &served);
+    let (count, of) = (differ.len(), plans.len());
+    assert!(
+        differ.is_empty(),
+        "{count} of {of} differ:\n{}",
+        differ.join("\n")
+    );
+}
+
+#[test]
+fn two_systems_are_put_against_each_other() {
+    let (runtime, mut sending) = reference();
+    sending.claims.roles = [Role::Sending].into();
+    let logs = tempfile::tempdir().unwrap();
+    let described = served::described("broken:no-final-ack");
+    let requesting = served::described("broken:no-final-ack").replace(
+        "roles = [\"requesting\", \"sending\", \"exporting\", \"hub\"]",
+        "roles = [\"requesting\"]",
+    );
+    assert_ne!(described, requesting);
+    let requesting = served::party(&runtime, &requesting, logs.path());
+    let pair = Attachment::new(runtime, vec![sending, requesting], "two files".to_owned());
+    assert_eq!(
+        pair.name(),
+        "served reference with served broken:no-final-ack"
+    );
+    let report = judge(&[support::plan("transfer/small-record")], Some(&pair));
+    let failed = report.scenarios.iter().flat_map(|it| &it.findings);
+    let failed = failed.filter(|it| it.verdict == Verdict::Fail);
+    let blamed: Vec<Role> = failed.map(|it| it.role).collect();
+    assert!(
+        !blamed.is_empty(),
+        "a system that never acknowledges is one of the two"
+    );
+    assert!(
+        blamed.iter().all(|role| *role == Role::Requesting),
+        "{blamed:?}"
+    );
+}
+
+/// People have no list to look at: they look when nothing has happened for a while.
+#[test]
+fn a_system_without_clock_and_notices_is_played_by_the_wall_clock() {
+    let (runtime, mut party) = reference();
+    for verb in [Verb::Clock, Verb::Lifecycle, Verb::Notices] {
+        party.claims.verbs.remove(&verb);
+    }
+    party.patience.quiet = std::time::Duration::from_millis(300);
+    let attached = attached((runtime, party));
+    assert_eq!(attached.time_mode(), TimeMode::Wall);
+    let plans = ["transfer/small-record", "crash/sending-disk-full"].map(support::plan);
+    let report = judge(&plans, Some(&attached));
+    assert_eq!(report.level, Some(Level::L2));
+    let verdicts: Vec<Verdict> = report.scenarios.iter().map(|it| it.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Pass, Verdict::CouldNotRun]);
+    let why = report
+        .scenarios
+        .iter()
+        .flat_map(|it| &it.missing_facts)
+        .next();
+    assert!(
+        why.is_some_and(|why| why.contains("no verbs `lifecycle` and `clock`")),
+        "{why:?}"
+    );
+}
+
+#[test]
+fn an_exempt_requirement_leaves_the_score_with_its_reason() {
+    let exempt = "\n[[sut.exempt]]\nrequirement = \"RCV-43\"\nreason = \"the supplier never acknowledges\"\n[environment]";
+    let described = served::described("broken:no-final-ack").replacen("[environment]", exempt, 1);
+    let logs = tempfile::tempdir().unwrap();
+    let plans = [support::plan("transfer/small-record")];
+    let report = judge(
+        &plans,
+        Some(&attached(served::parts(&described, logs.path()))),
+    );
+    let findings = report.scenarios.iter().flat_map(|it| &it.findings);
+    let mut exempt = findings.filter(|it| it.requirement.as_str() == "RCV-43");
+    let finding = exempt.next().unwrap();
+    assert_eq!(finding.verdict, Verdict::NotApplicable);
+    let note = "exempt: the supplier never acknowledges";
+    assert_eq!(finding.note.as_deref(), Some(note));
+    let outcomes = report.requirements.iter();
+    let mut outcomes = outcomes.filter(|it| it.id.as_str() == "RCV-43");
+    assert_eq!(
+        outcomes.next().map(|it| it.verdict),
+        Some(Verdict::NotApplicable)
+    );
+}

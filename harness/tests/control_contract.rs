@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+#[path = "support/judged.rs"]
+mod judged;
 #[path = "support/served.rs"]
 mod served;
 mod support;
@@ -9,13 +11,10 @@ mod support;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use gp2gp::driver::{Sut, Transport};
-use gp2gp::run::{Options, run, usual_jobs};
-use gp2gp::score::Scope;
 use gp2gp::sut::control::{Calling, Control, ControlError, NoControl};
 use gp2gp::sut::{Attachment, openapi};
 use gp2gp_model::control::{ActionRef, Command, LogLines, Reply};
-use gp2gp_model::verdict::Profile;
+use judged::judge;
 use serde_json::{Value, json};
 
 const PUBLISHED: &str = include_str!("../../docs/control.openapi.json");
@@ -129,19 +128,7 @@ fn overhear(scenarios: &[&str]) -> Vec<Said> {
     });
     let plans: Vec<_> = scenarios.iter().map(|id| support::plan(id)).collect();
     let attached = Attachment::new(runtime, vec![party], "sut.toml".to_owned());
-    let options = Options {
-        catalogue: &support::catalogue(),
-        sut: Sut::Reference,
-        transport: Transport::Virtual,
-        attached: Some(&attached),
-        not_claimed: &[],
-        profile: Profile::Strict,
-        scope: Scope::Selection,
-        out: None,
-        left_out: &[],
-        jobs: usual_jobs(),
-    };
-    run(&plans, &options, &|_| {});
+    judge(&plans, Some(&attached));
     drop(attached);
     std::mem::take(&mut said.lock().unwrap())
 }

@@ -4,6 +4,10 @@
 #![cfg(test)]
 #![cfg(unix)]
 
+#[path = "support/compared.rs"]
+mod compared;
+#[path = "support/judged.rs"]
+mod judged;
 #[path = "support/rabbit.rs"]
 #[expect(
     dead_code,
@@ -11,23 +15,19 @@
 )]
 mod rabbit;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
-use std::num::NonZeroUsize;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use gp2gp::driver::{Sut, Transport};
-use gp2gp::run::{Options, run};
-use gp2gp::score::Scope;
+use compared::differences;
 use gp2gp::sut::amqp::QueueAt;
 use gp2gp::sut::control::{Control, HttpControl};
 use gp2gp::sut::{Attachment, Described, Party, Patience, Reach, meet};
-use gp2gp_mocks::Defect;
 use gp2gp_mocks::serve::Client;
 use gp2gp_model::plan::Plan;
-use gp2gp_model::report::RunReport;
-use gp2gp_model::verdict::Profile;
+use gp2gp_model::verdict::Verdict;
+use judged::judge;
 use rabbit::Rabbit;
 
 /// A served system, which ends with this.
@@ -85,54 +85,6 @@ fn serve(what: &str, rabbit: &Rabbit) -> (Served, Attachment) {
     )
 }
 
-fn judge(plans: &[Plan], sut: Sut, attached: Option<&Attachment>) -> RunReport {
-    let catalogue = gp2gp_scenarios::catalogue().unwrap();
-    let options = Options {
-        catalogue: &catalogue,
-        sut,
-        transport: Transport::Virtual,
-        attached,
-        not_claimed: &[],
-        profile: Profile::Strict,
-        scope: Scope::Selection,
-        out: None,
-        left_out: &[],
-        jobs: NonZeroUsize::MIN,
-    };
-    run(plans, &options, &|_| {})
-}
-
-type Findings = BTreeMap<String, BTreeSet<String>>;
-
-/// What was found in each scenario: verdicts by requirement, and what was wrong.
-fn findings(report: &RunReport) -> Findings {
-    let scenarios = report.scenarios.iter();
-    scenarios
-        .map(|scenario| {
-            let found = scenario.findings.iter();
-            let mut found: BTreeSet<String> = found
-                .map(|it| format!("{} {:?}", it.requirement, it.verdict))
-                .collect();
-            found.insert(format!("{:?}", scenario.verdict));
-            found.extend(scenario.missing_facts.clone());
-            found.extend(scenario.error.clone());
-            found.extend(scenario.mishap.as_ref().map(ToString::to_string));
-            (scenario.id.as_ref().unwrap().to_string(), found)
-        })
-        .collect()
-}
-
-fn differences(inside: &Findings, outside: &Findings) -> Vec<String> {
-    let none = BTreeSet::new();
-    let differ = inside.iter().filter_map(|(id, found)| {
-        let other = outside.get(id).unwrap_or(&none);
-        let only: Vec<_> = found.difference(other).collect();
-        let instead: Vec<_> = other.difference(found).collect();
-        (found != other).then(|| format!("{id}: in process {only:?}, behind {instead:?}"))
-    });
-    differ.collect()
-}
-
 fn plans(wanted: impl Fn(&Plan) -> bool) -> Vec<Plan> {
     let catalogue = gp2gp_scenarios::catalogue().unwrap();
     let mut all = Vec::new();
@@ -168,9 +120,8 @@ fn a_reference_behind_a_handler_is_found_to_be_what_it_is_in_process() {
         SELECTED.iter().any(|prefix| id.starts_with(prefix))
     });
     assert!(selected.len() >= SELECTED.len());
-    let inside = findings(&judge(&selected, Sut::Reference, None));
-    let behind = findings(&judge(&selected, Sut::Reference, Some(&attached)));
-    let differ = differences(&inside, &behind);
+    let inside = judge(&selected, None);
+    let differ = differences(&inside, &judge(&selected, Some(&attached)));
     let (found, all) = (differ.len(), selected.len());
     assert!(
         differ.is_empty(),
@@ -190,14 +141,12 @@ fn what_is_broken_behind_a_handler_is_caught() {
         ("every-delivery-is-new", "duplicate/", "RCV-13"),
     ] {
         let what = format!("broken:{name}");
-        let defect = Defect::from_name(name).unwrap();
         let selected = plans(|plan| plan.scenario.as_str().starts_with(scenario));
         let (_served, attached) = serve(&what, &rabbit);
-        let found = findings(&judge(&selected, Sut::Broken(defect), Some(&attached)));
-        let caught = format!("{requirement} Fail");
-        assert!(
-            found.values().any(|found| found.contains(&caught)),
-            "{what}"
-        );
+        let report = judge(&selected, Some(&attached));
+        let mut found = report.scenarios.iter().flat_map(|it| &it.findings);
+        let is_caught =
+            found.any(|it| it.requirement.as_str() == requirement && it.verdict == Verdict::Fail);
+        assert!(is_caught, "{what}");
     }
 }

@@ -2,25 +2,23 @@
 
 #![cfg(test)]
 
+#[path = "support/judged.rs"]
+mod judged;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use gp2gp::driver::{Sut, Transport};
-use gp2gp::run::{Options, run};
-use gp2gp::score::Scope;
 use gp2gp::sut::config::Config;
 use gp2gp::sut::control::{Control, HttpControl};
 use gp2gp::sut::{Attachment, Described, Party, Patience, Reach, meet};
 use gp2gp_mocks::serve::Client;
 use gp2gp_model::plan::{Plan, Role};
-use gp2gp_model::report::RunReport;
-use gp2gp_model::verdict::{Profile, Verdict};
+use gp2gp_model::verdict::Verdict;
+use judged::judge;
 
 /// What it must keep as the requesting system, one or two of each kind.
 const REQUESTING: [&str; 15] = [
@@ -112,7 +110,7 @@ fn passes(role: Role, scenarios: &[&str]) {
     }
     let (_served, attachment) = attached(role);
     let plans: Vec<Plan> = scenarios.iter().map(|id| support::plan(id)).collect();
-    let report = judge(&plans, &attachment);
+    let report = judge(&plans, Some(&attachment));
     let wrong: Vec<String> = (report.scenarios.iter())
         .filter(|scenario| !matches!(scenario.verdict, Verdict::Pass | Verdict::Warn))
         .map(|scenario| {
@@ -186,21 +184,4 @@ fn attached(role: Role) -> (Served, Attachment) {
     });
     let attachment = Attachment::new(runtime, vec![party], "sut.toml".to_owned());
     (served, attachment)
-}
-
-fn judge(plans: &[Plan], attachment: &Attachment) -> RunReport {
-    let catalogue = support::catalogue();
-    let options = Options {
-        catalogue: &catalogue,
-        sut: Sut::Reference,
-        transport: Transport::Virtual,
-        attached: Some(attachment),
-        not_claimed: &attachment.not_claimed(),
-        profile: Profile::Strict,
-        scope: Scope::Selection,
-        out: None,
-        left_out: &[],
-        jobs: NonZeroUsize::MIN,
-    };
-    run(plans, &options, &|_| {})
 }

@@ -3,6 +3,8 @@
 
 #![cfg(test)]
 
+#[path = "support/judged.rs"]
+mod judged;
 mod support;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -11,33 +13,15 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use gp2gp::driver::{Sut, Transport};
-use gp2gp::run::{Options, run, usual_jobs};
-use gp2gp::score::Scope;
 use gp2gp::sut::config::Config;
 use gp2gp::sut::control::{Calling, Control, NoControl};
 use gp2gp::sut::{Attachment, OpenError, Party, open};
 use gp2gp_model::control::Command as Verb;
 use gp2gp_model::plan::Plan;
 use gp2gp_model::report::{MishapKind, RunReport};
-use gp2gp_model::verdict::{Profile, Verdict};
+use gp2gp_model::verdict::Verdict;
+use judged::judge;
 use tokio::runtime::Runtime;
-
-fn judge(plans: &[Plan], attached: &Attachment) -> RunReport {
-    let options = Options {
-        catalogue: &support::catalogue(),
-        sut: Sut::Reference,
-        transport: Transport::Virtual,
-        attached: Some(attached),
-        not_claimed: &[],
-        profile: Profile::Strict,
-        scope: Scope::Selection,
-        out: None,
-        left_out: &[],
-        jobs: usual_jobs(),
-    };
-    run(plans, &options, &|_| {})
-}
 
 /// Kinds of mishaps, in order, and the exit status.
 fn told(report: &RunReport) -> (Vec<Option<MishapKind>>, u8) {
@@ -149,7 +133,7 @@ fn a_system_that_is_killed_at_any_point_is_told_as_gone_and_the_next_scenario_ru
                 left,
             })
         });
-        let report = judge(&small(), &attached);
+        let report = judge(&small(), Some(&attached));
         let (kinds, exit) = told(&report);
         match kinds.as_slice() {
             [None, None] => survived += 1,
@@ -193,7 +177,7 @@ fn a_system_that_died_is_started_again_for_the_next_scenario() {
         left: 9,
     });
     let attached = Attachment::new(runtime, vec![party], "sut.toml".to_owned());
-    let report = judge(&small(), &attached);
+    let report = judge(&small(), Some(&attached));
     let (kinds, exit) = told(&report);
     assert_eq!(
         (kinds.as_slice(), exit),
@@ -272,7 +256,7 @@ fn a_system_that_clings_to_a_run_leaves_residue() {
             spine: None,
         })
     });
-    let report = judge(&[support::plan("transfer/small-record")], &attached);
+    let report = judge(&[support::plan("transfer/small-record")], Some(&attached));
     let (kinds, exit) = told(&report);
     assert_eq!(
         (kinds.as_slice(), exit),
@@ -355,7 +339,7 @@ fn a_wire_that_answers_garbage_breaks_off_or_closes_is_judged_and_does_not_stop_
         format!("http://{}", listener.local_addr().unwrap())
     };
     for url in [garbage, breaks_off, closes, nobody] {
-        let report = judge(&small(), &wire_only(&url));
+        let report = judge(&small(), Some(&wire_only(&url)));
         assert_eq!(report.scenarios.len(), 2);
         for scenario in &report.scenarios {
             let is_red = matches!(

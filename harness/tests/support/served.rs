@@ -27,8 +27,13 @@ command = "exec {} serve {what} --control stdio"
 
 /// Opens what a `sut.toml` describes; its logs go into `logs`.
 pub(crate) fn parts(text: &str, logs: &Path) -> (Runtime, Party) {
-    let config = Config::parse("sut.toml", logs, text, []).expect("it is a sut.toml");
     let runtime = Attachment::runtime().expect("a runtime");
-    let party = runtime.block_on(open(&config, logs)).expect("it opens");
+    let party = party(&runtime, text, logs);
     (runtime, party)
+}
+
+/// The same in a runtime that there is.
+pub(crate) fn party(runtime: &Runtime, text: &str, logs: &Path) -> Party {
+    let config = Config::parse("sut.toml", logs, text, []).expect("it is a sut.toml");
+    runtime.block_on(open(&config, logs)).expect("it opens")
 }
