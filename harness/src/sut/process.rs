@@ -80,7 +80,7 @@ impl Started {
         let output = OpenOptions::new().create(true).append(true).open(log);
         let output = output.map_err(unwritable)?;
         let errors = output.try_clone().map_err(unwritable)?;
-        let mut command = shell(&process.start, folder);
+        let mut command = shell(&watched(&process.start, std::process::id()), folder);
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
         // A group of its own: what it starts ends with it.
         #[cfg(unix)]
@@ -234,6 +234,11 @@ pub(crate) fn get() -> HttpRequest {
     }
 }
 
+/// A command whose whole group ends when a process does, however that ends.
+fn watched(command: &str, process: u32) -> String {
+    format!("(while kill -0 {process} 2>/dev/null; do sleep 1; done; kill -TERM -$$) &\n{command}")
+}
+
 fn shell(command: &str, folder: &Path) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]);
@@ -346,6 +351,26 @@ mod tests {
         let waited = started.until_ready(Some(&ready), Duration::from_secs(5), &client);
         let error = waited.await.unwrap_err().to_string();
         assert!(error.ends_with("address in use"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn one_whose_harness_is_killed_ends_with_it() {
+        let mut harness = shell("exec sleep 300", Path::new("")).spawn().unwrap();
+        let mut system = shell(&watched("sleep 300", harness.id()), Path::new(""));
+        std::os::unix::process::CommandExt::process_group(&mut system, 0);
+        let mut system = system.spawn().unwrap();
+        sleep(PAUSE * 4).await;
+        assert!(system.try_wait().unwrap().is_none());
+        harness.kill().unwrap();
+        harness.wait().unwrap();
+        for _ in 0..100 {
+            if system.try_wait().unwrap().is_some() {
+                return;
+            }
+            sleep(PAUSE).await;
+        }
+        system.kill().unwrap();
+        panic!("it outlived its harness");
     }
 
     #[tokio::test]
