@@ -414,6 +414,7 @@ fn report(scenarios: Vec<ScenarioReport>, options: &Options<'_>) -> RunReport {
         profile: options.profile,
         not_claimed: options.not_claimed.to_vec(),
         time_mode: time_mode(options),
+        level: options.attached.and_then(Attachment::level),
         score,
         exit: score::exit(&scenarios, &requirements),
         requirements,

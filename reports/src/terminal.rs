@@ -124,7 +124,7 @@ fn fault(fault: &FaultReport) -> String {
 fn head(report: &RunReport) -> String {
     let time = match report.time_mode {
         TimeMode::Virtual => "virtual time",
-        TimeMode::Compressed => "real HTTP on loopback, idle time skipped",
+        TimeMode::Compressed => "real sockets, idle time skipped",
         TimeMode::Wall => "wall time",
         TimeMode::Recorded => "recorded times",
     };
@@ -134,8 +134,12 @@ fn head(report: &RunReport) -> String {
         [] => String::new(),
         names => format!(", without {}", names.join(" and ")),
     };
+    let control = match report.level {
+        Some(level) => format!(", control level {level}"),
+        None => String::new(),
+    };
     format!(
-        "{}  system under test: {} ({}){without}, {} profile, {time}\n{}\n\n",
+        "{}  system under test: {} ({}){without}, {} profile, {time}{control}\n{}\n\n",
         paint(BOLD, &report.suite),
         report.sut,
         roles.join(" and "),

@@ -29,26 +29,23 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// What it asks of the system itself: to go down, to have no room, to have a wrong clock.
-    pub fn needs_of_system(&self) -> bool {
-        match &self.effect {
-            Effect::Crash(_) | Effect::FullDisk | Effect::ClockJump(_) => true,
-            Effect::Drop
-            | Effect::Delay(_)
-            | Effect::Duplicate
-            | Effect::Reorder(_)
-            | Effect::HoldUntil(_)
-            | Effect::Truncate(_)
-            | Effect::Corrupt(_)
-            | Effect::Refuse(_)
-            | Effect::SoapFault(_)
-            | Effect::ErrorList(_)
-            | Effect::Reset
-            | Effect::LoseAnswer
-            | Effect::Slow(_)
-            | Effect::Spoil(_)
-            | Effect::Garble(_)
-            | Effect::Race => false,
+    /// The system of a practice that has to go down, to have no room, or to have a wrong clock. `None` if
+    /// none has to, or if any might.
+    pub fn hits_system(&self) -> Option<Endpoint> {
+        let hits = matches!(
+            self.effect,
+            Effect::Crash(_) | Effect::FullDisk | Effect::ClockJump(_)
+        );
+        match &self.on {
+            Target::System { system } if hits => Some(*system),
+            Target::Posting(messages) if hits => messages.from.map(Role::endpoint),
+            Target::System { .. }
+            | Target::Posting(_)
+            | Target::Delivery(_)
+            | Target::Store { .. }
+            | Target::Directory { .. }
+            | Target::Demographics { .. }
+            | Target::Federation { .. } => None,
         }
     }
 }

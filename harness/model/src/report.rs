@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::control;
 use crate::paper::Paper;
 use crate::plan::Role;
 use crate::requirement::{Level, Requirement};
@@ -31,6 +32,9 @@ pub struct RunReport {
     pub profile: Profile,
     /// How time passed.
     pub time_mode: TimeMode,
+    /// How much of the control contract a system that is not ours has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<control::Level>,
     /// One per scenario (or one for a recording).
     pub scenarios: Vec<ScenarioReport>,
     /// Heavy scenarios that were not asked for.

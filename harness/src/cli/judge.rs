@@ -84,6 +84,7 @@ fn judge(
         not_claimed: Vec::new(),
         profile: args.profile.into(),
         time_mode: header.time_mode,
+        level: None,
         score: score::score(catalogue, roles, &requirements, &scenarios),
         exit: score::exit(&scenarios, &requirements),
         requirements,

@@ -232,29 +232,17 @@ async fn revive(party: &mut Party) -> Result<(), Mishap> {
 }
 
 fn cannot_be(party: &Party, plan: &Plan) -> Option<Version> {
-    let versions = party
-        .plays(plan)
-        .into_iter()
-        .filter_map(|system| match system {
-            Endpoint::Requesting => Some(plan.requesting.version),
-            Endpoint::Sending => Some(plan.sending.version),
-            Endpoint::Spine
-            | Endpoint::Store
-            | Endpoint::Sds
-            | Endpoint::Pds
-            | Endpoint::Office
-            | Endpoint::Desk
-            | Endpoint::Board
-            | Endpoint::ClearingHouse
-            | Endpoint::Importing
-            | Endpoint::Hub
-            | Endpoint::Clinic
-            | Endpoint::Mailbox => None,
-        });
+    let plays = party.plays(plan);
     let claimed = &party.claims.versions;
-    let is_claimed = |version: &Version| match claimed.is_empty() {
+    let is_claimed = |version: Version| match claimed.is_empty() {
         true => version.is_usual(),
-        false => claimed.contains(version),
+        false => claimed.contains(&version),
     };
-    versions.into_iter().find(|version| !is_claimed(version))
+    [
+        (Endpoint::Requesting, plan.requesting.version),
+        (Endpoint::Sending, plan.sending.version),
+    ]
+    .into_iter()
+    .find(|(system, version)| plays.contains(system) && !is_claimed(*version))
+    .map(|(_, version)| version)
 }

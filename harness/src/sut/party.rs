@@ -9,6 +9,7 @@ use std::time::Duration;
 use gp2gp_mocks::peer::PATIENCE;
 use gp2gp_mocks::serve::{Base, Client, Security, Trust};
 use gp2gp_model::control::{Claims, Level, Verb};
+use gp2gp_model::fault::Fault;
 use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::report::{Mishap, MishapKind};
 use gp2gp_model::trace::Endpoint;
@@ -171,10 +172,12 @@ impl Party {
                     .to_owned(),
             );
         }
-        let falls = plan.faults.iter().any(|fault| fault.needs_of_system());
-        if falls && !(self.has(Verb::Lifecycle) && self.has(Verb::Clock)) {
+        let mut hit = plan.faults.iter().filter_map(Fault::hits_system);
+        if hit.any(|system| plays.contains(&system))
+            && !(self.has(Verb::Lifecycle) && self.has(Verb::Clock))
+        {
             return Some(
-                "a system has to go down, fill up, or have a wrong clock, and this one has no verbs `lifecycle` and `clock`"
+                "the system has to go down, fill up, or have a wrong clock, and it has no verbs `lifecycle` and `clock`"
                     .to_owned(),
             );
         }

@@ -68,21 +68,9 @@ impl Doors {
     ) -> Result<(), DriverError> {
         let reach = &party.reach;
         let addr = SocketAddr::new(reach.listen, reach.port(system, service));
-        let security = match service {
-            Endpoint::Spine => &reach.spine,
-            Endpoint::Requesting
-            | Endpoint::Sending
-            | Endpoint::Store
-            | Endpoint::Sds
-            | Endpoint::Pds
-            | Endpoint::Office
-            | Endpoint::Desk
-            | Endpoint::Board
-            | Endpoint::ClearingHouse
-            | Endpoint::Importing
-            | Endpoint::Hub
-            | Endpoint::Clinic
-            | Endpoint::Mailbox => &reach.others,
+        let security = match service == Endpoint::Spine {
+            true => &reach.spine,
+            false => &reach.others,
         };
         let server = serve_guarded(addr, service, security.clone(), here.clone())
             .await
