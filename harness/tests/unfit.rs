@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use gp2gp::sut::config::Config;
 use gp2gp::sut::control::{Calling, Control, NoControl};
 use gp2gp::sut::{Attachment, OpenError, Party, open};
-use gp2gp_model::control::Command as Verb;
+use gp2gp_model::control::{Command as Verb, Reply};
 use gp2gp_model::plan::Plan;
 use gp2gp_model::report::{MishapKind, RunReport};
 use gp2gp_model::verdict::Verdict;
@@ -299,6 +299,71 @@ impl Control for Clinging {
             std::mem::forget(late);
         }
         self.inner.call(command)
+    }
+}
+
+#[test]
+fn a_system_that_remembers_a_run_leaves_residue() {
+    let attached = mortal(|inner, process| {
+        Box::new(Remembering {
+            inner,
+            _process: process,
+            known: None,
+        })
+    });
+    let report = judge(&small(), Some(&attached));
+    let kinds = told(&report).0;
+    // The second scenario leaves nothing to know.
+    assert_eq!(kinds.first(), Some(&Some(MishapKind::Residue)));
+    let what = report.scenarios.first().and_then(|it| it.mishap.as_ref());
+    let what = &what.unwrap().what;
+    let wanted = "requesting still knows after it was told to forget the run: Transfer { ";
+    assert!(what.starts_with(wanted), "{what}");
+}
+
+/// Says of itself for ever what it said first.
+struct Remembering {
+    inner: Box<dyn Control>,
+    _process: Process,
+    known: Option<Reply>,
+}
+
+impl Control for Remembering {
+    fn call<'a>(&'a mut self, command: &'a Verb) -> Calling<'a> {
+        Box::pin(async move {
+            match (command, &self.known) {
+                (Verb::Observe(_), Some(known)) => Ok(known.clone()),
+                (Verb::Observe(_), None) => {
+                    let reply = self.inner.call(command).await?;
+                    self.known = Some(reply.clone());
+                    Ok(reply)
+                }
+                (_, _) => self.inner.call(command).await,
+            }
+        })
+    }
+}
+
+#[test]
+fn what_nothing_yet_does_is_refused() {
+    let runtime = Attachment::runtime().unwrap();
+    let identity =
+        "[environment.identity.sending]\nods = \"A1\"\nasid = \"2\"\nparty_key = \"A1-1\"";
+    for (environment, word) in [
+        (
+            "time = \"compressed\"\nrate = 20",
+            "`time = \"compressed\"` is not built yet",
+        ),
+        (identity, "`environment.identity` is not built yet"),
+    ] {
+        let text = sut(environment, "driver = \"none\"")
+            .replace(
+                "[control]",
+                "[environment.wire]\nsending = \"http://127.0.0.1:1\"\n[control]",
+            )
+            .replace("\"requesting\", ", "");
+        let error = opened(&runtime, &text).unwrap_err().to_string();
+        assert!(error.starts_with(word), "{error}");
     }
 }
 

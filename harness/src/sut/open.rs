@@ -56,6 +56,7 @@ impl From<Mishap> for OpenError {
 /// Starts a system if it is for us to start, waits until it is ready, and asks what it claims. Logs go
 /// into a folder.
 pub async fn open(config: &Config, logs: &Path) -> Result<Party, OpenError> {
+    refuse_what_is_not_built(config)?;
     let tls = config.environment.tls.as_ref().map(|files| files.open());
     let tls = tls.transpose()?;
     let trust = tls.as_ref().map(OwnTls::trust).transpose()?;
@@ -67,11 +68,6 @@ pub async fn open(config: &Config, logs: &Path) -> Result<Party, OpenError> {
         capabilities: config.system.capabilities.clone(),
     };
     let mut claims = meet(control.as_mut(), &described).await?;
-    if !config.environment.identity.is_empty() {
-        return Err(OpenError::NotYet(
-            "`environment.identity` is not built yet: the system has to be the practice that `prepare`, or the scenario, names",
-        ));
-    }
     match config.environment.time {
         TimeChoice::Auto => {}
         TimeChoice::Controlled if claims.verbs.contains(&Verb::Clock) => {}
@@ -82,12 +78,7 @@ pub async fn open(config: &Config, logs: &Path) -> Result<Party, OpenError> {
                 "`time = \"controlled\"` needs the verb `clock`, and the system does not claim it",
             ));
         }
-        TimeChoice::Compressed { .. } => {
-            return Err(OpenError::NotYet(
-                "`time = \"compressed\"` is not built yet: use `wall`, or the verb `clock`",
-            ));
-        }
-        TimeChoice::Wall => {
+        TimeChoice::Wall | TimeChoice::Compressed { .. } => {
             claims.verbs.remove(&Verb::Clock);
         }
     }
@@ -108,6 +99,21 @@ pub async fn open(config: &Config, logs: &Path) -> Result<Party, OpenError> {
         process,
         described: Some(Box::new((config.clone(), logs.to_owned()))),
     })
+}
+
+/// A key that is accepted and does nothing would be worse than none.
+fn refuse_what_is_not_built(config: &Config) -> Result<(), OpenError> {
+    if !config.environment.identity.is_empty() {
+        return Err(OpenError::NotYet(
+            "`environment.identity` is not built yet: the system has to be the practice that `prepare`, or the scenario, names",
+        ));
+    }
+    match config.environment.time {
+        TimeChoice::Compressed { .. } => Err(OpenError::NotYet(
+            "`time = \"compressed\"` is not built yet: use `wall`, or the verb `clock`",
+        )),
+        TimeChoice::Auto | TimeChoice::Controlled | TimeChoice::Wall => Ok(()),
+    }
 }
 
 async fn start(

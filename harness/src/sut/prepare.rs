@@ -8,7 +8,7 @@ use gp2gp_mocks::serve::Base;
 use gp2gp_model::NhsNumber;
 use gp2gp_model::control::{
     ClockRate, Command, LogLines, PlanText, PracticeSetting, Prepared, Reply, Setting,
-    SystemSetting, Verb,
+    SystemSetting, Verb, Whom,
 };
 use gp2gp_model::plan::{PatientPlan, Plan, Role};
 use gp2gp_model::report::{Mishap, MishapKind};
@@ -159,13 +159,33 @@ fn patients(plan: &Plan, system: Endpoint) -> BTreeSet<NhsNumber> {
     there.map(|patient| patient.nhs_number).collect()
 }
 
-/// Lets a party forget a run. Gives what is wrong with that.
-pub(crate) async fn forget(party: &mut Party) -> Option<Mishap> {
+/// Lets a party forget a run in which it was these systems. Gives what is wrong with that.
+pub(crate) async fn forget(party: &mut Party, systems: &[Endpoint]) -> Option<Mishap> {
     if !party.has(Verb::Reset) {
         return None;
     }
     if let Err(error) = party.control.call(&Command::Reset).await {
         return Some(mishap_of(&party.name, &error));
+    }
+    let asked = if party.has(Verb::Observe) {
+        systems
+    } else {
+        &[]
+    };
+    for system in asked.iter().copied() {
+        // One that is nobody any more may well refuse to say what it knows.
+        let command = Command::Observe(Whom { system });
+        let Ok(Reply::Observed(observed)) = party.control.call(&command).await else {
+            continue;
+        };
+        if let Some(left) = observed.observations.first() {
+            return Some(Mishap {
+                kind: MishapKind::Residue,
+                system: party.name.clone(),
+                what: format!("{system} still knows after it was told to forget the run: {left:?}"),
+                log: Vec::new(),
+            });
+        }
     }
     None
 }

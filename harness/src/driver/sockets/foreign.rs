@@ -321,8 +321,11 @@ impl<'a> Foreign<'a> {
 
     /// Lets every party forget the run, and looks for what it leaves behind.
     pub(super) async fn forget_run(&mut self) -> Option<Mishap> {
-        for party in &mut *self.parties {
-            if let Some(mishap) = prepare::forget(party).await {
+        for (number, party) in self.parties.iter_mut().enumerate() {
+            let systems = self.systems.iter();
+            let own = systems.filter(|(_, system)| system.party == number);
+            let own: Vec<Endpoint> = own.map(|(endpoint, _)| *endpoint).collect();
+            if let Some(mishap) = prepare::forget(party, &own).await {
                 self.mishap.get_or_insert(mishap);
             }
         }
