@@ -10,6 +10,7 @@ use bytes::Bytes;
 use gp2gp_model::directory::Directory;
 use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::plan::Role;
+use gp2gp_model::terms::Terms;
 use gp2gp_model::trace::{
     Bodies as _, Endpoint, Event, FORMAT, Header, TimeMode, Trace, TraceError, What,
 };
@@ -329,6 +330,7 @@ fn header(path: &Path, started: Time) -> Header {
         practices: None,
         export: None,
         federation: None,
+        terms: Terms::default(),
     }
 }
 

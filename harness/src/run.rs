@@ -78,6 +78,8 @@ fn run_one(plan: &Plan, options: &Options<'_>) -> ScenarioReport {
     if let Some(why) = does_not_apply(plan, options) {
         return not_applicable(plan, why, options);
     }
+    let timed = options.attached.map(|attached| attached.timed(plan));
+    let plan = timed.as_deref().unwrap_or(plan);
     let (traced, mishap) = match played(plan, options) {
         Ok(played) => played,
         Err(error) => return could_not_judge(plan, &error, options),

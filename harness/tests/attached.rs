@@ -11,6 +11,7 @@ mod served;
 mod support;
 
 use compared::differences;
+use gp2gp::sut::config::Config;
 use gp2gp::sut::{Attachment, Party};
 use gp2gp_model::control::{Level, Verb};
 use gp2gp_model::plan::Role;
@@ -113,6 +114,62 @@ fn a_system_without_clock_and_notices_is_played_by_the_wall_clock() {
         why.is_some_and(|why| why.contains("no verbs `lifecycle` and `clock`")),
         "{why:?}"
     );
+}
+
+/// Ten minutes without Spine, with a pause of five between attempts: too long for a test, and for a
+/// system whose clock nobody moves.
+#[test]
+fn shorter_contracts_show_an_outage_to_a_system_without_a_clock() {
+    let judged = |time: &str| {
+        let environment = format!("[environment]\nbudget = \"12s\"\nquiet = \"3s\"\n{time}");
+        let text = served::described("reference").replacen("[environment]", &environment, 1);
+        let config = Config::parse("sut.toml", "".as_ref(), &text, []).unwrap();
+        let logs = tempfile::tempdir().unwrap();
+        let attached = attached(served::parts(&text, logs.path()));
+        let plan = support::plan_under("outage/spine-10-minutes", &config.terms());
+        let quoted = plan.directory.contracts[0].retry_interval.as_secs();
+        let report = judge(&[plan], Some(&attached));
+        let scenario = &report.scenarios[0];
+        (
+            attached.time_mode(),
+            quoted,
+            scenario.faults[0].fired,
+            scenario.verdict,
+        )
+    };
+    let shorter = judged("time = \"compressed\"\nrate = 150");
+    // Twice: an answer of ours that is due does not wait until everything is quiet.
+    assert_eq!(shorter, (TimeMode::Compressed, 2, 2, Verdict::Pass));
+    let (mode, quoted, _, verdict) = judged("time = \"wall\"");
+    assert_eq!((mode, quoted), (TimeMode::Wall, 300));
+    assert_ne!(verdict, Verdict::Pass, "nobody waits that long");
+}
+
+/// What a deployed system is called cannot be told to it; the suite calls it what it is.
+#[test]
+fn a_deployed_system_stays_the_practice_that_it_is() {
+    let identity = "[environment.identity.sending]\nods = \"B83002\"\nasid = \"918999199084\"\nparty_key = \"B83002-822233\"\n[control]";
+    let text = served::described("reference").replacen("[control]", identity, 1);
+    let config = Config::parse("sut.toml", "".as_ref(), &text, []).unwrap();
+    let logs = tempfile::tempdir().unwrap();
+    let attached = attached(served::parts(&text, logs.path()));
+    let plans = [
+        "transfer/small-record",
+        "named/gp-at-two-practices",
+        "late/final-ack-after-eight-days",
+    ]
+    .map(|name| support::plan_under(name, &config.terms()));
+    for plan in &plans {
+        let calls = |name: &str| format!("{plan:?}").contains(name);
+        assert!(
+            calls("B83002-822233") && !calls("Z99902"),
+            "{}",
+            plan.scenario
+        );
+    }
+    let report = judge(&plans, Some(&attached));
+    let verdicts: Vec<Verdict> = report.scenarios.iter().map(|it| it.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Pass; 3], "{:#?}", report.requirements);
 }
 
 #[test]

@@ -344,29 +344,6 @@ impl Control for Remembering {
     }
 }
 
-#[test]
-fn what_nothing_yet_does_is_refused() {
-    let runtime = Attachment::runtime().unwrap();
-    let identity =
-        "[environment.identity.sending]\nods = \"A1\"\nasid = \"2\"\nparty_key = \"A1-1\"";
-    for (environment, word) in [
-        (
-            "time = \"compressed\"\nrate = 20",
-            "`time = \"compressed\"` is not built yet",
-        ),
-        (identity, "`environment.identity` is not built yet"),
-    ] {
-        let text = sut(environment, "driver = \"none\"")
-            .replace(
-                "[control]",
-                "[environment.wire]\nsending = \"http://127.0.0.1:1\"\n[control]",
-            )
-            .replace("\"requesting\", ", "");
-        let error = opened(&runtime, &text).unwrap_err().to_string();
-        assert!(error.starts_with(word), "{error}");
-    }
-}
-
 /// A port at which every connection is treated in one way.
 fn treats(how: impl Fn(TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

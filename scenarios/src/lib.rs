@@ -58,7 +58,7 @@ pub use catalogue::{CatalogueError, catalogue};
 pub use error::{Problem, ScenarioError};
 pub use failure_mode::failure_modes;
 pub use lint::{Lint, Rule, lint};
-pub use lower::lower;
+pub use lower::{lower, lower_under};
 pub use quantity::{NotASize, NotASpan, Size, Span};
 pub use schema::{schema, schema_of};
 pub use source::{LoadError, Scenario, Source, builtin, load_file, load_str, parse};

@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::alert::Alert;
 use crate::plan::{Act, Cleanup, Role};
 use crate::registry::Era;
+use crate::terms::Terms;
 use crate::trace::{Endpoint, Observation};
 use crate::{Asid, Capability, NhsNumber, OdsCode, PartyKey, Time, Version};
 
@@ -269,6 +270,9 @@ pub struct PlanText {
     pub text: String,
     /// Seed of every random stream.
     pub seed: u64,
+    /// What the plan is settled by besides; the run begins at the time of `clock`.
+    #[serde(default, skip_serializing_if = "Terms::are_usual")]
+    pub terms: Terms,
 }
 
 /// What `prepare` comes to.

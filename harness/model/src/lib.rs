@@ -28,6 +28,7 @@ pub mod report;
 pub mod requirement;
 pub mod response_code;
 pub mod store;
+pub mod terms;
 pub mod time;
 pub mod trace;
 pub mod verdict;

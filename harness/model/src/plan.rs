@@ -15,6 +15,7 @@ use crate::federation::{FederationTerms, HubWish, Occurrence};
 use crate::manner::{Manner, MessageIds};
 use crate::pds::PdsRecord;
 use crate::registry::Registry;
+use crate::terms::Terms;
 use crate::trace::{Endpoint, TimeMode};
 use crate::{
     Capability, Dialect, FailureModeId, GpCode, MessageKind, NhsNumber, OdsCode, RequirementId,
@@ -87,6 +88,8 @@ pub struct Plan {
     pub exercised_when: Vec<Fact>,
     /// How it ends if both systems are good ones.
     pub expects: Vec<Expectation>,
+    /// What was settled by the system that the run is for.
+    pub terms: Terms,
 }
 
 impl Plan {

@@ -15,6 +15,7 @@ use crate::pds::PdsRecord;
 use crate::plan::{Act, Caps, Role};
 use crate::registry::Registry;
 use crate::store::DocumentState;
+use crate::terms::Terms;
 use crate::{DocumentId, GpCode, NhsNumber, ScenarioId, Sha256, Time, Version};
 
 /// Version of the trace format.
@@ -63,6 +64,9 @@ pub struct Header {
     /// Of a federation: what everybody knows who takes part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub federation: Option<FederationTerms>,
+    /// What was settled by the system that the run is for.
+    #[serde(default, skip_serializing_if = "Terms::are_usual")]
+    pub terms: Terms,
 }
 
 /// The two practices of a run.
@@ -88,7 +92,7 @@ pub struct Practices {
 pub enum TimeMode {
     /// In process, under the virtual clock.
     Virtual,
-    /// On sockets; idle time was skipped.
+    /// On sockets; idle time was skipped, or durations were made shorter.
     Compressed,
     /// On sockets, as it was.
     Wall,

@@ -4,8 +4,10 @@ use std::env;
 use std::path::Path;
 
 use gp2gp_model::RequirementId;
+use gp2gp_model::plan::Role;
 use gp2gp_model::report::Mishap;
 use gp2gp_model::requirement::Requirement;
+use gp2gp_model::terms::Terms;
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 use serde::Serialize;
 
@@ -67,6 +69,27 @@ pub(super) fn check_exemptions(
             unknown.requirement
         )),
     }
+}
+
+/// What the systems settle about every run, who they are and how short it is.
+pub(super) fn terms(configs: &[Config]) -> miette::Result<Terms> {
+    let mut terms = Terms::default();
+    for config in configs {
+        let own = config.terms();
+        let plays = |role: &Role| config.system.roles.contains(role);
+        (terms.practices).extend(own.practices.into_iter().filter(|(role, _)| plays(role)));
+        match (terms.shorter, own.shorter) {
+            (Some(one), Some(other)) if one != other => {
+                return Err(miette!(
+                    help = "give both the same `environment.rate`",
+                    "one system has durations {one} times shorter, the other {other} times"
+                ));
+            }
+            (None, shorter) => terms.shorter = shorter,
+            (Some(_), Some(_) | None) => {}
+        }
+    }
+    Ok(terms)
 }
 
 /// Opens them, or nothing if there are none.

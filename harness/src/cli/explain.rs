@@ -51,7 +51,12 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
         let plans = suite::select(&[], &catalogue, None)?;
         return requirement_in_words(requirement, &plans, output);
     }
-    let plans = suite::selected(&args.id, &catalogue, None)?;
+    let plans = suite::selected(
+        &args.id,
+        &catalogue,
+        None,
+        &gp2gp_model::terms::Terms::default(),
+    )?;
     scenario_in_words(&plans, &catalogue, args, output)
 }
 

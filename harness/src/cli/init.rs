@@ -6,11 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use clap::ValueEnum;
 use gp2gp_mocks::serve::Base;
-use gp2gp_model::Time;
 use gp2gp_model::control::Verb;
 use gp2gp_model::plan::Role;
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
@@ -21,6 +19,7 @@ use crate::score::CONFORMS;
 use crate::sut::certs::{Certificates, FILES};
 use crate::sut::config::Config;
 use crate::sut::template::{Answers, Binding, Control};
+use crate::sut::wall;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -298,19 +297,9 @@ fn write_page(file: &Path, page: &str, overwrite: bool) -> miette::Result<()> {
 }
 
 fn write_certificates(folder: &Path, args: &Args) -> miette::Result<()> {
-    let certificates = Certificates::make(&args.host, now())?;
+    let certificates = Certificates::make(&args.host, wall::now())?;
     certificates.write(folder, args.force)?;
     Ok(())
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "certificates are good by the wall clock"
-)]
-fn now() -> Time {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let micros = since_epoch.unwrap_or_default().as_micros();
-    Time::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
 }
 
 fn where_they_go(folder: &Path, hosts: &[String]) -> String {

@@ -98,10 +98,13 @@ fn plan(header: &Header, catalogue: &[Requirement]) -> miette::Result<Option<Pla
     let Some(id) = &header.scenario else {
         return Ok(None);
     };
-    let plans = suite::select(&[], catalogue, Some(header.seed))?;
+    let plans = suite::select_under(&[], catalogue, Some(header.seed), &header.terms)?;
     let same =
         |plan: &Plan| plan.scenario == *id && Some(plan.scenario_digest) == header.scenario_digest;
-    Ok(plans.into_iter().find(same))
+    Ok(plans
+        .into_iter()
+        .find(same)
+        .map(|plan| plan.begun_at(header.started)))
 }
 
 fn named(header: &Header, plan: Option<&Plan>, args: &Args) -> Named {

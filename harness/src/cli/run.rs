@@ -129,7 +129,8 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     let catalogue = suite::catalogue()?;
     attach::check_exemptions(&configs, &catalogue)?;
     let seed = args.seed.or(suite.as_ref().and_then(|suite| suite.seed));
-    let mut plans = suite::select(wanted, &catalogue, seed)?;
+    let terms = attach::terms(&configs)?;
+    let mut plans = suite::select_under(wanted, &catalogue, seed, &terms)?;
     let left_out = match args.heavy || suite.as_ref().is_some_and(|suite| suite.heavy) {
         true => Vec::new(),
         false => suite::leave_out_heavy(&mut plans, wanted),

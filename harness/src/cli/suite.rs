@@ -5,6 +5,7 @@ use std::path::Path;
 use gp2gp_model::ScenarioId;
 use gp2gp_model::plan::Plan;
 use gp2gp_model::requirement::Requirement;
+use gp2gp_model::terms::Terms;
 use gp2gp_scenarios::Source;
 use miette::miette;
 
@@ -21,12 +22,22 @@ pub(super) fn select(
     catalogue: &[Requirement],
     seed: Option<u64>,
 ) -> miette::Result<Vec<Plan>> {
+    select_under(selectors, catalogue, seed, &Terms::default())
+}
+
+/// The same, for a system that settles something itself.
+pub(super) fn select_under(
+    selectors: &[String],
+    catalogue: &[Requirement],
+    seed: Option<u64>,
+    terms: &Terms,
+) -> miette::Result<Vec<Plan>> {
     if selectors.is_empty() {
-        return all(&gp2gp_scenarios::builtin(), catalogue, seed);
+        return all(&gp2gp_scenarios::builtin(), catalogue, seed, terms);
     }
     let mut found: Vec<Plan> = Vec::new();
     for selector in selectors {
-        let plans = selected(selector, catalogue, seed)?;
+        let plans = selected(selector, catalogue, seed, terms)?;
         if plans.is_empty() {
             return Err(miette!(
                 help = "`gp2gp list` shows the scenarios; a scenario file is given by its path",
@@ -80,12 +91,13 @@ pub(super) fn selected(
     selector: &str,
     catalogue: &[Requirement],
     seed: Option<u64>,
+    terms: &Terms,
 ) -> miette::Result<Vec<Plan>> {
-    let plans = builtin(selector, catalogue, seed)?;
+    let plans = builtin(selector, catalogue, seed, terms)?;
     if !plans.is_empty() {
         return Ok(plans);
     }
-    in_file(selector, catalogue, seed)
+    in_file(selector, catalogue, seed, terms)
 }
 
 /// The plans of these sources.
@@ -93,10 +105,11 @@ fn all(
     sources: &[Source],
     catalogue: &[Requirement],
     seed: Option<u64>,
+    terms: &Terms,
 ) -> miette::Result<Vec<Plan>> {
     let mut plans = Vec::new();
     for source in sources {
-        plans.append(&mut self::plans(source, catalogue, seed)?);
+        plans.append(&mut self::plans(source, catalogue, seed, terms)?);
     }
     Ok(plans)
 }
@@ -106,11 +119,16 @@ pub(super) fn plans(
     source: &Source,
     catalogue: &[Requirement],
     seed: Option<u64>,
+    terms: &Terms,
 ) -> miette::Result<Vec<Plan>> {
     let scenarios = gp2gp_scenarios::parse(source)?;
     scenarios
         .iter()
-        .map(|scenario| Ok(gp2gp_scenarios::lower(scenario, catalogue, seed)?))
+        .map(|scenario| {
+            Ok(gp2gp_scenarios::lower_under(
+                scenario, catalogue, seed, terms,
+            )?)
+        })
         .collect()
 }
 
@@ -124,6 +142,7 @@ fn builtin(
     selector: &str,
     catalogue: &[Requirement],
     seed: Option<u64>,
+    terms: &Terms,
 ) -> miette::Result<Vec<Plan>> {
     let selector = selector.trim_end_matches('/');
     let mut sources = gp2gp_scenarios::builtin();
@@ -131,7 +150,7 @@ fn builtin(
         let id = source.id.as_str();
         is_below(id, selector) || is_below(selector, id)
     });
-    let mut plans = all(&sources, catalogue, seed)?;
+    let mut plans = all(&sources, catalogue, seed, terms)?;
     plans.retain(|plan| is_below(plan.scenario.as_str(), selector));
     Ok(plans)
 }
@@ -146,6 +165,7 @@ fn in_file(
     selector: &str,
     catalogue: &[Requirement],
     seed: Option<u64>,
+    terms: &Terms,
 ) -> miette::Result<Vec<Plan>> {
     let Some(path) = file_of(selector) else {
         return Ok(Vec::new());
@@ -153,7 +173,7 @@ fn in_file(
     let source = gp2gp_scenarios::load_file(Path::new(path))?;
     let cell = selector.strip_prefix(path).unwrap_or_default();
     let wanted = format!("{}{}", source.id, cell.trim_end_matches('/'));
-    let mut plans = plans(&source, catalogue, seed)?;
+    let mut plans = plans(&source, catalogue, seed, terms)?;
     plans.retain(|plan| is_below(plan.scenario.as_str(), &wanted));
     for plan in &mut plans {
         let cell = plan.scenario.as_str().strip_prefix(plan.file.as_str());

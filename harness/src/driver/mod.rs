@@ -191,6 +191,7 @@ fn header(plan: &Plan, sut: Sut, transport: Transport) -> Header {
         }),
         export: plan.export.as_ref().map(|export| export.terms.clone()),
         federation: plan.federation.clone(),
+        terms: plan.terms.clone(),
     }
 }
 

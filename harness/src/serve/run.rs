@@ -13,6 +13,7 @@ use gp2gp_mocks::peer::{
     TransportError,
 };
 use gp2gp_mocks::serve::{Answered, Base, Client, Incoming, Server, post_as, serve_guarded};
+use gp2gp_model::Time;
 use gp2gp_model::control::{
     Action, ActionRef, ActionStatus, After, Agenda, ClockRate, ClockSetting, Happening,
     LifecycleEvent, Log, LogLines, Numbered, Observed, PlanText, Prepared, Refusal, Screen,
@@ -101,7 +102,7 @@ impl Run {
                 "there is no `plan`, and this system makes its test data from it".to_owned(),
             )
         })?;
-        let plan = plan(told)?;
+        let plan = plan(told, setting.clock.now)?;
         let keepers = setting.systems.iter();
         let mut keepers =
             keepers.filter(|it| matches!(it.system, Endpoint::Sending | Endpoint::Office));
@@ -466,7 +467,7 @@ fn screen_notice(notice: Notice) -> ScreenNotice {
 }
 
 /// The plan from which the harness runs, made from the same text.
-fn plan(told: &PlanText) -> Result<Plan, Refusal> {
+fn plan(told: &PlanText, begins: Time) -> Result<Plan, Refusal> {
     let why = |error: &dyn std::fmt::Display| not_understood(format!("the plan: {error}"));
     let catalogue = gp2gp_scenarios::catalogue().map_err(|error| why(&error))?;
     let source = gp2gp_scenarios::load_str(&told.file, &told.text).map_err(|error| why(&error))?;
@@ -478,7 +479,9 @@ fn plan(told: &PlanText) -> Result<Plan, Refusal> {
         let file = &told.file;
         not_understood(format!("{file} has no scenario {}", told.scenario))
     })?;
-    gp2gp_scenarios::lower(scenario, &catalogue, Some(told.seed)).map_err(|error| why(&error))
+    gp2gp_scenarios::lower_under(scenario, &catalogue, Some(told.seed), &told.terms)
+        .map(|plan| plan.begun_at(begins))
+        .map_err(|error| why(&error))
 }
 
 /// Where a system behind a message handler finds what came. One of Spine has no queue, though there

@@ -1,5 +1,6 @@
 //! Systems under test, attached: what a run needs to know of them, and how it plays with them.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tokio::time::timeout;
 
 use super::config::{self, Exemption};
 use super::control::NoControl;
-use super::{OpenError, Party, mishap_of, open};
+use super::{OpenError, Party, mishap_of, open, wall};
 use crate::bodies::BodyStore;
 use crate::driver::{self, DriverError};
 use crate::run::Traced;
@@ -25,6 +26,7 @@ pub struct Attachment {
     asked_as: String,
     roles: Vec<Role>,
     time_mode: TimeMode,
+    begins_now: bool,
     exempt: Vec<Exemption>,
     held: Mutex<Held>,
 }
@@ -55,15 +57,19 @@ impl Attachment {
             .filter_map(|party| party.described.as_deref())
             .flat_map(|(config, _)| config.system.exempt.iter().cloned())
             .collect();
-        let has_clock = |party: &Party| party.has(Verb::Clock);
+        let is_told = parties.iter().all(|party| party.has(Verb::Clock));
+        let is_shorter = (parties.iter())
+            .filter_map(|party| party.described.as_deref())
+            .any(|(config, _)| config.terms().shorter.is_some());
         Self {
             name: names.join(" with "),
             asked_as,
             roles,
-            time_mode: match parties.iter().all(has_clock) {
+            time_mode: match is_told || is_shorter {
                 true => TimeMode::Compressed,
                 false => TimeMode::Wall,
             },
+            begins_now: !is_told,
             exempt,
             held: Mutex::new(Held {
                 runtime,
@@ -126,6 +132,14 @@ impl Attachment {
     /// The version as which a plan needs a party, and which that party does not claim.
     pub fn cannot_be(&self, plan: &Plan) -> Option<Version> {
         self.with(|held| held.parties.iter().find_map(|party| cannot_be(party, plan)))
+    }
+
+    /// A plan as it is run with them: a system that cannot be told the time begins when it begins.
+    pub(crate) fn timed<'a>(&self, plan: &'a Plan) -> Cow<'a, Plan> {
+        match self.begins_now {
+            true => Cow::Owned(plan.clone().begun_at(wall::now())),
+            false => Cow::Borrowed(plan),
+        }
     }
 
     /// Why a plan cannot be run with them, whatever they do.

@@ -11,7 +11,7 @@ mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
@@ -19,8 +19,9 @@ use std::{fs, io};
 use gp2gp_mocks::serve::Base;
 use gp2gp_model::control::Verb;
 use gp2gp_model::plan::Role;
+use gp2gp_model::terms::{PracticeIdentity, Terms};
 use gp2gp_model::verdict::Profile;
-use gp2gp_model::{Asid, Capability, OdsCode, PartyKey, RequirementId};
+use gp2gp_model::{Capability, RequirementId};
 use gp2gp_scenarios::ScenarioError;
 
 pub use secret::{Secret, SecretError};
@@ -149,17 +150,6 @@ pub struct Login {
     pub password: Secret,
 }
 
-/// `[environment.identity.<role>]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PracticeIdentity {
-    /// ODS code of the practice.
-    pub ods: OdsCode,
-    /// ASID of its system.
-    pub asid: Asid,
-    /// Party key of its message handler.
-    pub party_key: PartyKey,
-}
-
 /// `[environment.tls]`: PEM files, as absolute paths or relative to where we run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -206,7 +196,7 @@ pub enum TimeChoice {
     /// By the wall clock, with durations that SDS quotes so many times shorter.
     Compressed {
         /// At least 2.
-        rate: u32,
+        rate: NonZeroU32,
     },
     /// By the wall clock.
     Wall,
@@ -341,6 +331,18 @@ pub enum ConfigError {
 }
 
 impl Config {
+    /// What it settles about every run.
+    pub fn terms(&self) -> Terms {
+        let shorter = match self.environment.time {
+            TimeChoice::Compressed { rate } => Some(rate),
+            TimeChoice::Auto | TimeChoice::Controlled | TimeChoice::Wall => None,
+        };
+        Terms {
+            practices: self.environment.identity.clone(),
+            shorter,
+        }
+    }
+
     /// Reads a file. Variables such as `GP2GP_SUT__ENVIRONMENT__LISTEN` stand above what is in it.
     pub fn load(
         path: &Path,

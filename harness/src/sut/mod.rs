@@ -13,6 +13,7 @@ mod party;
 pub(crate) mod prepare;
 pub mod process;
 pub mod template;
+pub(crate) mod wall;
 
 pub use attachment::Attachment;
 pub use meet::{Described, meet};

@@ -39,9 +39,6 @@ pub enum OpenError {
     /// Its control command does not start.
     #[error("`control.command` cannot be started: {0}")]
     Command(io::Error),
-    /// Something that is described is not built.
-    #[error("{0}")]
-    NotYet(&'static str),
     /// It is not as it should be.
     #[error("{0}")]
     Unfit(Mishap),
@@ -56,7 +53,6 @@ impl From<Mishap> for OpenError {
 /// Starts a system if it is for us to start, waits until it is ready, and asks what it claims. Logs go
 /// into a folder.
 pub async fn open(config: &Config, logs: &Path) -> Result<Party, OpenError> {
-    refuse_what_is_not_built(config)?;
     let tls = config.environment.tls.as_ref().map(|files| files.open());
     let tls = tls.transpose()?;
     let trust = tls.as_ref().map(OwnTls::trust).transpose()?;
@@ -99,21 +95,6 @@ pub async fn open(config: &Config, logs: &Path) -> Result<Party, OpenError> {
         process,
         described: Some(Box::new((config.clone(), logs.to_owned()))),
     })
-}
-
-/// A key that is accepted and does nothing would be worse than none.
-fn refuse_what_is_not_built(config: &Config) -> Result<(), OpenError> {
-    if !config.environment.identity.is_empty() {
-        return Err(OpenError::NotYet(
-            "`environment.identity` is not built yet: the system has to be the practice that `prepare`, or the scenario, names",
-        ));
-    }
-    match config.environment.time {
-        TimeChoice::Compressed { .. } => Err(OpenError::NotYet(
-            "`time = \"compressed\"` is not built yet: use `wall`, or the verb `clock`",
-        )),
-        TimeChoice::Auto | TimeChoice::Controlled | TimeChoice::Wall => Ok(()),
-    }
 }
 
 async fn start(

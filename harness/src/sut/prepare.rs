@@ -108,6 +108,7 @@ fn setting(
         file: plan.file.to_string(),
         text: plan.text.to_string(),
         seed: plan.seed,
+        terms: plan.terms.clone(),
     });
     Ok(Setting {
         run: format!("{}#{}", plan.scenario, plan.seed),

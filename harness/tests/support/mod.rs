@@ -16,6 +16,7 @@ use gp2gp::driver::{self, Sut, Transport};
 use gp2gp_model::Sha256;
 use gp2gp_model::plan::Plan;
 use gp2gp_model::requirement::Requirement;
+use gp2gp_model::terms::Terms;
 use gp2gp_model::trace::{Bodies, Trace};
 
 use tamper::Taken;
@@ -27,26 +28,36 @@ pub(crate) fn catalogue() -> Vec<Requirement> {
 
 /// The plan of a built-in scenario, or of a cell of its matrix.
 pub(crate) fn plan(id: &str) -> Plan {
-    plans_below(|source| source == id || id.starts_with(&format!("{source}/")))
-        .into_iter()
-        .find(|plan| plan.scenario.as_str() == id)
-        .unwrap_or_else(|| panic!("no scenario {id}"))
+    plan_under(id, &Terms::default())
+}
+
+/// The same, under terms that a system settles.
+pub(crate) fn plan_under(id: &str, terms: &Terms) -> Plan {
+    plans_below(
+        |source| source == id || id.starts_with(&format!("{source}/")),
+        terms,
+    )
+    .into_iter()
+    .find(|plan| plan.scenario.as_str() == id)
+    .unwrap_or_else(|| panic!("no scenario {id}"))
 }
 
 /// Plans of all built-in scenarios but the heavy ones.
 pub(crate) fn plans() -> Vec<Plan> {
-    let mut plans = plans_below(|_| true);
+    let mut plans = plans_below(|_| true, &Terms::default());
     plans.retain(|plan| !plan.heavy);
     plans
 }
 
-fn plans_below(is_meant: impl Fn(&str) -> bool) -> Vec<Plan> {
+fn plans_below(is_meant: impl Fn(&str) -> bool, terms: &Terms) -> Vec<Plan> {
     let catalogue = catalogue();
     gp2gp_scenarios::builtin()
         .iter()
         .filter(|source| is_meant(source.id.as_str()))
         .flat_map(|source| gp2gp_scenarios::parse(source).expect("it parses"))
-        .map(|scenario| gp2gp_scenarios::lower(&scenario, &catalogue, None).expect("it lowers"))
+        .map(|scenario| {
+            gp2gp_scenarios::lower_under(&scenario, &catalogue, None, terms).expect("it lowers")
+        })
         .collect()
 }
 

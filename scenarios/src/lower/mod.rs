@@ -17,6 +17,7 @@ use std::time::Duration;
 use gp2gp_model::manner::{Manner, MessageIds};
 use gp2gp_model::plan::{Caps, Plan, Role};
 use gp2gp_model::requirement::Requirement;
+use gp2gp_model::terms::Terms;
 use gp2gp_model::trace::TimeMode;
 use gp2gp_model::{Capability, FailureModeId, RequirementId, Time};
 
@@ -46,7 +47,17 @@ pub fn lower(
     catalogue: &[Requirement],
     seed: Option<u64>,
 ) -> Result<Plan, ScenarioError> {
-    plan(scenario, catalogue, seed).map_err(|problem| {
+    lower_under(scenario, catalogue, seed, &Terms::default())
+}
+
+/// The same, for a system that settles something itself.
+pub fn lower_under(
+    scenario: &Scenario,
+    catalogue: &[Requirement],
+    seed: Option<u64>,
+    terms: &Terms,
+) -> Result<Plan, ScenarioError> {
+    plan(scenario, catalogue, seed, terms).map_err(|problem| {
         let problem = match &scenario.cell {
             None => problem,
             Some(cell) => problem.in_cell(cell),
@@ -59,16 +70,17 @@ fn plan(
     scenario: &Scenario,
     catalogue: &[Requirement],
     seed: Option<u64>,
+    terms: &Terms,
 ) -> Result<Plan, Problem> {
     let file = &scenario.file;
     let time_limit = time_limit(file)?;
-    let mut practices = Practices::of(file)?;
+    let mut practices = Practices::of(file, terms)?;
     let mut gps = registry::Gps::of(file, &mut practices, STARTS_AT)?;
     let patients = patients::lower(file, &mut practices, &mut gps)?;
     let steps = steps::lower(file, &patients, &mut practices, &gps, time_limit)?;
     let faults = faults::lower(file)?;
     let federation = federation::lower(file, &practices)?;
-    Ok(Plan {
+    let plan = Plan {
         scenario: scenario.id().clone(),
         file: scenario.source.id.clone(),
         scenario_digest: scenario.digest(),
@@ -100,7 +112,9 @@ fn plan(
         patients,
         steps,
         faults,
-    })
+        terms: Terms::default(),
+    };
+    Ok(plan.under(terms))
 }
 
 fn manner(file: &File) -> Result<Manner, Problem> {

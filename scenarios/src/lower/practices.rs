@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use gp2gp_model::directory::{Contract, Directory, Practice};
-use gp2gp_model::plan::Side;
+use gp2gp_model::plan::{Role, Side};
+use gp2gp_model::terms::Terms;
 use gp2gp_model::{Asid, CpaId, IdError, Interaction, OdsCode, PartyKey, Version};
 
 use crate::error::Problem;
@@ -32,9 +33,18 @@ pub(super) struct Practices {
 }
 
 impl Practices {
-    pub(super) fn of(file: &File) -> Result<Self, Problem> {
-        let requesting = practice(&invented_ods(1)?, 1, listed(&file.requesting))?;
-        let sending = practice(&invented_ods(2)?, 2, listed(&file.sending))?;
+    pub(super) fn of(file: &File, terms: &Terms) -> Result<Self, Problem> {
+        let one = |role, number, written| match terms.practices.get(&role) {
+            Some(own) => Ok(Practice {
+                ods: own.ods.clone(),
+                asid: own.asid.clone(),
+                party_key: own.party_key.clone(),
+                interactions: listed(written),
+            }),
+            None => practice(&invented_ods(number)?, number, listed(written)),
+        };
+        let requesting = one(Role::Requesting, 1, &file.requesting)?;
+        let sending = one(Role::Sending, 2, &file.sending)?;
         let mut practices = Self {
             requesting: side(&requesting, &file.requesting)?,
             sending: side(&sending, &file.sending)?,

@@ -99,7 +99,8 @@ impl Sockets<'_> {
         let (quiet, budget) = self.foreign.patience();
         let still = quiet.saturating_sub(self.foreign.silence());
         if !still.is_zero() {
-            return Ok(Outlook::Busy(still));
+            let due = next.map(|at| at.since(self.clock.now()) / self.clock.rate());
+            return Ok(Outlook::Busy(due.map_or(still, |due| due.min(still))));
         }
         self.stirred = false;
         for system in systems {

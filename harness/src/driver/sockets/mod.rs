@@ -25,7 +25,7 @@ use std::time::Duration;
 use gp2gp_mocks::peer::{AnswerId, Conduct, HttpRequest, HttpResponse, PATIENCE, TransportError};
 use gp2gp_mocks::serve::{Answered, Base, Client, Incoming, Server, post_as, serve, serve_at};
 use gp2gp_model::Time;
-use gp2gp_model::control::LifecycleEvent;
+use gp2gp_model::control::{LifecycleEvent, Verb};
 use gp2gp_model::plan::Plan;
 use gp2gp_model::report::Mishap;
 use gp2gp_model::trace::Endpoint;
@@ -54,7 +54,8 @@ pub(super) fn run(plan: &Plan, stage: Stage) -> Result<Recorder, DriverError> {
         .build()
         .map_err(opening)?
         .block_on(async {
-            let sockets = Sockets::open(plan, stage, Foreign::nobody(), Handlers::none()).await?;
+            let sockets =
+                Sockets::open(plan, stage, Foreign::nobody(), Handlers::none(), rate(plan)).await?;
             sockets.run(plan).await.map(|(recorder, _)| recorder)
         })
 }
@@ -67,7 +68,11 @@ pub(super) async fn run_attached(
     parties: &mut [Party],
     doors: Doors,
 ) -> Result<(Recorder, Option<Mishap>), DriverError> {
-    let rate = rate(plan);
+    let rate = if parties.iter().all(|party| party.has(Verb::Clock)) {
+        rate(plan)
+    } else {
+        1
+    };
     let opened = match Handlers::open(plan, parties).await {
         Ok(handlers) => Foreign::prepare(plan, rate, parties, doors)
             .await
@@ -82,7 +87,7 @@ pub(super) async fn run_attached(
         Err(Unprepared::Plan(error)) => return Err(error.into()),
     };
     let stage = stage.with_foreign(&foreign.systems(), plan);
-    let sockets = Sockets::open(plan, stage, foreign, handlers).await?;
+    let sockets = Sockets::open(plan, stage, foreign, handlers, rate).await?;
     sockets.run(plan).await
 }
 
@@ -156,6 +161,7 @@ impl<'a> Sockets<'a> {
         stage: Stage,
         foreign: Foreign<'a>,
         handlers: Handlers,
+        rate: u32,
     ) -> Result<Self, DriverError> {
         let (arrive, incoming) = mpsc::channel(WAITING);
         let (end, ended) = mpsc::channel(WAITING);
@@ -168,7 +174,6 @@ impl<'a> Sockets<'a> {
             };
             servers.insert(endpoint, door);
         }
-        let rate = rate(plan);
         Ok(Self {
             stage,
             clock: Clock::new(plan.starts_at, rate),

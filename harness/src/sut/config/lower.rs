@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU16;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 const QUIET: Duration = Duration::from_secs(2);
 const BUDGET: Duration = Duration::from_secs(60);
-const RATE: u32 = 20;
+const RATE: NonZeroU32 = NonZeroU32::new(20).unwrap();
 
 /// Of AMQP.
 const BROKER_PORT: u16 = 5672;
@@ -447,13 +448,15 @@ fn time(written: &file::Environment) -> Result<TimeChoice, Problem> {
                     .help("write `time = \"compressed\"`, or leave this out"),
             );
         }
-        Some(rate) if *rate.get_ref() < 2 => {
-            return Err(Problem::at(
-                rate.span(),
-                "a rate below 2 compresses nothing",
-            ));
-        }
-        Some(rate) => *rate.get_ref(),
+        Some(rate) => match NonZeroU32::new(*rate.get_ref()) {
+            Some(times) if times.get() > 1 => times,
+            Some(_) | None => {
+                return Err(Problem::at(
+                    rate.span(),
+                    "a rate below 2 compresses nothing",
+                ));
+            }
+        },
     };
     Ok(match written.time {
         file::Time::Auto => TimeChoice::Auto,

@@ -1,10 +1,9 @@
 //! Whether the clock of a system is right, by the `Date` of its answers.
 
-use std::time::{Duration, SystemTime};
-
-use gp2gp_model::Time;
+use std::time::Duration;
 
 use super::Diagnosis;
+use crate::sut::wall;
 
 /// `Date` has whole seconds, and an answer takes its time.
 const TOLERATED: Duration = Duration::from_secs(60);
@@ -20,7 +19,7 @@ pub(super) fn examine(probe: String, date: Option<&str>, diagnosis: &mut Diagnos
             "let it write `Date` as HTTP wants it, such as `Mon, 05 Jan 2026 09:00:00 GMT`",
         );
     };
-    let ours = wall_clock();
+    let ours = wall::system_time();
     let (off, direction) = match theirs.duration_since(ours) {
         Ok(ahead) => (ahead, "ahead of"),
         Err(behind) => (behind.duration(), "behind"),
@@ -44,16 +43,4 @@ fn shown(off: Duration) -> String {
         seconds @ 120..7_200 => format!("{} min", seconds / 60),
         seconds => format!("{} h", seconds / 3_600),
     }
-}
-
-/// What time it is here.
-pub(super) fn now() -> Time {
-    let since_epoch = wall_clock().duration_since(SystemTime::UNIX_EPOCH);
-    let micros = since_epoch.unwrap_or_default().as_micros();
-    Time::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
-}
-
-#[expect(clippy::disallowed_methods, reason = "two wall clocks are compared")]
-fn wall_clock() -> SystemTime {
-    SystemTime::now()
 }

@@ -23,8 +23,8 @@ use gp2gp_model::trace::Endpoint;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::Diagnosis;
 use super::verbs::Met;
-use super::{Diagnosis, clock};
 use crate::sut::config::{Config, OwnTls, Service};
 use crate::sut::control::ControlError;
 
@@ -110,7 +110,8 @@ async fn try_to_place(
         let why = "it plays neither requesting nor sending".to_owned();
         return Err(not_tried(why));
     }
-    let plan = plan().ok_or_else(|| not_tried(format!("the suite has no scenario {SCENARIO}")))?;
+    let plan =
+        plan(config).ok_or_else(|| not_tried(format!("the suite has no scenario {SCENARIO}")))?;
     let doors = Doors::open(config, tls).await.map_err(not_tried)?;
     let setting = setting(config, &plan, &doors, met.claims.reads_plans)
         .map_err(|error| not_tried(error.to_string()))?;
@@ -164,7 +165,7 @@ async fn seen(met: &mut Met, config: &Config, placed: &mut Placed, diagnosis: &m
         return;
     };
     let action = Action {
-        id: format!("doctor-{:x}", clock::now().as_micros()),
+        id: format!("doctor-{:x}", crate::sut::wall::now().as_micros()),
         system: Endpoint::Requesting,
         act: Act::Register { patient, gp: None },
     };
@@ -324,12 +325,12 @@ fn guard(tls: &OwnTls, service: Service) -> Result<Guard, String> {
 }
 
 /// A transfer as small as any: who the system is to be is told as in a run.
-fn plan() -> Option<Plan> {
+fn plan(config: &Config) -> Option<Plan> {
     let catalogue = gp2gp_scenarios::catalogue().ok()?;
     let mut sources = gp2gp_scenarios::builtin().into_iter();
     let source = sources.find(|source| source.id.to_string() == SCENARIO)?;
     let scenarios = gp2gp_scenarios::parse(&source).ok()?;
-    gp2gp_scenarios::lower(scenarios.first()?, &catalogue, None).ok()
+    gp2gp_scenarios::lower_under(scenarios.first()?, &catalogue, None, &config.terms()).ok()
 }
 
 fn setting(
@@ -338,11 +339,11 @@ fn setting(
     doors: &Doors,
     reads_plans: bool,
 ) -> Result<Setting, NoSuchPractice> {
-    let systems = transfers(config).map(|role| system(config, role, plan, doors));
+    let systems = transfers(config).map(|role| system(role, plan, doors));
     Ok(Setting {
         run: "gp2gp doctor".to_owned(),
         clock: ClockRate {
-            now: clock::now(),
+            now: crate::sut::wall::now(),
             rate: 1,
         },
         systems: systems.collect::<Result<_, _>>()?,
@@ -351,27 +352,19 @@ fn setting(
             file: plan.file.to_string(),
             text: plan.text.to_string(),
             seed: plan.seed,
+            terms: config.terms(),
         }),
     })
 }
 
-fn system(
-    config: &Config,
-    role: Role,
-    plan: &Plan,
-    doors: &Doors,
-) -> Result<SystemSetting, NoSuchPractice> {
-    let usual = cast::identity(plan, role)?.practice;
-    let (ods, asid, party_key) = match config.environment.identity.get(&role) {
-        Some(own) => (own.ods.clone(), own.asid.clone(), own.party_key.clone()),
-        None => (usual.ods, usual.asid, usual.party_key),
-    };
+fn system(role: Role, plan: &Plan, doors: &Doors) -> Result<SystemSetting, NoSuchPractice> {
+    let practice = cast::identity(plan, role)?.practice;
     Ok(SystemSetting {
         system: Endpoint::from(role),
         practice: PracticeSetting {
-            ods,
-            asid,
-            party_key,
+            ods: practice.ods,
+            asid: practice.asid,
+            party_key: practice.party_key,
             version: Version::default(),
             enabled: true,
             attachment_bytes: plan.sending.attachment_threshold,

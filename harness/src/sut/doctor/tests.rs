@@ -161,7 +161,7 @@ fn mutual(desk: &Desk, folder: &str) -> Security {
 
 #[tokio::test]
 async fn a_healthy_system_is_all_well_in_the_clear_and_over_mutual_tls() {
-    let desk = Desk::new().certs("certs", clock::now());
+    let desk = Desk::new().certs("certs", crate::sut::wall::now());
     let server = system(Security::Plain, acknowledged).await;
     let diagnosis = desk.examined(&plain(&server)).await;
     assert!(!diagnosis.is_broken(), "{diagnosis:#?}");
@@ -229,7 +229,7 @@ async fn a_system_that_hangs_is_told_from_one_that_is_down() {
 
 #[tokio::test]
 async fn a_plain_port_behind_https_is_seen_through() {
-    let desk = Desk::new().certs("certs", clock::now());
+    let desk = Desk::new().certs("certs", crate::sut::wall::now());
     let server = system(Security::Plain, acknowledged).await;
     let diagnosis = desk.examined(&(https(&server) + &tls("certs"))).await;
     assert_broken(
@@ -242,7 +242,7 @@ async fn a_plain_port_behind_https_is_seen_through() {
 
 #[tokio::test]
 async fn a_tls_port_behind_http_is_seen_through() {
-    let desk = Desk::new().certs("certs", clock::now());
+    let desk = Desk::new().certs("certs", crate::sut::wall::now());
     let guard = desk.guard("certs");
     let server = system(Security::Tls(guard), acknowledged).await;
     let diagnosis = desk.examined(&plain(&server)).await;
@@ -257,8 +257,8 @@ async fn a_tls_port_behind_http_is_seen_through() {
 #[tokio::test]
 async fn the_certificate_of_another_set_is_to_be_replaced() {
     let desk = Desk::new()
-        .certs("certs", clock::now())
-        .certs("old", clock::now());
+        .certs("certs", crate::sut::wall::now())
+        .certs("old", crate::sut::wall::now());
     let server = system(mutual(&desk, "old"), acknowledged).await;
     let diagnosis = desk.examined(&(https(&server) + &tls("certs"))).await;
     assert_broken(
@@ -272,8 +272,8 @@ async fn the_certificate_of_another_set_is_to_be_replaced() {
 #[tokio::test]
 async fn a_system_that_does_not_trust_us_is_to_trust_our_authority() {
     let desk = Desk::new()
-        .certs("certs", clock::now())
-        .certs("old", clock::now());
+        .certs("certs", crate::sut::wall::now())
+        .certs("old", crate::sut::wall::now());
     let guard = Guard::mutual(&desk.identity("certs"), &desk.authority("old")).unwrap();
     let server = system(Security::Tls(guard), acknowledged).await;
     let diagnosis = desk.examined(&(https(&server) + &tls("certs"))).await;
@@ -310,7 +310,7 @@ async fn an_expired_certificate_of_theirs_is_to_be_made_anew() {
 
 #[tokio::test]
 async fn a_certificate_of_another_name_is_to_be_made_for_this_one() {
-    let desk = Desk::new().certs("certs", clock::now());
+    let desk = Desk::new().certs("certs", crate::sut::wall::now());
     let server = system(mutual(&desk, "certs"), acknowledged).await;
     let port = server.addr().port();
     let wire = format!("wire = {{ sending = \"https://127.0.0.2:{port}\" }}\n");
@@ -332,7 +332,7 @@ async fn a_certificate_of_another_name_is_to_be_made_for_this_one() {
 
 #[tokio::test]
 async fn a_system_that_lets_everybody_in_is_to_demand_a_certificate() {
-    let desk = Desk::new().certs("certs", clock::now());
+    let desk = Desk::new().certs("certs", crate::sut::wall::now());
     let guard = Guard::new(&desk.identity("certs")).unwrap();
     let server = system(Security::Tls(guard), acknowledged).await;
     let diagnosis = desk.examined(&(https(&server) + &tls("certs"))).await;
@@ -459,8 +459,8 @@ async fn a_secret_that_is_nowhere_is_to_be_put_there() {
 #[tokio::test]
 async fn certificate_files_that_are_missing_or_mixed_are_named() {
     let desk = Desk::new()
-        .certs("certs", clock::now())
-        .certs("old", clock::now());
+        .certs("certs", crate::sut::wall::now())
+        .certs("old", crate::sut::wall::now());
     let server = system(Security::Plain, acknowledged).await;
     let with = |tls: &str| format!("{}{tls}", plain(&server));
     let missing = with(&tls("certs").replace("ca.pem", "CA.pem"));

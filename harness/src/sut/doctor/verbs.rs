@@ -12,7 +12,7 @@ use gp2gp_model::control::{
 use gp2gp_model::plan::Role;
 use gp2gp_model::trace::Endpoint;
 
-use super::{Diagnosis, clock};
+use super::Diagnosis;
 use crate::sut::config::{self, Config, OwnTls};
 use crate::sut::control::{CommandControl, Control, ControlError, HttpControl, StdioControl};
 
@@ -176,7 +176,7 @@ fn mend(error: &ControlError, config: &Config) -> String {
 /// What carries out a verb of no meaning accepts everything, and proves nothing.
 async fn unknown_verb(control: &mut dyn Control, diagnosis: &mut Diagnosis) {
     const PROBE: &str = "unknown verb";
-    let verb = format!("probe-{:x}", clock::now().as_micros());
+    let verb = format!("probe-{:x}", crate::sut::wall::now().as_micros());
     let said = match control.call(&Command::Probe { verb: verb.clone() }).await {
         Err(error) if error.is_not_supported() => {
             return diagnosis.ok(PROBE, "it refuses a verb of no meaning as not supported");
@@ -287,7 +287,7 @@ fn harmless(verb: Verb, system: Endpoint) -> Option<Command> {
         Verb::Observe => Some(Command::Observe(Whom { system })),
         Verb::Clock => Some(Command::Clock(ClockSetting {
             system,
-            now: clock::now(),
+            now: crate::sut::wall::now(),
             rate: 1,
         })),
         Verb::Logs => Some(Command::Logs(LogLines { lines: 5 })),

@@ -97,7 +97,7 @@ impl Line<'_> {
     /// A system that is no GP2GP system is asked for what lies at its base.
     fn request(&self) -> HttpRequest {
         let harmless = match self.role {
-            Role::Requesting | Role::Sending => harmless::message(clock::now()).ok(),
+            Role::Requesting | Role::Sending => harmless::message(crate::sut::wall::now()).ok(),
             Role::Exporting | Role::Hub => None,
         };
         match harmless {

@@ -271,7 +271,7 @@ async fn a_requesting_system_that_asks_nobody_is_told_where_to_look() {
 
 #[tokio::test]
 async fn a_requesting_system_that_asks_in_the_clear_behind_tls_is_seen() {
-    let desk = Desk::new().certs("certs", clock::now());
+    let desk = Desk::new().certs("certs", crate::sut::wall::now());
     let asks = |setting: Setting| say(&setting, "pds", ASKS);
     let diagnosis = requesting(&desk, &tls("certs"), asks).await;
     assert_broken(
