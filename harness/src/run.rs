@@ -5,7 +5,8 @@ use std::path::Path;
 
 use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::report::{
-    ExpectationReport, FaultReport, Mishap, MishapKind, RunReport, SYNTHETIC_NOTICE, ScenarioReport,
+    Excused, ExpectationReport, FaultReport, Mishap, MishapKind, RunReport, SYNTHETIC_NOTICE,
+    ScenarioReport,
 };
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::{Bodies, TimeMode, Trace};
@@ -71,6 +72,7 @@ pub fn run(plans: &[Plan], options: &Options<'_>, progress: &(dyn Fn(&Plan) + Sy
 fn run_one(plan: &Plan, options: &Options<'_>) -> ScenarioReport {
     if let Some(attached) = options.attached
         && !judged_roles(plan, options).is_empty()
+        && attached.cannot_show(plan).is_none()
         && let Some(why) = attached.cannot_run(plan)
     {
         return could_not_run(plan, why, options);
@@ -144,7 +146,7 @@ pub(crate) fn judged(
         required: Required::Named(plan),
     }
     .ask(&view);
-    exempt(&mut findings, options);
+    excuse(&mut findings, options);
     let missing_facts = facts::missing(plan, &view);
     let expectations = expect::judge(&plan.expects, &view, missing_facts.is_empty());
     let faults = facts::fired(&plan.faults, &view);
@@ -157,18 +159,22 @@ pub(crate) fn judged(
     scenario_report(&view, named(plan, options), judged)
 }
 
-/// Takes out what is not asked of a foreign system, by its own file and for a reason.
-fn exempt(findings: &mut [Finding], options: &Options<'_>) {
-    let Some(attached) = options.attached else {
-        return;
-    };
+/// Takes out what is not asked of a foreign system, for a reason.
+fn excuse(findings: &mut [Finding], options: &Options<'_>) {
+    let excused = excused(options);
     for finding in findings {
-        let mut exempt = attached.exempt().iter();
-        if let Some(exemption) = exempt.find(|it| it.requirement == finding.requirement) {
+        let mut excused = excused.iter();
+        if let Some(excuse) = excused.find(|it| it.requirement == finding.requirement) {
             finding.verdict = Verdict::NotApplicable;
-            finding.note = Some(format!("exempt: {}", exemption.reason));
+            finding.note = Some(excuse.why.clone());
         }
     }
+}
+
+/// What is not asked of the system.
+fn excused(options: &Options<'_>) -> Vec<Excused> {
+    let attached = options.attached;
+    attached.map_or_else(Vec::new, |it| it.excused(options.catalogue))
 }
 
 /// The roles whose conduct is judged: of a foreign system those that it has.
@@ -312,6 +318,9 @@ fn does_not_apply(plan: &Plan, options: &Options<'_>) -> Option<String> {
             "needs version {version}, which the system does not claim"
         ));
     }
+    if let Some(why) = options.attached.and_then(|it| it.cannot_show(plan)) {
+        return Some(why);
+    }
     let mut needs = plan.needs.iter();
     let unclaimed = needs.find(|need| options.not_claimed.contains(need))?;
     Some(format!(
@@ -398,9 +407,9 @@ fn report(scenarios: Vec<ScenarioReport>, options: &Options<'_>) -> RunReport {
         None => Role::ALL.to_vec(),
     };
     let mut requirements = score::outcomes(options.catalogue, &roles, &scenarios, &options.scope);
-    for exemption in options.attached.map_or(&[][..], Attachment::exempt) {
-        let mut requirements = requirements.iter_mut();
-        if let Some(outcome) = requirements.find(|it| it.id == exemption.requirement) {
+    let excused = excused(options);
+    for outcome in &mut requirements {
+        if excused.iter().any(|it| it.requirement == outcome.id) {
             outcome.verdict = Verdict::NotApplicable;
         }
     }
@@ -415,6 +424,7 @@ fn report(scenarios: Vec<ScenarioReport>, options: &Options<'_>) -> RunReport {
         roles,
         profile: options.profile,
         not_claimed: options.not_claimed.to_vec(),
+        excused,
         time_mode: time_mode(options),
         level: options.attached.and_then(Attachment::level),
         score,

@@ -3,6 +3,10 @@
 #![cfg(test)]
 
 #[path = "support/compared.rs"]
+#[expect(
+    dead_code,
+    reason = "each test binary uses its own part of the support"
+)]
 mod compared;
 #[path = "support/judged.rs"]
 mod judged;

@@ -176,6 +176,7 @@ fn attached(role: Role) -> (Served, Attachment) {
             wire: BTreeMap::new(),
             reach: Reach::default(),
             queue: None,
+            empty_queues: BTreeMap::new(),
             trust: None,
             patience: Patience::default(),
             process: None,

@@ -1,10 +1,11 @@
 //! What a person reads at the end of a run.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use gp2gp_model::paper;
 use gp2gp_model::report::{
-    DocumentReport, FaultReport, Grade, RunReport, ScenarioReport, Score, Share, find,
+    DocumentReport, Excused, FaultReport, Grade, RunReport, ScenarioReport, Score, Share, find,
 };
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::TimeMode;
@@ -191,6 +192,20 @@ fn on_paper(scenario: &ScenarioReport) -> String {
     lines
         .map(|line| format!("{:>13}  {}\n", "", paint(DIM, line)))
         .collect()
+}
+
+/// Requirements that were not asked of the system, by the reason.
+fn excused(report: &RunReport) -> BTreeMap<&str, Vec<&str>> {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let is_judged = |excuse: &&Excused| {
+        let mut outcomes = report.requirements.iter();
+        outcomes.any(|outcome| outcome.id == excuse.requirement)
+    };
+    for excuse in report.excused.iter().filter(is_judged) {
+        let ids = by_reason.entry(&excuse.why).or_default();
+        ids.push(excuse.requirement.as_str());
+    }
+    by_reason
 }
 
 /// How much paper the whole run is.
@@ -479,6 +494,9 @@ fn score(report: &RunReport) -> String {
         "       {judged} of {} scenarios passed{others}",
         report.scenarios.len()
     );
+    for (why, ids) in excused(report) {
+        let _ = writeln!(text, "       not asked: {} ({why})", ids.join(", "));
+    }
     text.push_str(&total_on_paper(report).unwrap_or_default());
     if !report.left_out.is_empty() {
         let ids: Vec<_> = report.left_out.iter().map(ToString::to_string).collect();

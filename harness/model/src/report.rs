@@ -30,6 +30,9 @@ pub struct RunReport {
     pub not_claimed: Vec<Capability>,
     /// Judged against.
     pub profile: Profile,
+    /// Requirements that are not asked of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excused: Vec<Excused>,
     /// How time passed.
     pub time_mode: TimeMode,
     /// How much of the control contract a system that is not ours has.
@@ -46,6 +49,15 @@ pub struct RunReport {
     pub score: Score,
     /// Exit status and what led to it.
     pub exit: Exit,
+}
+
+/// A requirement that is not asked of a system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Excused {
+    /// Which.
+    pub requirement: RequirementId,
+    /// Why.
+    pub why: String,
 }
 
 /// What came of one scenario.

@@ -23,6 +23,9 @@ pub struct Requirement {
     pub role: Obliged,
     /// Breaking it makes the grade `unsafe`.
     pub safety: bool,
+    /// Behind a message handler it is the handler that keeps or breaks it, whatever the system does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_handler: bool,
     /// For a newcomer: what it asks, why, what happens otherwise.
     pub rationale: String,
     /// What proves or breaks it.

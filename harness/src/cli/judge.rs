@@ -82,6 +82,7 @@ fn judge(
         sut: header.sut.clone(),
         roles: roles.to_vec(),
         not_claimed: Vec::new(),
+        excused: Vec::new(),
         profile: args.profile.into(),
         time_mode: header.time_mode,
         level: None,

@@ -142,12 +142,10 @@ impl Queues {
 
 async fn take_all(system: Endpoint, queue: QueueAt, tell: mpsc::UnboundedSender<FromQueue>) {
     loop {
-        let why = match queue.broker.receiver(&queue.address).await {
-            Ok(receiver) => match take_from(system, receiver, &tell).await {
-                Ok(()) => return,
-                Err(why) => why,
-            },
-            Err(why) => why,
+        // The handler put something on it, or looked whether it is there.
+        let receiver = queue.broker.receiver_of_known(&queue.address);
+        let Err(why) = take_from(system, receiver, &tell).await else {
+            return;
         };
         let (leave, _) = oneshot::channel();
         let message = Err(why);

@@ -101,12 +101,22 @@ impl Broker {
     /// Takes messages from a queue, which must exist unless the broker makes queues as needed.
     pub async fn receiver(&self, queue: &str) -> Result<QueueReceiver, BrokerError> {
         let mut receiver = QueueReceiver {
-            broker: self.clone(),
-            queue: queue.to_owned(),
-            line: None,
+            is_known: false,
+            ..self.receiver_of_known(queue)
         };
         receiver.line().await?;
         Ok(receiver)
+    }
+
+    /// The same of a queue that is known to exist. Connects when it is first asked, and does not give the
+    /// broker time for second thoughts.
+    pub fn receiver_of_known(&self, queue: &str) -> QueueReceiver {
+        QueueReceiver {
+            broker: self.clone(),
+            queue: queue.to_owned(),
+            is_known: true,
+            line: None,
+        }
     }
 
     /// Empties a queue of what other runs left behind, whatever it is, and says how much it was.
@@ -382,6 +392,7 @@ impl QueueSender {
 pub struct QueueReceiver {
     broker: Broker,
     queue: String,
+    is_known: bool,
     line: Option<Line<Receiver>>,
 }
 
@@ -490,8 +501,10 @@ impl QueueReceiver {
                 self.broker
                     .not_attached(&self.queue, told_to_receiver(&error))
             })?;
-            let line = Line::settled(link, open, &self.broker, &self.queue).await?;
-            self.line = Some(line);
+            self.line = Some(match self.is_known {
+                true => Line { link, open },
+                false => Line::settled(link, open, &self.broker, &self.queue).await?,
+            });
         }
         let lost = || self.broker.lost(&"no link");
         self.line.as_mut().ok_or_else(lost)

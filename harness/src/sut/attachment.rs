@@ -1,18 +1,21 @@
 //! Systems under test, attached: what a run needs to know of them, and how it plays with them.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use gp2gp_model::control::{Command, Level, Verb};
 use gp2gp_model::plan::{Plan, Role};
-use gp2gp_model::report::{Mishap, MishapKind};
+use gp2gp_model::report::{Excused, Mishap, MishapKind};
+use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::{Endpoint, TimeMode};
 use gp2gp_model::{Capability, Version};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
+use super::behind::{self, HANDLER_WRITES};
 use super::config::{self, Exemption};
 use super::control::NoControl;
 use super::{OpenError, Party, mishap_of, open, wall};
@@ -28,6 +31,8 @@ pub struct Attachment {
     time_mode: TimeMode,
     begins_now: bool,
     exempt: Vec<Exemption>,
+    /// Roles whose messages a handler of ours writes.
+    behind_handler: BTreeSet<Role>,
     held: Mutex<Held>,
 }
 
@@ -61,6 +66,10 @@ impl Attachment {
         let is_shorter = (parties.iter())
             .filter_map(|party| party.described.as_deref())
             .any(|(config, _)| config.terms().shorter.is_some());
+        let behind_handler = (parties.iter())
+            .filter(|party| party.queue.is_some())
+            .flat_map(|party| party.claims.roles.iter().copied())
+            .collect();
         Self {
             name: names.join(" with "),
             asked_as,
@@ -71,6 +80,7 @@ impl Attachment {
             },
             begins_now: !is_told,
             exempt,
+            behind_handler,
             held: Mutex::new(Held {
                 runtime,
                 parties,
@@ -106,9 +116,32 @@ impl Attachment {
         self.time_mode
     }
 
-    /// What is not asked of them, by their own files.
-    pub fn exempt(&self) -> &[Exemption] {
-        &self.exempt
+    /// What is not asked of them: by their own files, and because it is not in their hands.
+    pub fn excused(&self, catalogue: &[Requirement]) -> Vec<Excused> {
+        let by_file = self.exempt.iter().map(|exemption| Excused {
+            requirement: exemption.requirement.clone(),
+            why: format!("exempt: {}", exemption.reason),
+        });
+        let by_binding = catalogue.iter().filter(|requirement| {
+            let role = requirement.role.role();
+            requirement.of_handler && role.is_some_and(|role| self.behind_handler.contains(&role))
+        });
+        let by_binding = by_binding.map(|requirement| Excused {
+            requirement: requirement.id.clone(),
+            why: HANDLER_WRITES.to_owned(),
+        });
+        by_file.chain(by_binding).collect()
+    }
+
+    /// Why a plan does not come to its point in the way in which they are attached; `None` if it does.
+    pub fn cannot_show(&self, plan: &Plan) -> Option<String> {
+        let behind = self.with(|held| {
+            let parties = held.parties.iter();
+            parties
+                .flat_map(|party| party.queues(plan).into_keys())
+                .collect()
+        });
+        behind::cannot_show(plan, &behind)
     }
 
     /// How much of the control contract they have: the least of them.

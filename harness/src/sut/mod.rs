@@ -2,6 +2,7 @@
 
 pub mod amqp;
 mod attachment;
+mod behind;
 pub mod certs;
 pub mod config;
 pub mod control;

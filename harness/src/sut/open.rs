@@ -1,5 +1,6 @@
 //! From a `sut.toml` to a party: started, ready, met.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -87,6 +88,7 @@ pub async fn open(config: &Config, logs: &Path) -> Result<Party, OpenError> {
             .collect(),
         reach: reach(config, tls.as_ref())?,
         queue: queue(config)?,
+        empty_queues: BTreeMap::new(),
         trust,
         patience: Patience {
             quiet: config.environment.quiet,

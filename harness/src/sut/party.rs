@@ -14,7 +14,7 @@ use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::report::{Mishap, MishapKind};
 use gp2gp_model::trace::Endpoint;
 
-use super::amqp::QueueAt;
+use super::amqp::{QueueAt, QueueSender};
 use super::config::Config;
 use super::control::{Control, ControlError};
 use super::process::Started;
@@ -33,6 +33,8 @@ pub struct Party {
     pub reach: Reach,
     /// Where it finds what came, if it stands behind a message handler that we play.
     pub queue: Option<QueueAt>,
+    /// Its queues of which is known that nothing lies on them, by address.
+    pub empty_queues: BTreeMap<String, QueueSender>,
     /// What it has to show us, and we it, where it takes requests.
     pub trust: Option<Trust>,
     /// How long it is waited for.

@@ -18,7 +18,8 @@ const SERVERS: [&str; 2] = [
     "/usr/lib/rabbitmq/bin/rabbitmq-server",
     "/opt/rabbitmq/sbin/rabbitmq-server",
 ];
-const LOGIN: (&str, &str) = ("gp2gp", "of this test");
+/// Its user, and the password of that.
+pub(crate) const LOGIN: (&str, &str) = ("gp2gp", "of this test");
 /// A cold start on a busy machine takes half of it.
 const STARTS_WITHIN: Duration = Duration::from_secs(90);
 

@@ -278,6 +278,7 @@ impl Sockets<'_> {
 
     async fn happen(&mut self, system: Endpoint, event: LifecycleEvent) -> Result<(), DriverError> {
         let command = Command::Lifecycle(Happening { system, event });
+        self.handlers.doubt(system);
         match event {
             LifecycleEvent::Kill => self.foreign.set_down(system, true),
             // It has slept through what was skipped.
@@ -347,6 +348,9 @@ impl Sockets<'_> {
             }
         }
         let mishap = self.foreign.forget_run().await;
+        if mishap.is_none() {
+            self.handlers.close(self.foreign.parties).await;
+        }
         Ok((self.stage.finish(now, quiescent), mishap))
     }
 

@@ -16,6 +16,7 @@ use gp2gp_model::trace::Endpoint;
 use gp2gp_sim::Streams;
 use gp2gp_wire::mhs_json::QueueMessage;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{Carry, Ended, Posted, Sockets};
@@ -41,10 +42,17 @@ pub(super) struct Handlers {
 
 struct Place {
     handler: Handler,
+    /// Whose system stands behind it, by number, and the address of its queue.
+    of: (usize, String),
     queue: mpsc::UnboundedSender<(QueueNumber, QueueMessage)>,
+    feeding: JoinHandle<QueueSender>,
     /// Messages that lie, or lay, on the queue.
     put: u64,
     last_put: Instant,
+    /// The system says that it has taken every one of them.
+    all_taken: bool,
+    /// It has gone down, or had no room: what it says may not be so.
+    is_doubtful: bool,
 }
 
 /// What became of a message for a queue.
@@ -75,27 +83,36 @@ impl Handlers {
     }
 
     /// A handler for every system of a party that has a queue, which is empty from now on.
-    pub(super) async fn open(plan: &Plan, parties: &[Party]) -> Result<Self, Unprepared> {
+    pub(super) async fn open(plan: &Plan, parties: &mut [Party]) -> Result<Self, Unprepared> {
         let (tell, queued) = mpsc::unbounded_channel();
         let mut handlers = Self {
             queued,
             ..Self::none()
         };
-        for party in parties {
+        for (number, party) in parties.iter_mut().enumerate() {
             for (system, queue) in party.queues(plan) {
-                let sender = empty(&queue).await.map_err(|error| Mishap {
+                let sender = match party.empty_queues.remove(&queue.address) {
+                    Some(sender) => Ok(sender),
+                    None => empty(&queue).await,
+                };
+                let sender = sender.map_err(|error| Mishap {
                     kind: MishapKind::Gone,
                     system: party.name.clone(),
                     what: format!("its queue cannot be used: {error}"),
                     log: Vec::new(),
                 })?;
+                let (queue_of_handler, feeding) = feed(system, sender, tell.clone());
                 let practice = cast::identity(plan, role(system))?.practice;
                 let streams = Streams::new(plan.seed);
                 let place = Place {
                     handler: Handler::new(practice, plan.directory.clone(), streams),
-                    queue: feed(system, sender, tell.clone()),
+                    of: (number, queue.address),
+                    queue: queue_of_handler,
+                    feeding,
                     put: 0,
                     last_put: wall(),
+                    all_taken: false,
+                    is_doubtful: false,
                 };
                 handlers.places.insert(system, place);
             }
@@ -125,12 +142,32 @@ impl Handlers {
         deadlines.map(|deadline| deadline.at).min()
     }
 
+    /// The run is over. Queues that are known to be empty need not be emptied before the next one.
+    pub(super) async fn close(self, parties: &mut [Party]) {
+        let places = self.places.into_values();
+        for place in places.filter(|place| place.all_taken && !place.is_doubtful) {
+            let (number, address) = place.of;
+            drop(place.queue);
+            if let (Ok(sender), Some(party)) = (place.feeding.await, parties.get_mut(number)) {
+                party.empty_queues.insert(address, sender);
+            }
+        }
+    }
+
+    /// Something happens to a system as a whole.
+    pub(super) fn doubt(&mut self, system: Endpoint) {
+        if let Some(place) = self.places.get_mut(&system) {
+            place.is_doubtful = true;
+        }
+    }
+
     /// What a system says of itself, as far as it can know: what lies on its queue it has still to do,
     /// and where it only waits for its handler to try again, it does nothing.
-    pub(super) fn corrected(&self, system: Endpoint, agenda: Agenda) -> Agenda {
-        let Some(place) = self.places.get(&system) else {
+    pub(super) fn corrected(&mut self, system: Endpoint, agenda: Agenda) -> Agenda {
+        let Some(place) = self.places.get_mut(&system) else {
             return agenda;
         };
+        place.all_taken = agenda.taken == Some(place.put);
         let has_all = match agenda.taken {
             Some(taken) => taken >= place.put,
             None => place.put == 0 || wall().duration_since(place.last_put) > SETTLES,
@@ -241,6 +278,7 @@ impl Sockets<'_> {
         if let Some(place) = self.handlers.places.get_mut(&system) {
             place.put += u64::from(result.is_ok());
             place.last_put = wall();
+            place.all_taken = false;
             let why = result.err().map(|error| error.to_string());
             let told = match &why {
                 Some(why) => Err(why.as_str()),
@@ -342,9 +380,12 @@ fn feed(
     system: Endpoint,
     mut sender: QueueSender,
     tell: mpsc::UnboundedSender<Queued>,
-) -> mpsc::UnboundedSender<(QueueNumber, QueueMessage)> {
+) -> (
+    mpsc::UnboundedSender<(QueueNumber, QueueMessage)>,
+    JoinHandle<QueueSender>,
+) {
     let (queue, mut messages) = mpsc::unbounded_channel::<(QueueNumber, QueueMessage)>();
-    tokio::spawn(async move {
+    let feeding = tokio::spawn(async move {
         while let Some((number, message)) = messages.recv().await {
             let result = sender.send(&message).await;
             let queued = Queued {
@@ -356,9 +397,9 @@ fn feed(
                 break;
             }
         }
-        sender.close().await;
+        sender
     });
-    queue
+    (queue, feeding)
 }
 
 fn role(system: Endpoint) -> Role {
