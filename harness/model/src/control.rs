@@ -228,6 +228,9 @@ pub struct SystemSetting {
     pub api_key: String,
     /// Patients of whom it has a record before the run; the record source has the records.
     pub patients: BTreeSet<NhsNumber>,
+    /// Those of them whose record of before has not come yet: it has what it wrote since.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub awaits: BTreeSet<NhsNumber>,
 }
 
 /// The practice whose system it is.

@@ -101,6 +101,7 @@ fn setting(
             services: services(system),
             api_key: api_key(role(system)).to_owned(),
             patients: patients(plan, system),
+            awaits: awaits(plan, system),
         });
     }
     let plan_text = party.claims.reads_plans.then(|| PlanText {
@@ -160,6 +161,16 @@ fn patients(plan: &Plan, system: Endpoint) -> BTreeSet<NhsNumber> {
     there.map(|patient| patient.nhs_number).collect()
 }
 
+/// Of whose records it still awaits what was before it, as only the old practice of a plan does.
+fn awaits(plan: &Plan, system: Endpoint) -> BTreeSet<NhsNumber> {
+    let is_awaited = |patient: &&PatientPlan| match role(system) {
+        Role::Requesting => false,
+        Role::Sending | Role::Exporting | Role::Hub => patient.awaited_from.is_some(),
+    };
+    let awaited = plan.patients.iter().filter(is_awaited);
+    awaited.map(|patient| patient.nhs_number).collect()
+}
+
 /// Lets a party forget a run in which it was these systems. Gives what is wrong with that.
 pub(crate) async fn forget(party: &mut Party, systems: &[Endpoint]) -> Option<Mishap> {
     if !party.has(Verb::Reset) {
@@ -204,5 +215,28 @@ pub(crate) async fn last_lines(party: &mut Party) -> Vec<String> {
     {
         Ok(Reply::Log(log)) => log.lines,
         Ok(_) | Err(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_old_practice_is_told_that_it_still_awaits_a_record() {
+        let catalogue = gp2gp_scenarios::catalogue().unwrap();
+        let plan_of = |id: &str| {
+            let sources = gp2gp_scenarios::builtin();
+            let source = sources.iter().find(|source| source.id.as_str() == id);
+            let scenarios = gp2gp_scenarios::parse(source.unwrap()).unwrap();
+            gp2gp_scenarios::lower(&scenarios[0], &catalogue, None).unwrap()
+        };
+        let plan = plan_of("directory/moved-on-without-a-record");
+        let patients: BTreeSet<NhsNumber> = plan.patients.iter().map(|it| it.nhs_number).collect();
+        assert!(!patients.is_empty());
+        assert_eq!(awaits(&plan, Endpoint::Sending), patients);
+        assert_eq!(awaits(&plan, Endpoint::Requesting), BTreeSet::new());
+        let usual = plan_of("transfer/small-record");
+        assert_eq!(awaits(&usual, Endpoint::Sending), BTreeSet::new());
     }
 }

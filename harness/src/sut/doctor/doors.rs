@@ -376,5 +376,6 @@ fn system(role: Role, plan: &Plan, doors: &Doors) -> Result<SystemSetting, NoSuc
         services: doors.urls.get(&role).cloned().unwrap_or_default(),
         api_key: api_key(role).to_owned(),
         patients: BTreeSet::new(),
+        awaits: BTreeSet::new(),
     })
 }

@@ -62,6 +62,7 @@ impl Bench {
                 services: services.into(),
                 api_key: "key".to_owned(),
                 patients: BTreeSet::from([returning()]),
+                awaits: BTreeSet::new(),
             }],
             plan: None,
         }
