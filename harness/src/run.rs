@@ -87,8 +87,13 @@ fn run_one(plan: &Plan, options: &Options<'_>) -> ScenarioReport {
         Err(error) => return could_not_judge(plan, &error, options),
     };
     let report = judged(plan, &traced.0, &traced.1, options);
+    let cannot_be_told = || options.attached?.cannot_be_told(plan);
     match mishap {
         Some(mishap) => doubted(report, mishap),
+        None if report.verdict == Verdict::CouldNotRun => match cannot_be_told() {
+            Some(why) => untold(report, &why),
+            None => report,
+        },
         None => report,
     }
 }
@@ -209,6 +214,20 @@ fn doubted(mut report: ScenarioReport, mishap: Mishap) -> ScenarioReport {
         report.verdict = Verdict::Unknown;
     }
     report.mishap = Some(mishap);
+    report
+}
+
+/// What did not come about because nobody could tell a foreign system to does not apply to it. What was seen of it stays.
+fn untold(mut report: ScenarioReport, why: &str) -> ScenarioReport {
+    for finding in &mut report.findings {
+        if finding.verdict == Verdict::CouldNotRun {
+            finding.verdict = Verdict::NotApplicable;
+            finding.note = Some(why.to_owned());
+        }
+    }
+    report.missing_facts.clear();
+    report.verdict = Verdict::NotApplicable;
+    report.not_applicable = Some(why.to_owned());
     report
 }
 

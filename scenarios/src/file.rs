@@ -48,6 +48,9 @@ pub(crate) struct File {
     /// Moves so much that it is no part of the usual suite.
     #[serde(default)]
     pub(crate) heavy: bool,
+    /// Its sizes are those of the messages of the suite's own sending system, to the byte.
+    #[serde(default)]
+    pub(crate) to_the_byte: bool,
     /// What a system must claim for the scenario to apply to it.
     #[serde(default)]
     pub(crate) needs: Vec<Spanned<Capability>>,

@@ -78,6 +78,8 @@ pub struct Plan {
     pub failure_modes: Vec<FailureModeId>,
     /// Moves so much that it runs only when it is asked for.
     pub heavy: bool,
+    /// Its sizes are those of the messages of the reference sending system, to the byte.
+    pub to_the_byte: bool,
     /// Requirements that this scenario must have exercised.
     pub requirements: Vec<RequirementId>,
     /// What a system must claim for the scenario to apply to it.

@@ -135,13 +135,13 @@ impl Attachment {
 
     /// Why a plan does not come to its point in the way in which they are attached; `None` if it does.
     pub fn cannot_show(&self, plan: &Plan) -> Option<String> {
-        let behind = self.with(|held| {
-            let parties = held.parties.iter();
-            parties
-                .flat_map(|party| party.queues(plan).into_keys())
-                .collect()
+        let (spared, behind) = self.with(|held| {
+            let mut parties = held.parties.iter();
+            let queues = parties.clone().flat_map(|party| party.queues(plan));
+            let behind = queues.map(|(system, _)| system).collect();
+            (parties.find_map(|party| party.is_spared(plan)), behind)
         });
-        behind::cannot_show(plan, &behind)
+        spared.or_else(|| behind::cannot_show(plan, &behind))
     }
 
     /// How much of the control contract they have: the least of them.
@@ -178,6 +178,11 @@ impl Attachment {
     /// Why a plan cannot be run with them, whatever they do.
     pub fn cannot_run(&self, plan: &Plan) -> Option<String> {
         self.with(|held| held.parties.iter().find_map(|party| party.cannot_run(plan)))
+    }
+
+    /// What a plan is about that may not come about with them.
+    pub fn cannot_be_told(&self, plan: &Plan) -> Option<String> {
+        self.with(|held| (held.parties.iter()).find_map(|party| party.cannot_be_told(plan)))
     }
 
     /// Runs a plan to its end.

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use gp2gp_mocks::peer::PATIENCE;
 use gp2gp_mocks::serve::{Base, Client, Security, Trust};
+use gp2gp_model::Dialect;
 use gp2gp_model::control::{Claims, Level, Verb};
 use gp2gp_model::fault::Fault;
+use gp2gp_model::manner::{Manner, MessageIds};
 use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::report::{Mishap, MishapKind};
 use gp2gp_model::trace::Endpoint;
@@ -167,13 +169,6 @@ impl Party {
                 "people have to do something at the system, and it has no verb `act` (control level {level})"
             ));
         }
-        let takes_all = plan.caps.is_none() || self.claims.reads_plans;
-        if !takes_all && plays.contains(&Endpoint::Requesting) {
-            return Some(
-                "the scenario is about a system that declares how much it takes, and nobody can tell this one to"
-                    .to_owned(),
-            );
-        }
         let mut hit = plan.faults.iter().filter_map(Fault::hits_system);
         if hit.any(|system| plays.contains(&system))
             && !(self.has(Verb::Lifecycle) && self.has(Verb::Clock))
@@ -184,6 +179,49 @@ impl Party {
             );
         }
         None
+    }
+
+    /// Why a plan does not apply to it: a system that declares how much it takes is one of ours.
+    pub fn is_spared(&self, plan: &Plan) -> Option<String> {
+        let takes_all = plan.caps.is_none() || self.claims.reads_plans;
+        (!takes_all && self.plays(plan).contains(&Endpoint::Requesting)).then(|| {
+            format!(
+                "about a system that declares how much it takes, and nobody can tell {} to",
+                self.name
+            )
+        })
+    }
+
+    /// What a plan is about that may not come about with it: ours are told how to write, and what to do where
+    /// several ways are allowed. `None` if there is no such thing.
+    pub fn cannot_be_told(&self, plan: &Plan) -> Option<String> {
+        if self.claims.reads_plans {
+            return None;
+        }
+        let plays = self.plays(plan);
+        let sides = [
+            (Role::Sending, &plan.sending),
+            (Role::Requesting, &plan.requesting),
+        ];
+        let mut told = sides
+            .into_iter()
+            .filter(|(role, _)| plays.contains(&role.endpoint()));
+        let dialect = told.find(|(_, side)| side.dialect != Dialect::default());
+        let sends = plays.contains(&Endpoint::Sending);
+        let own = if let Some((role, side)) = dialect {
+            format!("a {role} system that writes as {}", side.dialect)
+        } else if sends && plan.manner != Manner::default() {
+            "a sending system that goes one of several ways".to_owned()
+        } else if sends && plan.to_the_byte {
+            "the sizes of the messages of our sending system".to_owned()
+        } else if plays.contains(&Endpoint::Requesting)
+            && plan.requesting_message_ids != MessageIds::default()
+        {
+            "a requesting system that uses message ids again".to_owned()
+        } else {
+            return None;
+        };
+        Some(format!("about {own}, and nobody can tell {} to", self.name))
     }
 
     /// A client for what is sent to it, in a run whose clock is so many times faster.

@@ -108,6 +108,7 @@ fn plan(dialect: Dialect, patients: Vec<PatientPlan>) -> Plan {
         link_delay: Duration::ZERO,
         requirements: Vec::new(),
         heavy: false,
+        to_the_byte: false,
         failure_modes: Vec::new(),
         needs: Vec::new(),
         time_modes: Vec::new(),

@@ -104,6 +104,7 @@ fn plan(
         link_delay: LINK_DELAY,
         failure_modes: failure_modes(file)?,
         heavy: file.heavy,
+        to_the_byte: file.to_the_byte,
         requirements: requirements(file, catalogue)?,
         needs: needs(file),
         time_modes: time_modes(file)?,
