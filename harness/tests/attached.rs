@@ -16,8 +16,9 @@ mod support;
 
 use compared::differences;
 use gp2gp::sut::config::Config;
+use gp2gp::sut::control::{Calling, Control, NoControl};
 use gp2gp::sut::{Attachment, Party};
-use gp2gp_model::control::{Level, Verb};
+use gp2gp_model::control::{Command, Level, LifecycleEvent, Verb};
 use gp2gp_model::plan::Role;
 use gp2gp_model::trace::TimeMode;
 use gp2gp_model::verdict::Verdict;
@@ -104,20 +105,53 @@ fn a_system_without_clock_and_notices_is_played_by_the_wall_clock() {
     party.patience.quiet = std::time::Duration::from_millis(300);
     let attached = attached((runtime, party));
     assert_eq!(attached.time_mode(), TimeMode::Wall);
-    let plans = ["transfer/small-record", "crash/sending-disk-full"].map(support::plan);
+    let plans = [
+        "transfer/small-record",
+        "crash/sending-disk-full",
+        "crash/requesting-after-the-core",
+    ];
+    let plans = plans.map(support::plan);
     let report = judge(&plans, Some(&attached));
     assert_eq!(report.level, Some(Level::L2));
     let verdicts: Vec<Verdict> = report.scenarios.iter().map(|it| it.verdict).collect();
-    assert_eq!(verdicts, [Verdict::Pass, Verdict::CouldNotRun]);
-    let why = report
-        .scenarios
-        .iter()
-        .flat_map(|it| &it.missing_facts)
-        .next();
-    assert!(
-        why.is_some_and(|why| why.contains("no verbs `lifecycle` and `clock`")),
-        "{why:?}"
-    );
+    let could_not = Verdict::CouldNotRun;
+    assert_eq!(verdicts, [Verdict::Pass, could_not, could_not]);
+    let mut why = report.scenarios.iter().flat_map(|it| &it.missing_facts);
+    assert_eq!(why.clone().count(), 2);
+    assert!(why.all(|why| why.contains("no verbs `lifecycle` and `clock`")));
+}
+
+/// It takes its time to come up.
+struct SlowToRise(Box<dyn Control>);
+
+impl Control for SlowToRise {
+    fn call<'a>(&'a mut self, command: &'a Command) -> Calling<'a> {
+        Box::pin(async move {
+            if let Command::Lifecycle(happening) = command
+                && happening.event == LifecycleEvent::Restart
+            {
+                tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+            }
+            self.0.call(command).await
+        })
+    }
+}
+
+#[test]
+fn nothing_is_delivered_to_a_system_before_it_says_that_it_is_up_again() {
+    let (runtime, mut party) = reference();
+    let control = std::mem::replace(&mut party.control, Box::new(NoControl));
+    party.control = Box::new(SlowToRise(control));
+    let plans = [support::plan("crash/requesting-between-pieces")];
+    let report = judge(&plans, Some(&attached((runtime, party))));
+    let [scenario] = report.scenarios.as_slice() else {
+        panic!("one scenario");
+    };
+    let failed: Vec<_> = (scenario.findings.iter())
+        .filter(|it| it.verdict == Verdict::Fail)
+        .collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert_eq!(scenario.verdict, Verdict::Pass);
 }
 
 /// Ten minutes without Spine, with a pause of five between attempts: too long for a test, and for a

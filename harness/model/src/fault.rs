@@ -39,6 +39,12 @@ impl Fault {
         match &self.on {
             Target::System { system } if hits => Some(*system),
             Target::Posting(messages) if hits => messages.from.map(Role::endpoint),
+            // Whoever gets it.
+            Target::Delivery(messages) if hits => match messages.from? {
+                Role::Sending => Some(Endpoint::Requesting),
+                Role::Requesting => Some(Endpoint::Sending),
+                Role::Exporting | Role::Hub => None,
+            },
             Target::System { .. }
             | Target::Posting(_)
             | Target::Delivery(_)
@@ -628,6 +634,27 @@ mod tests {
         assert!(!fits(Role::Requesting, MessageKind::Fragment, 1_000));
         assert!(!pattern.fits(Role::Sending, None, 1_000));
         assert!(MessagePattern::default().fits(Role::Requesting, None, 0));
+    }
+
+    #[test]
+    fn a_crash_with_a_message_hits_whoever_posts_or_gets_it() {
+        let of_sender = MessagePattern {
+            from: Some(Role::Sending),
+            ..MessagePattern::default()
+        };
+        let fault = |on, effect| Fault {
+            name: "down".to_owned(),
+            effect,
+            on,
+            when: When::default(),
+        };
+        let down = Effect::Crash(Duration::from_secs(60));
+        let posting = fault(Target::Posting(of_sender.clone()), down.clone());
+        assert_eq!(posting.hits_system(), Some(Endpoint::Sending));
+        let delivery = fault(Target::Delivery(of_sender.clone()), down);
+        assert_eq!(delivery.hits_system(), Some(Endpoint::Requesting));
+        let lost = fault(Target::Delivery(of_sender), Effect::Drop);
+        assert_eq!(lost.hits_system(), None);
     }
 
     #[test]

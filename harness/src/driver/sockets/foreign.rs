@@ -217,6 +217,11 @@ impl<'a> Foreign<'a> {
         }
     }
 
+    /// Whether a system has gone down, and has not said that it is up again.
+    pub(super) fn is_down(&self, endpoint: Endpoint) -> bool {
+        (self.systems.get(&endpoint)).is_some_and(|system| system.down)
+    }
+
     /// What a system said of itself, if that still holds.
     pub(super) fn agenda(&self, endpoint: Endpoint) -> Option<&Agenda> {
         self.systems.get(&endpoint)?.agenda.as_ref()

@@ -555,6 +555,11 @@ impl<'a> Sockets<'a> {
         let Some((_, posted)) = self.on_link.pop() else {
             return Ok(Vec::new());
         };
+        if self.foreign.is_down(posted.to) && !self.stage.is_down(posted.to) {
+            // It is on its way up, and has not said yet that it is there.
+            self.on_link.schedule(now + self.link_delay, posted);
+            return Ok(Vec::new());
+        }
         if posted.from == Endpoint::Spine && self.handlers.has(posted.to) {
             return self.deliver_to_handler(now, posted);
         }
