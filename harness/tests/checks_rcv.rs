@@ -229,6 +229,23 @@ fn a_late_chunk_after_a_gap_is_an_occasion_for_any_order() {
     );
 }
 
+/// Two pieces that are under way at the same time may be taken in any order.
+#[test]
+fn of_pieces_under_way_at_once_any_may_be_the_last() {
+    let at_once = || {
+        let taken = trace_of("hostile/last-fragment-cut-short");
+        accept(answer_after(taken, fragment(3), fragment(4)), 4)
+    };
+    let either = refuse(at_once(), 3, "29").assess("RCV-23", Profile::Strict);
+    assert!(matches!(either, Assessment::Held { .. }), "{either:#?}");
+    let neither = at_once().assess("RCV-23", Profile::Strict);
+    assert!(matches!(neither, Assessment::Broken(_)), "{neither:#?}");
+    // One after the other: the last is the last.
+    let taken = accept(trace_of("hostile/last-fragment-cut-short"), 4);
+    let earlier = refuse(taken, 3, "29").assess("RCV-23", Profile::Strict);
+    assert!(matches!(earlier, Assessment::Broken(_)), "{earlier:#?}");
+}
+
 #[test]
 fn a_core_with_a_damaged_letter_is_not_refused_for_want_of_an_acknowledgement() {
     let taken = trace_of("hostile/extract-bad-base64");

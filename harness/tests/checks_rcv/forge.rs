@@ -536,6 +536,29 @@ pub(crate) fn drop_last_ack(taken: Taken) -> Taken {
     })
 }
 
+/// Two deliveries that came one after the other are under way at the same time: the first is answered only when
+/// the second has been posted.
+pub(crate) fn answer_after(taken: Taken, first: Pick, second: Pick) -> Taken {
+    let (first, second) = (id_of(&taken, first), id_of(&taken, second));
+    let view = taken.view();
+    let delivery = |id: &str| {
+        let mut posts = view.delivered_to(Role::Requesting);
+        let post = posts.find(|post| post.message_id().is_some_and(|it| it.to_string() == id));
+        post.expect("it was delivered").seq
+    };
+    let (first, second) = (delivery(&first), delivery(&second));
+    taken.events(|events| {
+        let number = exchange_of(events, first);
+        let answers = |event: &Event| matches!(&event.what, What::Answer { exchange, .. } if *exchange == number);
+        let answer = events.iter().position(answers).expect("an answer");
+        let mut answer = events.remove(answer);
+        let post = events.iter().position(|event| event.seq == second);
+        let post = post.expect("the post");
+        answer.at = events[post].at + std::time::Duration::from_micros(1);
+        events.insert(post + 1, answer);
+    })
+}
+
 fn exchange_of(events: &[Event], seq: u64) -> u64 {
     let event = events
         .iter()

@@ -8,7 +8,7 @@ use super::malformed::{damaged_documents, fault};
 use super::ruling::Ruling;
 use super::transfer::{Ack, Transfer, id_of, show_all, transfers};
 use crate::check::documents::{Document, Route};
-use crate::check::view::{Place, Post, Seen};
+use crate::check::view::{Ending, Place, Post, Seen};
 use crate::check::{View, violation};
 
 /// RCV-20.
@@ -62,7 +62,9 @@ pub(super) fn last_one_waits_for_the_document(view: &View, _: Profile) -> Assess
                 Some(violation(ack.post, expected, ack.show()))
             } else {
                 damaged(&split, last)
-                    .filter(|_| !ack.ack.is_negative())
+                    .filter(|_| {
+                        !ack.ack.is_negative() && !is_refused_beside(&transfer, &split, last)
+                    })
                     .map(|(expected, seen)| {
                         violation(ack.post, expected, format!("{}; {seen}", ack.show()))
                     })
@@ -70,6 +72,18 @@ pub(super) fn last_one_waits_for_the_document(view: &View, _: Profile) -> Assess
         }
     }
     ruling.assess("no document came in pieces and was complete")
+}
+
+/// Whether a piece that was still under way when the last one was posted is refused: then the system may have taken
+/// that one last.
+fn is_refused_beside(transfer: &Transfer<'_>, split: &Split<'_>, last: &Post) -> bool {
+    let is_beside = |post: &Post| match post.ending {
+        Ending::Answered { at, .. } | Ending::NoAnswer { at, .. } => at > last.at,
+        Ending::Open => true,
+    };
+    let others = split.came().filter(|post| post.seq != last.seq);
+    let mut beside = others.filter(|post| is_beside(post));
+    beside.any(|post| (transfer.acks_of(post).iter()).any(|ack| ack.ack.is_negative()))
 }
 
 /// What speaks against accepting the last piece of a document that cannot be put together.
@@ -187,6 +201,12 @@ impl<'v> Split<'v> {
         let all = [&self.index].into_iter().chain(&self.chunks);
         let came: Vec<_> = all.map(|(_, came)| *came).collect::<Option<_>>()?;
         came.into_iter().max_by_key(|post| post.seq)
+    }
+
+    /// What came of it.
+    fn came(&self) -> impl Iterator<Item = &'v Post> {
+        let all = [&self.index].into_iter().chain(&self.chunks);
+        all.filter_map(|(_, came)| *came)
     }
 
     /// Chunks that came before something that goes before them.
