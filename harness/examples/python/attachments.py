@@ -3,7 +3,6 @@
 import base64
 import binascii
 import re
-import uuid
 import zlib
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
@@ -11,7 +10,7 @@ from urllib.parse import quote, unquote
 import xml.etree.ElementTree as ET
 from xml.sax.saxutils import escape
 
-from messages import SNOMED, Unreadable
+from messages import SNOMED, Unreadable, new_id
 
 # What Spine carries (spec 20); anything else travels as octet-stream, with its true type in the description.
 CARRIED = {"text/plain", "text/html", "text/xml", "text/rtf", "application/pdf", "application/xml",
@@ -115,7 +114,7 @@ def placeholder(name, sender, conversation_id, reason):
     """File name and content of what takes the place of a document that cannot be sent."""
     lines = ["The document could not be sent with the electronic record.", carried_name(name),
              f"{sender}:{conversation_id}", f"Reason:{reason}:{REASONS[reason]}"]
-    return f"AbsentAttachment{str(uuid.uuid4()).upper()}.txt", "\n".join(lines).encode()
+    return f"AbsentAttachment{new_id()}.txt", "\n".join(lines).encode()
 
 
 def is_placeholder(name):
@@ -182,13 +181,13 @@ def skeleton(record, document_id, file_name):
     folder = whole.find(f".//{{{namespace}}}ehrFolder")
     composition = folder.find(f".//{{{namespace}}}ehrComposition")
     head = inside(composition, "component")
-    composition.find(f"{{{namespace}}}id").set("root", str(uuid.uuid4()).upper())
+    composition.find(f"{{{namespace}}}id").set("root", new_id())
     available = written([folder.find(f"{{{namespace}}}availabilityTime")])
     return (
         '<component typeCode="COMP"><ehrFolder classCode="FOLDER" moodCode="EVN">'
         f'{written(inside(folder, "component"))}<component typeCode="COMP">'
         f'<ehrComposition classCode="COMPOSITION" moodCode="EVN">{written(head)}<component typeCode="COMP">'
-        f'<NarrativeStatement classCode="OBS" moodCode="EVN"><id root="{str(uuid.uuid4()).upper()}"/>'
+        f'<NarrativeStatement classCode="OBS" moodCode="EVN"><id root="{new_id()}"/>'
         '<text>The record is in the attachment.</text><statusCode code="COMPLETE"/>'
         f'{available}<reference typeCode="REFR"><referredToExternalDocument classCode="DOC" moodCode="EVN">'
         f'<id root="{document_id}"/><code code="24891000000101" codeSystem="{SNOMED}" displayName="EDI messages"/>'

@@ -5,17 +5,16 @@ to do until some moment says so (`sleep`, `Mailbox.get`); when all have, the sys
 harness moves the time to the next of those moments: eight days of silence take no time.
 """
 
+import socket
 import threading
 import time
-from collections import deque
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
+from store import Abandoned, once, work
+
 FOREVER = datetime.max.replace(tzinfo=timezone.utc)
-
-
-class Abandoned(Exception):
-    """The run is over: whoever still works for it stops."""
 
 
 class _Waiter:
@@ -33,6 +32,9 @@ class Clock:
         self._waiters = []
         self._busy = 0
         self._closed = False
+        self._connections = set()
+        self._begun = threading.Event()
+        self._behind = set()  # journals of work that is not yet where it was
         self.set(now, rate)
         threading.Thread(target=self._tick, daemon=True).start()
 
@@ -56,31 +58,69 @@ class Clock:
             return self._busy == 0, first and first.due, first and first.why
 
     def close(self):
+        """Nobody works any more, and what is open is gone."""
         with self.lock:
             self._closed = True
             for waiter in list(self._waiters):
                 self.release(waiter)
+            for connection in self._connections:
+                try:
+                    connection.sock.shutdown(socket.SHUT_RDWR)
+                except (OSError, AttributeError):
+                    pass  # it has ended by itself
+            self._begun.set()
             self._changed.notify_all()
 
     def check(self):
         if self._closed:
             raise Abandoned
 
-    def spawn(self, work, *arguments):
-        """Does something in a thread of its own."""
+    @contextmanager
+    def holding(self, connection):
+        """While this connection is open, it goes down with the system."""
+        with self.lock:
+            self.check()
+            self._connections.add(connection)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self._connections.discard(connection)
+            connection.close()
+            self.check()
+
+    def spawn(self, journal, task, *arguments):
+        """Does something in a thread of its own. Work that was begun before a restart comes to where it was first."""
         with self.lock:
             self._busy += 1
+            if not journal.is_at_its_end():
+                self._behind.add(journal)
 
         def run():
+            work(self, journal)
             try:
-                work(*arguments)
+                self._begun.wait()
+                self.check()
+                task(*arguments)
             except Abandoned:
                 pass
             finally:
                 with self.lock:
                     self._busy -= 1
+                    self.has_caught_up(journal)
 
         threading.Thread(target=run, daemon=True).start()
+
+    def begin(self):
+        """Everything is there with which there is work; returns when all work is where it was."""
+        self._begun.set()
+        with self.lock:
+            self._changed.wait_for(lambda: self._closed or not self._behind, timeout=20)
+
+    def has_caught_up(self, journal):
+        with self.lock:
+            self._behind.discard(journal)
+            self._changed.notify_all()
 
     def sleep(self, seconds, why):
         waiter = _Waiter(self.now() + timedelta(seconds=seconds), why)
@@ -137,29 +177,34 @@ class Reminders:
 
 
 class Mailbox:
-    """What came for a thread that may be waiting for it."""
+    """What came for a thread that may be waiting for it, by the numbers under which it is stored."""
 
     def __init__(self, clock):
-        self._clock, self._items, self._waiter = clock, deque(), None
+        self._clock, self._items, self._waiter = clock, {}, None
 
-    def put(self, item):
+    def put(self, number, item):
         with self._clock.lock:
-            self._items.append(item)
+            self._items[number] = item
             if self._waiter:
                 self._clock.release(self._waiter)
 
-    def get(self, due, why):
-        """The next item, or None when that moment has come."""
+    def get(self, due, why, wanted=lambda item: True):
+        """The next item that is wanted, or None when that moment has come."""
+        number = once(lambda: self._wait(due, why, wanted))
         with self._clock.lock:
-            if self._items:
-                return self._items.popleft()
-            self._waiter = _Waiter(due, why)
-            self._clock.begin_to_wait(self._waiter)
-        self._waiter.released.wait()
-        self._clock.check()
-        with self._clock.lock:
+            return self._items.pop(number, None)
+
+    def _wait(self, due, why, wanted):
+        while True:
+            with self._clock.lock:
+                self._clock.check()
+                number = next((number for number, item in self._items.items() if wanted(item)), None)
+                if number is not None or self._clock.now() >= due:
+                    return number
+                self._waiter = _Waiter(due, why)
+                self._clock.begin_to_wait(self._waiter)
+            self._waiter.released.wait()
             self._waiter = None
-            return self._items.popleft() if self._items else None
 
 
 def parse_time(text):

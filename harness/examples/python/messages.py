@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from xml.sax.saxutils import escape, quoteattr
 
 from clock import ebxml_time, hl7_time, parse_time
+from store import once
 
 SERVICE = "urn:nhs:names:services:gp2gp"
 REQUEST = "RCMR_IN010000UK05"
@@ -57,7 +58,7 @@ class Unreadable(Exception):
 
 
 def new_id():
-    return str(uuid.uuid4()).upper()
+    return once(lambda: str(uuid.uuid4()).upper())
 
 
 # --- Reading XML ------------------------------------------------------------------------------------

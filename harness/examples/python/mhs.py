@@ -6,6 +6,7 @@ from clock import Clock
 from messages import (ACKNOWLEDGEMENT, CODES, SERVICE, Message, Unreadable, Wrapper, acknowledgement, message_error,
                       new_id, read, refusal_codes, write, write_acknowledgement)
 from services import NoAnswer, NotOne, Refused, Services, exchange
+from store import Store, once
 
 RETRIABLE = {"200", "206", "208"}
 
@@ -34,20 +35,57 @@ def refuse(content_type, body):
 class MessageHandler:
     """What sending and requesting systems share. They add `take(message)`."""
 
-    def __init__(self, setting, clock_setting, notify, log):
-        self.practice = setting["practice"]
+    def __init__(self, setting, clock_setting, notify, log, store=None):
+        self.setting, self.practice = setting, setting["practice"]
         self.patients = set(setting["patients"])
+        self.awaits = set(setting.get("awaits", []))
         self.clock = Clock(*clock_setting)
         self.services = Services(setting, self.clock)
-        self.notify, self.log = notify, log
+        self.store = store or Store()
+        self.log = log
+        self._show = notify
         self._spine = setting["services"]["spine"] + "/reliablemessaging/forwardreliable"
-        self._answers = {}
-        self._timers = []
+
+    def begin(self):
+        """Comes to where it was when it went down, if it ever did."""
+        for number, (effect, *about) in enumerate(self.store.inputs()):
+            getattr(self, effect)(number, *about)
+        self.clock.begin()
+
+    def risen(self):
+        """The same practice after a restart."""
+        risen = type(self)(self.setting, (self.clock.now(), self.clock.rate), self._show, self.log, self.store)
+        risen.begin()
+        return risen
+
+    def close(self):
+        """Goes down. What is open is gone; what is stored is not."""
+        self.clock.close()
+
+    def keep(self, effect, *about):
+        """Something comes in. It is stored, and has its effect, now and after every restart."""
+        with self.clock.lock:
+            self.clock.check()
+            getattr(self, effect)(self.store.add(effect, *about), *about)
+
+    def spawn(self, number, task, *arguments):
+        """The work that begins with an input."""
+        self.clock.spawn(self.store.journal(number), task, *arguments)
+
+    def now(self):
+        return once(self.clock.now)
+
+    def notify(self, notice):
+        """Shows something to people."""
+        once(lambda: self._show(notice))
 
     # What Spine delivers --------------------------------------------------------------------------
 
     def deliver(self, content_type, body):
         """Takes a delivery, once. Gives status, and body of the HTTP answer."""
+        self.clock.check()
+        if self.store.is_full:
+            return 503, b"no room to store it"
         now = self.clock.now()
         try:
             message = read(content_type, body)
@@ -55,7 +93,6 @@ class MessageHandler:
             self.log(f"unreadable delivery: {error}")
             return 400, f"unreadable: {error}".encode()
         own = self.practice["party_key"]
-        key = (message.message_id.upper(), message.conversation_id.upper())
         if message.to_party.upper() != own.upper():
             return 200, message_error(new_id(), own, message, now, "ValueNotRecognized",
                                       "501314:Invalid To Party Type attribute")
@@ -63,11 +100,14 @@ class MessageHandler:
             self.log(f"{message.action} {message.message_id} is past its TimeToLive")
             return 200, message_error(new_id(), own, message, now, "TimeToLiveExpired", "the message came too late")
         # A message that comes again is acknowledged again, and has no second effect.
-        if key not in self._answers:
-            self._answers[key] = acknowledgement(new_id(), own, message, now)
-            self.log(f"{message.action} {message.message_id} of {message.conversation_id}")
-            self.take(message)
-        return 200, self._answers[key]
+        key = (message.message_id.upper(), message.conversation_id.upper())
+        with self.clock.lock:
+            self.clock.check()
+            if key not in self.store.answers:
+                self.store.answers[key] = acknowledgement(new_id(), own, message, now)
+                self.log(f"{message.action} {message.message_id} of {message.conversation_id}")
+                self.take(message)
+        return 200, self.store.answers[key]
 
     def take(self, message):
         raise NotImplementedError
@@ -75,14 +115,14 @@ class MessageHandler:
     # What is posted -------------------------------------------------------------------------------
 
     def wrapper(self, to):
-        return Wrapper(self.practice["asid"], to.asid, self.clock.now())
+        return Wrapper(self.practice["asid"], to.asid, self.now())
 
     def contract(self, to, action):
         return self.services.contract(action, party_key=to.party_key)
 
     def message(self, to, action, message_id, payload, attachments=(), cpa_id=""):
         return Message(self.practice["party_key"], to.party_key, cpa_id, to.conversation_id, action, message_id,
-                       self.clock.now(), payload, list(attachments))
+                       self.now(), payload, list(attachments))
 
     def post(self, to, action, message_id, payload, attachments=()):
         """Posts a message until Spine has it."""
@@ -93,6 +133,9 @@ class MessageHandler:
         message = self.message(to, action, message_id, payload, attachments, contract.cpa_id)
         content_type, body = write(message)
         headers = {"SOAPAction": f"{SERVICE}/{action}", "Content-Type": content_type}
+        once(lambda: self._post(action, contract, headers, body))
+
+    def _post(self, action, contract, headers, body):
         why = "nobody tried"
         # First at once, for what was an accident of the network; then as the contract says.
         pauses = [0] + [contract.retry_seconds] * contract.retries
@@ -130,6 +173,3 @@ class MessageHandler:
     def alert(self, patient, conversation_id, **about):
         """Puts something on the work list of people."""
         self.notify({"notice": "alert", "alert": {"patient": patient, "conversation": conversation_id, "about": about}})
-
-    def close(self):
-        self.clock.close()

@@ -10,6 +10,7 @@ from messages import (ACKNOWLEDGEMENT, COPC, EXTRACT, EXTRACTS, REQUEST, Unreada
                       read_xml, write_continue, write_request)
 from mhs import Correspondent, MessageHandler, NotSent
 from services import NoAnswer, NotOne, Refused
+from store import once
 
 DECISIONS = {"integrate": (None, "integrated"), "suppress": ("15", "suppressed"),
              "fail-to-integrate": ("11", "failed to integrate")}
@@ -22,7 +23,7 @@ class NoRequest(Exception):
 class Requesting(MessageHandler):
     def __init__(self, *arguments):
         super().__init__(*arguments)
-        self.transfers = {}
+        self.transfers, self.mailboxes = {}, {}
         self.came_from = {}  # of patients whose registration has led to no request yet
         self.at_the_desk = set()
         self.declined = []
@@ -30,7 +31,7 @@ class Requesting(MessageHandler):
     # What people do -------------------------------------------------------------------------------
 
     def register(self, act):
-        self.clock.spawn(self._register, act)
+        self.keep("begin_transfer", act)
 
     def _register(self, act):
         try:
@@ -50,14 +51,14 @@ class Requesting(MessageHandler):
                    if transfer.patient == act["patient"] and transfer.state == "ready to integrate"]
         if not waiting:
             return "no record waits for a decision"
-        waiting[0].mailbox.put(act["decision"])
+        self.keep("hand_over", waiting[0].to.conversation_id.upper(), act["decision"])
         return None
 
     # Who has the record ---------------------------------------------------------------------------
 
     def find_out(self, number, gp):
         """Registers the patient, and finds the one system that has the record."""
-        if number in self.at_the_desk:
+        if not once(lambda: number not in self.at_the_desk):
             raise NoRequest("the patient is being registered already")
         self.at_the_desk.add(number)
         try:
@@ -91,7 +92,7 @@ class Requesting(MessageHandler):
             kind, code = ("Practitioner", gp) if gp else ("Organization", self.practice["ods"])
             if patient.registered_with == code:
                 # Perhaps by an earlier try, whose answer was lost, or which led to no request.
-                return self.resolve(self.came_from.get(number, (code, bool(gp))))
+                return self.resolve(once(lambda: self.came_from.get(number, (code, bool(gp)))))
             self.came_from[number] = (patient.registered_with, patient.with_gp)
             try:
                 self.services.register(number, patient, kind, code)
@@ -111,11 +112,11 @@ class Requesting(MessageHandler):
     # What Spine delivers --------------------------------------------------------------------------
 
     def take(self, message):
-        transfer = self.transfers.get(message.conversation_id.upper())
-        if transfer:
-            transfer.mailbox.put(message)
+        key = message.conversation_id.upper()
+        if key in self.transfers:
+            self.keep("hand_over", key, message)
         elif message.action in EXTRACTS:
-            self.clock.spawn(self.refuse_unrequested, message)
+            self.keep("turn_away", message)
 
     def refuse_unrequested(self, message):
         try:
@@ -124,6 +125,22 @@ class Requesting(MessageHandler):
             asid = ""
         to = Correspondent(message.conversation_id, asid or "", message.from_party, "")
         self.acknowledge(to, message.message_id, "09")
+
+    # What follows from it, now and after a restart --------------------------------------------------
+
+    def begin_transfer(self, number, act):
+        self.spawn(number, self._register, act)
+
+    def hand_over(self, number, key, item):
+        self.mailbox_of(key).put(number, item)
+
+    def turn_away(self, number, message):
+        self.spawn(number, self.refuse_unrequested, message)
+
+    def mailbox_of(self, key):
+        """Of a transfer, even before that has come to where it was."""
+        with self.clock.lock:
+            return self.mailboxes.setdefault(key, Mailbox(self.clock))
 
     def observe(self):
         observations = []
@@ -163,7 +180,7 @@ class Transfer:
 
     def __init__(self, system, patient, to):
         self.system, self.patient, self.to = system, patient, to
-        self.mailbox = Mailbox(system.clock)
+        self.mailbox = system.mailbox_of(to.conversation_id.upper())
         self.core, self.state, self.filed = None, "requested", []
         self.fragments = {}  # COPCs by id
         self.documents = {}  # what was read, by its place in the manifest of the core
@@ -273,7 +290,7 @@ class Transfer:
         if self.state == "receiving":
             self.refuse("31", "timed out")
         elif self.state == "ready to integrate":
-            after = self.reminders.pop(self.system.clock.now())
+            after = self.reminders.pop(self.system.now())
             self.system.alert(self.patient, self.to.conversation_id, concern="not-filed", after=after)
 
     def refuse(self, code, state):
@@ -325,7 +342,7 @@ class Transfer:
         is_whole = self.core and len(self.documents) == len(self.core.message.attachments)
         if is_whole:
             self.state, self.due = "ready to integrate", FOREVER
-            self.reminders = Reminders(self.system.clock.now())
+            self.reminders = Reminders(self.system.now())
         if last:
             self.system.acknowledge(self.to, last)
         if is_whole:

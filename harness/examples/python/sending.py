@@ -3,16 +3,19 @@
 import base64
 from datetime import timedelta
 
-from attachments import (SKELETON, Description, Link, carried_name, carried_type, file_url, links, pack, placeholder,
-                         relink, skeleton, split)
-from clock import Mailbox, Reminders
+from attachments import (SKELETON, Description, Link, carried_name, carried_type, file_url, is_placeholder, links, pack,
+                         placeholder, relink, skeleton, split)
+from clock import FOREVER, Mailbox, Reminders
 from messages import (ACKNOWLEDGEMENT, COPC, EXTRACT, EXTRACT_WITH_REDACTIONS, REQUEST, Attachment, Unreadable,
                       attribute, continues, new_id, read_acknowledgement, write, write_extract, write_fragment)
 from mhs import Correspondent, MessageHandler, NotSent
 from services import NoAnswer, NotOne, Refused
 
+FILED = {None: "integrated", "15": "stored as suppressed", "26": "filed as an attachment"}
+AGAIN = "send the record again"
 INLINE = 98  # attachments beside envelope and payload
 WAITS = timedelta(days=8)  # for the final acknowledgement
+REPEATABLE = timedelta(weeks=12)  # since the request (S6)
 
 
 class Refusal(Exception):
@@ -26,15 +29,19 @@ class Refusal(Exception):
 class Document:
     """A document as it will travel."""
 
-    def __init__(self, id, name, media_type, content, is_own_placeholder=False, listed=None, skeleton=False):
+    def __init__(self, id, name, media_type, content, is_own_placeholder=False, listed=None, skeleton=False,
+                 may_compress=False):
         self.id, self.name, self.media_type = id, name, media_type
-        self.text = base64.b64encode(content).decode()
+        packed = pack(content) if may_compress else content
+        # A scan grows when it is packed once more.
+        self.compressed = skeleton or len(packed) < len(content)
+        self.text = base64.b64encode(packed if self.compressed else content).decode()
         self.is_own_placeholder, self.listed, self.skeleton = is_own_placeholder, listed, skeleton
         self.promise = None  # MessageId of the COPC that brings it, if not the core
 
     def description(self, large=False):
         domain = SKELETON if self.skeleton else ""
-        return Description(self.name, self.media_type, compressed=self.skeleton, large=large,
+        return Description(self.name, self.media_type, compressed=self.compressed, large=large,
                            length=len(self.text), domain_data=domain).write()
 
     def enclosed(self, large=False):
@@ -49,15 +56,37 @@ class Sending(MessageHandler):
         super().__init__(*arguments)
         self.transfers = {}
 
+    # What people do -------------------------------------------------------------------------------
+
+    def send_again(self, patient):
+        """Gives why not, if so."""
+        sent = [transfer for transfer in self.transfers.values() if transfer.patient == patient and transfer.core]
+        if not sent:
+            return "no record of this patient was sent"
+        if self.clock.now() > sent[-1].requested_at + REPEATABLE:
+            return "the record was asked for more than twelve weeks ago"
+        self.keep("hand_over", sent[-1].request.conversation_id.upper(), AGAIN)
+        return None
+
+    # What Spine delivers --------------------------------------------------------------------------
+
     def take(self, message):
         key = message.conversation_id.upper()
         if message.action == REQUEST:
             # The same request again is no second transfer.
             if key not in self.transfers:
-                self.transfers[key] = Transfer(self, message)
-                self.clock.spawn(self.transfers[key].run)
+                self.keep("begin_transfer", key, message, self.clock.now())
         elif key in self.transfers and message.action in (COPC, ACKNOWLEDGEMENT):
-            self.transfers[key].mailbox.put(message)
+            self.keep("hand_over", key, message)
+
+    # What follows from it, now and after a restart --------------------------------------------------
+
+    def begin_transfer(self, number, key, message, now):
+        self.transfers[key] = Transfer(self, message, now)
+        self.spawn(number, self.transfers[key].run)
+
+    def hand_over(self, number, key, item):
+        self.transfers[key].mailbox.put(number, item)
 
     def observe(self):
         return [transfer.observation() for transfer in self.transfers.values() if transfer.patient]
@@ -66,11 +95,13 @@ class Sending(MessageHandler):
 class Transfer:
     """One record on its way out: `run` is its whole life, in a thread of its own."""
 
-    def __init__(self, system, message):
+    def __init__(self, system, message, requested_at):
         self.system, self.request, self.mailbox = system, message, Mailbox(system.clock)
         self.to = self.patient = self.ehr_request_id = None
-        self.documents, self.core_id, self.copcs = [], None, set()
+        self.requested_at = requested_at
+        self.documents, self.core, self.core_id, self.copcs = [], None, None, set()
         self.state, self.print_state, self.left_in_store = "requested", 5, 0
+        self.due, self.reminders = FOREVER, None
 
     def observation(self):
         told = {"observation": "transfer", "patient": self.patient, "state": self.state,
@@ -85,8 +116,10 @@ class Transfer:
         except Refusal as refusal:
             self.refuse(refusal.code)
             return
-        if self.send(core) and self.finish():
-            self.clean_up()
+        if not self.send(core):
+            return
+        while True:
+            self.attend(self.mailbox.get(self.wakes_at(), "no final acknowledgement yet"))
 
     # Before anything leaves -----------------------------------------------------------------------
 
@@ -134,7 +167,7 @@ class Transfer:
         except (NoAnswer, Refused):
             raise Refusal("10") from None
         if record is None:
-            raise Refusal("10")
+            raise Refusal("99" if self.patient in self.system.awaits else "10")
         new_links = []
         for link in links(record):
             document = self.fetch(link, listed, ods)
@@ -163,13 +196,14 @@ class Transfer:
         content, reason = None, "02"
         if entry:
             listed.remove(entry)
-            content, reason = self.system.services.content(entry)
+            content, reason = self.system.services.content(entry, link.media_type or entry.media_type)
         used = {document.id for document in self.documents}
         id = new_id() if link.id in used else link.id
         if content is None:
             name, content = placeholder(link.name, ods, self.to.conversation_id, reason)
             return Document(id, name, "text/plain", content, is_own_placeholder=True)
-        return Document(id, carried_name(link.name), link.media_type or entry.media_type, content, listed=entry)
+        return Document(id, carried_name(link.name), link.media_type or entry.media_type, content, listed=entry,
+                        may_compress=self.takes_large and self.sends_large and not is_placeholder(link.name))
 
     # How it travels -------------------------------------------------------------------------------
 
@@ -189,7 +223,7 @@ class Transfer:
         payload = extract(record)
         if self.size(payload, []) > self.limit or self.room(payload) < 0:
             name = f"{new_id()}_EhrExtract.xml"
-            whole = Document(new_id(), name, "text/xml", pack(payload), skeleton=True)
+            whole = Document(new_id(), name, "text/xml", payload, skeleton=True, may_compress=True)
             self.documents.insert(0, whole)
             payload = extract(skeleton(record, whole.id, name))
             if self.room(payload) < 0:
@@ -201,7 +235,7 @@ class Transfer:
             fits = len(document.text) <= practice["attachment_bytes"] and needs <= room
             if fits and inline < INLINE:
                 document.promise, room, inline = None, room - needs, inline + 1
-        needs_large = any(document.promise or document.skeleton or document.media_type
+        needs_large = any(document.promise or document.compressed or document.media_type
                           != carried_type(document.media_type) for document in self.documents)
         if needs_large and not self.takes_large:
             raise Refusal("14")
@@ -242,17 +276,23 @@ class Transfer:
         except Refusal as refusal:
             self.refuse(refusal.code)
             return False
-        posted_at = self.system.clock.now()
-        self.due, self.reminders = posted_at + WAITS, Reminders(posted_at)
         try:
-            self.system.post(self.to, self.interaction, self.core_id, core, self.attachments())
+            self.post_core(self.core_id, core)
         except NotSent as error:
             self.system.log(f"extract not sent: {error}")
             self.refuse("20")
             return False
-        self.state = "sent"
+        self.core = core
         self.system.acknowledge(self.to, self.acknowledged)
         return True
+
+    def post_core(self, message_id, core):
+        """From now on it is waited for its acknowledgement, and people are reminded."""
+        posted_at = self.system.now()
+        self.state, self.print_state = "sent", 5
+        self.due, self.reminders = posted_at + WAITS, Reminders(posted_at)
+        self.continued, self.core_ids = False, {message_id}
+        self.system.post(self.to, self.interaction, message_id, core, self.attachments())
 
     def refuse(self, code):
         self.state, self.print_state = f"refused with {code}", 4
@@ -268,60 +308,72 @@ class Transfer:
         except (NotOne, NoAnswer, Refused):
             return ""
 
-    def finish(self):
-        """Answers the Continue, and waits for the final acknowledgement. Whether it was positive."""
+    # After it has left ----------------------------------------------------------------------------
+
+    def is_open(self):
+        return self.state == "sent"
+
+    def wakes_at(self):
+        return self.reminders.next(self.due) if self.is_open() else FOREVER
+
+    def attend(self, message):
+        if message is None:
+            self.remind()
+        elif message == AGAIN:
+            self.send_again()
+        elif message.action == ACKNOWLEDGEMENT:
+            self.take_acknowledgement(message)
+        else:
+            self.take_continue(message)
+
+    def remind(self):
+        """Nobody has filed the record yet."""
+        if self.system.now() >= self.due:
+            self.state, self.print_state = "failed: no acknowledgement for 8 days", 4
+            return
+        after = self.reminders.pop(self.system.now())
+        self.system.alert(self.patient, self.to.conversation_id, concern="not-acknowledged", after=after)
+
+    def take_continue(self, message):
+        """Sends every promised message, once. A record that was turned away meanwhile is not sent any further."""
+        try:
+            continued = continues(message.hl7())
+        except Unreadable as error:
+            self.system.log(f"ignored: {error}")
+            return
         promised = [document for document in self.documents if document.promise]
-        continued = False
-        while True:
-            message = self.mailbox.get(self.reminders.next(self.due), "no final acknowledgement yet")
-            if message is None:
-                if self.system.clock.now() >= self.due:
-                    return self.end("failed: no acknowledgement for 8 days", bool(self.copcs))
-                after = self.reminders.pop(self.system.clock.now())
-                self.system.alert(self.patient, self.to.conversation_id, concern="not-acknowledged", after=after)
-                continue
+        if continued not in self.core_ids or self.continued or not self.is_open():
+            return
+        self.continued = True
+        for message_id, payload, attachments in (it for document in promised for it in self.fragments(document)):
+            while (message := self.mailbox.get(self.system.now(), "", is_acknowledgement)) is not None:
+                self.take_acknowledgement(message)
+            if not self.is_open():
+                return
             try:
-                root = message.hl7()
-                if message.action == ACKNOWLEDGEMENT:
-                    acknowledged, code = read_acknowledgement(root)
-                    if acknowledged == self.core_id:
-                        return self.end_with(code)
-                elif continues(root) == self.core_id and promised and not continued:
-                    continued = True
-                    outcome = self.send_promised(promised)
-                    if outcome is not None:
-                        return outcome
-            except Unreadable as error:
-                self.system.log(f"ignored: {error}")
+                self.copcs.add(message_id)
+                self.system.post(self.to, COPC, message_id, payload, attachments)
+            except NotSent as error:
+                self.system.log(f"fragment not sent: {error}")
 
-    def send_promised(self, promised):
-        """Every promised message, once. None, or what ended the transfer meanwhile."""
-        for document in promised:
-            for message_id, payload, attachments in self.fragments(document):
-                ended = self.look_for_the_end()
-                if ended is not None:
-                    return ended
-                try:
-                    self.copcs.add(message_id)
-                    self.system.post(self.to, COPC, message_id, payload, attachments)
-                except NotSent as error:
-                    self.system.log(f"fragment not sent: {error}")
-        return None
-
-    def look_for_the_end(self):
-        """A record that was turned away, or that somebody closed, is not sent any further."""
-        waiting = []
-        ended = None
-        while (message := self.mailbox.get(self.system.clock.now(), "")) is not None:
-            try:
-                acknowledged, code = read_acknowledgement(message.hl7())
-                if message.action == ACKNOWLEDGEMENT and acknowledged == self.core_id and ended is None:
-                    ended = self.end_with(code)
-            except Unreadable:
-                waiting.append(message)
-        for message in waiting:
-            self.mailbox.put(message)
-        return ended
+    def send_again(self):
+        """The same record under a new message id; after a failure with everything that it promises."""
+        try:
+            self.check_practice()  # the patient may have moved on
+        except Refusal as refusal:
+            self.system.log(f"not sent again: {refusal.code}")
+            return
+        message_id = new_id()
+        try:
+            if self.state.startswith("failed"):
+                for document in self.documents:
+                    document.promise = document.promise and new_id()
+                self.post_core(message_id, self.core)
+            else:
+                self.core_ids.add(message_id)
+                self.system.post(self.to, self.interaction, message_id, self.core, self.attachments())
+        except NotSent as error:
+            self.system.log(f"extract not sent again: {error}")
 
     def fragments(self, document):
         """The messages that bring a document: itself, or an index and its pieces."""
@@ -334,8 +386,7 @@ class Transfer:
         names = [f"{document.promise}_{number}.messageattachment" for number in range(len(pieces))]
 
         def described(number):
-            return Description(names[number], document.media_type, document.skeleton,
-                               length=len(pieces[number])).write()
+            return Description(names[number], document.media_type, length=len(pieces[number])).write()
         index = [Attachment(f"mid:{id}", described(number), new_id()) for number, id in enumerate(ids)]
         yield self.fragment(document.promise, document.name, file_url(document.name), index)
         for number, (id, piece) in enumerate(zip(ids, pieces)):
@@ -350,18 +401,24 @@ class Transfer:
 
     # The end --------------------------------------------------------------------------------------
 
-    def end_with(self, code):
-        if code in (None, "15"):
+    def take_acknowledgement(self, message):
+        """The final one, unless the transfer has ended already, or it is that of something else."""
+        try:
+            acknowledged, code = read_acknowledgement(message.hl7())
+        except Unreadable as error:
+            self.system.log(f"ignored: {error}")
+            return
+        if acknowledged != self.core_id or not self.is_open():
+            return
+        if code in (None, "15", "26"):
             own = any(document.is_own_placeholder for document in self.documents)
-            self.state, self.print_state = ("integrated" if code is None else "suppressed"), 2 if own else 1
-            return code is None
+            self.state, self.print_state = FILED[code], 2 if own else 1
+            if code is None:
+                self.clean_up()
+            return
         if code in ("17", "28"):
             self.system.alert(self.patient, self.to.conversation_id, concern="wrong-patient", code=code)
-        return self.end(f"failed: {code}", bool(self.copcs))
-
-    def end(self, state, partly):
-        self.state, self.print_state = state, 3 if partly else 4
-        return False
+        self.state, self.print_state = f"failed: {code}", 3 if self.copcs else 4
 
     def clean_up(self):
         """Only after AA: on every other outcome the documents stay."""
@@ -370,6 +427,10 @@ class Transfer:
         for document in self.documents:
             if document.listed and not self.system.services.clean_up(document.listed):
                 self.left_in_store += 1
+
+
+def is_acknowledgement(message):
+    return message != AGAIN and message.action == ACKNOWLEDGEMENT
 
 
 def is_number(text):

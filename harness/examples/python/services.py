@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from clock import parse_time
+from store import learned
 
 FHIR = "https://fhir.nhs.uk/Id/"
 GP_CODE = "https://fhir.hl7.org.uk/Id/gmp-number"
 PATIENCE = 20  # seconds for an answer
 PAUSES = (1, 10, 30)  # seconds before each further try
 
+PIECE = 1_000_000  # bytes of a document that are read at a time
 FHIR_JSON = "application/fhir+json"
 
 
@@ -27,16 +29,22 @@ class Refused(Exception):
     """A service refuses, and asking again will not help."""
 
     def __init__(self, status, why=""):
-        super().__init__(f"HTTP {status} {why}".strip())
-        self.status = status
+        super().__init__(status, why)
+        self.status, self.why = status, why
+
+    def __str__(self):
+        return f"HTTP {self.status} {self.why}".strip()
 
 
 class NotOne(Exception):
     """SDS, or the registry, has none or several where there must be exactly one."""
 
     def __init__(self, what, count):
-        super().__init__(f"{what}: {count} entries")
-        self.count = count
+        super().__init__(what, count)
+        self.what, self.count = what, count
+
+    def __str__(self):
+        return f"{self.what}: {self.count} entries"
 
 
 def exchange(clock, method, url, headers=None, body=None):
@@ -46,19 +54,18 @@ def exchange(clock, method, url, headers=None, body=None):
     kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
     connection = kind(address.hostname, address.port, timeout=max(PATIENCE / clock.rate, 0.05))
     try:
-        path = address.path + (f"?{address.query}" if address.query else "")
-        connection.request(method, path, body=body, headers=headers or {})
-        response = connection.getresponse()
-        return response.status, response.headers, response.read()
+        connection.connect()
+        with clock.holding(connection):
+            path = address.path + (f"?{address.query}" if address.query else "")
+            connection.request(method, path, body=body, headers=headers or {})
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
     except http.client.HTTPException as error:
         raise OSError(f"no HTTP answer: {error!r}") from error
-    finally:
-        connection.close()
-        clock.check()
 
 
 class Services:
-    """The services of one practice."""
+    """The services of one practice, as its work asks them: every answer is kept."""
 
     def __init__(self, setting, clock):
         self.clock, self.practice = clock, setting["practice"]
@@ -67,6 +74,7 @@ class Services:
 
     # SDS ------------------------------------------------------------------------------------------
 
+    @learned
     def system(self, ods, interaction):
         """The one system of a practice for an interaction: its ASID and party key."""
         query = f"organization={_token('ods-organization-code', ods)}&identifier={_interaction(interaction)}"
@@ -75,6 +83,7 @@ class Services:
             raise NotOne(f"{interaction} of {ods}", len(entries))
         return _identifier(entries[0], "nhsSpineASID"), _identifier(entries[0], "nhsMhsPartyKey")
 
+    @learned
     def contract(self, interaction, party_key=None, ods=None):
         """How messages of an interaction are sent to a message handler; the same for the whole run."""
         whose = (_token("nhsMhsPartyKey", party_key, "identifier=") if party_key
@@ -87,6 +96,7 @@ class Services:
             self._contracts[key] = _contract(entries[0])
         return self._contracts[key]
 
+    @learned
     def takes(self, ods, interaction):
         """Whether SDS lists a practice for an interaction."""
         query = f"organization={_token('ods-organization-code', ods)}&identifier={_interaction(interaction)}"
@@ -94,6 +104,7 @@ class Services:
 
     # The registry ---------------------------------------------------------------------------------
 
+    @learned
     def practice_of_gp(self, code):
         """The one practice at which a GP works now."""
         roles = self._search("sds", f"/PractitionerRole?practitioner.identifier={quote(GP_CODE, ':/')}%7C{code}")
@@ -107,6 +118,7 @@ class Services:
             raise NotOne(f"practices of GP {code}", len(practices))
         return practices[0]
 
+    @learned
     def is_pooled(self, ods):
         """The list of the practice has no single GP, and nobody has dealt with that yet."""
         practice = self._ask("GET", "sds", f"/Organization/{quote(ods)}")[1]
@@ -118,9 +130,11 @@ class Services:
 
     # PDS ------------------------------------------------------------------------------------------
 
+    @learned
     def patient(self, number):
         return _Patient(*self._ask("GET", "pds", f"/Patient/{number}"))
 
+    @learned
     def register(self, number, patient, kind, code):
         """Registers a patient here: with the practice, or with a GP. 409 where somebody else was quicker."""
         system = GP_CODE if kind == "Practitioner" else FHIR + "ods-organization-code"
@@ -132,6 +146,7 @@ class Services:
 
     # The record source ----------------------------------------------------------------------------
 
+    @learned
     def record(self, number):
         """The structured record as text; None where there is none."""
         headers = {"Ssp-TraceID": str(uuid.uuid4()), "Ssp-From": self.practice["asid"],
@@ -145,6 +160,7 @@ class Services:
 
     # The document store ---------------------------------------------------------------------------
 
+    @learned
     def documents(self, number):
         """The documents of a patient, as the store lists them."""
         path = f"/Patient?identifier={_token('nhs-number', number)}"
@@ -163,26 +179,34 @@ class Services:
             raise Refused(status, "document store")
         return [entry["resource"] for entry in bundle.get("entry", [])]
 
-    def content(self, listed):
-        """The content of a document, or the reason that a placeholder gives: `(bytes, None)` or `(None, "03")`."""
-        reason = "06"
-        for pause in (0, 60, 180):
-            if pause:
-                self.clock.sleep(pause, "document store asked again")
+    @learned
+    def content(self, listed, media_type):
+        """The content of a document of this type, or the reason that a placeholder gives: `(bytes, None)` or
+        `(None, "03")`. What has come before a connection broke is good."""
+        path = listed.url[len(self.at["store"]):] if listed.url.startswith(self.at["store"]) else listed.url
+        content, reason, pauses = b"", "06", [60, 180]
+        while True:
+            wanted = {"Range": f"bytes={len(content)}-{len(content) + PIECE - 1}"}
             try:
-                path = listed.url[len(self.at["store"]):] if listed.url.startswith(self.at["store"]) else listed.url
-                status, headers, body = self._ask_store("GET", "migrate:binary-1", path, "application/octet-stream")
+                status, headers, piece = self._ask_store("GET", "migrate:binary-1", path, "application/octet-stream", wanted)
             except OSError:
                 reason = "06"
-                continue
-            # What else a list says of a document may be wrong; its digest is what it is.
-            if status == 200 and body and hashlib.sha256(body).hexdigest() == listed.sha256:
-                return body, None
-            reason = {404: "03", 410: "02", 415: "01", 423: "04"}.get(status, "06")
-            if status in (403, 404, 410, 415, 422):
-                break
-        return None, reason
+            else:
+                if status in (200, 206) and _media_type(headers) == media_type:
+                    content = piece if status == 200 else content + piece
+                    if status == 206 and piece and len(content) < _total(headers):
+                        continue
+                    # What else a list says of a document may be wrong; its digest is what it is.
+                    if content and hashlib.sha256(content).hexdigest() == listed.sha256:
+                        return content, None
+                content, reason = b"", {404: "03", 410: "02", 415: "01", 423: "04"}.get(status, "06")
+                if status in (403, 404, 410, 415, 422):
+                    return None, reason
+            if not pauses:
+                return None, reason
+            self.clock.sleep(pauses.pop(0), "document store asked again")
 
+    @learned
     def clean_up(self, listed):
         """Archives and deletes a transferred document. Whether it is gone."""
         for pause in (0, 600, 600, 600):
@@ -199,7 +223,7 @@ class Services:
                 pass
         return False
 
-    def _ask_store(self, method, interaction, path, accept):
+    def _ask_store(self, method, interaction, path, accept, more=None):
         if path.startswith("http"):
             url = path
         else:
@@ -208,7 +232,7 @@ class Services:
                  else "urn:gp2gp:store:manage-1")
         headers = {"Ssp-TraceID": str(uuid.uuid4()), "Ssp-From": self.practice["asid"],
                    "Ssp-To": self.practice["asid"], "Ssp-InteractionID": named, "Accept": accept,
-                   "Acting-Role": "system", "Authorization": f"Bearer {self._token()}"}
+                   "Acting-Role": "system", "Authorization": f"Bearer {self._token()}", **(more or {})}
         return exchange(self.clock, method, url, headers)
 
     def _token(self):
@@ -320,6 +344,16 @@ def seconds(duration):
         raise NoAnswer(f"sds: duration {duration}")
     days, hours, minutes, rest = (float(part or 0) for part in found.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + rest
+
+
+def _media_type(headers):
+    return (headers.get("Content-Type") or "").split(";")[0].strip()
+
+
+def _total(headers):
+    """Bytes of the whole document, of which a piece has come; 0 if nobody says so."""
+    total = (headers.get("Content-Range") or "").rpartition("/")[2]
+    return int(total) if total.isdigit() else 0
 
 
 def _identifier(resource, name):

@@ -16,9 +16,10 @@ from clock import contract_time, parse_time
 from mhs import refuse
 from requesting import DECISIONS, Requesting
 from sending import Sending
+from store import Abandoned
 
 ROLES = {"sending": Sending, "requesting": Requesting}
-VERBS = ["capabilities", "health", "prepare", "act", "action", "notices", "observe", "clock", "reset", "logs"]
+VERBS = ["capabilities", "health", "prepare", "act", "action", "notices", "observe", "clock", "lifecycle", "reset", "logs"]
 CLAIMS = {"contract": "gp2gp-control/1", "name": "python-example", "version": "1",
           "roles": ["requesting", "sending"],
           "capabilities": ["large-messaging", "redactions", "returning-patients"],
@@ -72,6 +73,7 @@ class Sut:
                 with self.lock:
                     self.notices.append({"number": len(self.notices) + 1, "system": name, "notice": notice})
             self.systems[name] = ROLES[name](setting, clock, notify, self.log)
+            self.systems[name].begin()
             addresses[name] = f"{self.address}/{name}"
         return {"addresses": addresses}
 
@@ -83,14 +85,14 @@ class Sut:
 
     def begin(self, system, act):
         if act["verb"] == "register" and isinstance(system, Requesting):
-            system.register(act)
+            why = system.register(act)
         elif act["verb"] == "decide" and isinstance(system, Requesting) and act["decision"] in [*DECISIONS, "reject"]:
             why = system.decide(act)
-            if why:
-                return {"status": "declined", "why": why}
+        elif act["verb"] == "repeat-extract" and isinstance(system, Sending):
+            why = system.send_again(act["patient"])
         else:
             raise NotSupported
-        return {"status": "done"}
+        return {"status": "declined", "why": why} if why else {"status": "done"}
 
     def action(self, body):
         if body["id"] not in self.actions:
@@ -109,6 +111,20 @@ class Sut:
         clock.set(parse_time(body["now"]), body["rate"])
         idle, next_at, why = clock.agenda()
         return {"idle": idle, "next": next_at and contract_time(next_at), "why": why, "notices": len(self.notices)}
+
+    def lifecycle(self, body):
+        """A system that comes up is a new one, and has nothing but the disk of the old one."""
+        name, event = body["system"], body["event"]
+        system = self.system(name)
+        if event == "kill":
+            system.close()
+        elif event == "restart":
+            self.systems[name] = system.risen()
+        elif event in ("disk-full", "disk-free"):
+            system.store.is_full = event == "disk-full"
+        else:
+            raise NotSupported
+        return {}
 
     def reset(self, _):
         for system in self.systems.values():
@@ -148,7 +164,11 @@ class Handler(BaseHTTPRequestHandler):
             status, answer = self.sut.command(name, body)
             self.answer(status, "application/json", json.dumps(answer).encode())
         elif head in self.sut.systems:
-            status, answer = self.sut.systems[head].deliver(self.headers.get("Content-Type"), body)
+            try:
+                status, answer = self.sut.systems[head].deliver(self.headers.get("Content-Type"), body)
+            except Abandoned:
+                self.close_connection = True  # a system that is down answers nothing
+                return
             self.answer(status, "text/xml", answer)
         elif head in ROLES:
             status, answer = refuse(self.headers.get("Content-Type"), body)

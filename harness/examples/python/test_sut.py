@@ -13,7 +13,8 @@ from clock import Clock, Mailbox, parse_time
 from mhs import refuse
 from messages import Attachment, Message, Unreadable, Wrapper
 from sending import is_number
-from services import seconds
+from services import NotOne, seconds
+from store import Store, once
 from sut import serve
 
 NOW = datetime(2026, 7, 1, 9, 0, tzinfo=timezone.utc)
@@ -161,7 +162,11 @@ class Time(unittest.TestCase):
     def setUp(self):
         self.clock = Clock(NOW, 1)
         self.addCleanup(self.clock.close)
+        self.clock.begin()
         self.done = []
+
+    def spawn(self, task):
+        self.clock.spawn(Store().journal(0), task)
 
     def settle(self):
         for _ in range(200):
@@ -174,7 +179,7 @@ class Time(unittest.TestCase):
         def work():
             self.clock.sleep(3 * 86_400, "a retry")
             self.done.append(self.clock.now())
-        self.clock.spawn(work)
+        self.spawn(work)
         self.settle()
         idle, due, why = self.clock.agenda()
         self.assertEqual((idle, why), (True, "a retry"))
@@ -184,7 +189,7 @@ class Time(unittest.TestCase):
         self.assertEqual(self.clock.agenda(), (True, None, None))
 
     def test_a_wake_counts_as_work_before_the_clock_answers(self):
-        self.clock.spawn(lambda: (self.clock.sleep(10, "x"), time.sleep(0.05)))
+        self.spawn(lambda: (self.clock.sleep(10, "x"), time.sleep(0.05)))
         self.settle()
         self.clock.set(NOW + timedelta(seconds=20), 1)
         self.assertFalse(self.clock.agenda()[0])
@@ -195,9 +200,9 @@ class Time(unittest.TestCase):
         def work():
             self.done.append(mailbox.get(NOW + timedelta(days=8), "silence"))
             self.done.append(mailbox.get(NOW + timedelta(days=8), "silence"))
-        self.clock.spawn(work)
+        self.spawn(work)
         self.settle()
-        mailbox.put("letter")
+        mailbox.put(0, "letter")
         self.settle()
         self.clock.set(NOW + timedelta(days=8), 1)
         self.settle()
@@ -206,9 +211,70 @@ class Time(unittest.TestCase):
     def test_time_passes_by_itself_at_its_rate(self):
         clock = Clock(NOW, 1_000)
         self.addCleanup(clock.close)
-        clock.spawn(lambda: (clock.sleep(20, "x"), self.done.append(1)))
+        clock.begin()
+        clock.spawn(Store().journal(0), lambda: (clock.sleep(20, "x"), self.done.append(1)))
         time.sleep(0.3)
         self.assertEqual(self.done, [1])
+
+
+class Restart(unittest.TestCase):
+    """A piece of work on one disk, under one clock after the other."""
+
+    def setUp(self):
+        self.store, self.learned, self.done = Store(), [], []
+
+    def learn(self, what):
+        self.learned.append(what)
+        return len(self.learned)
+
+    def up(self, task, letters=()):
+        clock = Clock(NOW, 1)
+        self.addCleanup(clock.close)
+        mailbox = Mailbox(clock)
+        for number, letter in letters:
+            mailbox.put(number, letter)
+        clock.spawn(self.store.journal(0), task, clock, mailbox)
+        clock.begin()
+        for _ in range(200):
+            if clock.agenda()[0]:
+                return clock
+            time.sleep(0.005)
+        self.fail("it never was idle")
+
+    def test_work_comes_to_where_it_was_and_learns_nothing_twice(self):
+        def work(clock, mailbox):
+            self.done.append((once(lambda: self.learn("id")), mailbox.get(NOW + timedelta(days=1), "letter")))
+            self.done.append(once(lambda: (self.learn("post"), clock.sleep(60, "posted again"))[0]))
+        first = self.up(work, [(7, "a letter")])
+        self.assertEqual((self.done, self.learned), ([(1, "a letter")], ["id", "post"]))
+        first.close()
+        again = self.up(work, [(7, "a letter")])
+        again.set(NOW + timedelta(minutes=2), 1)
+        time.sleep(0.05)
+        # What was not done yet is done again; what was, is not.
+        self.assertEqual(self.done, [(1, "a letter"), (1, "a letter"), 3])
+        self.assertEqual(self.learned, ["id", "post", "post"])
+
+    def test_a_letter_that_was_read_is_not_read_again(self):
+        def work(clock, mailbox):
+            while True:
+                self.done.append(mailbox.get(NOW + timedelta(days=1), "letter"))
+        self.up(work, [(1, "one")]).close()
+        self.up(work, [(1, "one"), (2, "two")])
+        self.assertEqual(self.done, ["one", "one", "two"])
+
+    def test_what_failed_before_fails_in_the_same_words(self):
+        def fail():
+            raise NotOne("GPs", self.learn("GPs") + 1)
+
+        def work(clock, mailbox):
+            try:
+                once(fail)
+            except NotOne as error:
+                self.done.append((str(error), error.count))
+        self.up(work).close()
+        self.up(work)
+        self.assertEqual((self.done, self.learned), ([("GPs: 2 entries", 2)] * 2, ["GPs"]))
 
 
 class Control(unittest.TestCase):
@@ -222,7 +288,7 @@ class Control(unittest.TestCase):
 
     def test_unknown_verbs_and_acts_are_not_supported(self):
         self.assertEqual(self.ask("frobnicate"), (501, {"error": "not-supported"}))
-        self.assertEqual(self.ask("lifecycle")[0], 501)
+        self.assertEqual(self.ask("lifecycle", '{"system": "sending", "event": "kill"}')[0], 501)
         self.assertEqual(self.ask("observe", '{"system": "office"}')[0], 501)
 
     def test_what_makes_no_sense_is_not_understood(self):
