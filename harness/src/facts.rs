@@ -28,7 +28,10 @@ pub fn missing(plan: &Plan, view: &View) -> Vec<String> {
         .into_iter()
         .filter(|fault| fault.fired == 0 && !asked_for(&fault.name))
         .map(|FaultReport { name, planned, .. }| format!("fault `{name}` never acted: {planned}"));
-    facts.chain(faults).collect()
+    // What a recorded system never sent was no part of the run.
+    let gaps = view.divergences.iter().filter(|it| it.is_a_gap());
+    let gaps = gaps.map(ToString::to_string);
+    facts.chain(faults).chain(gaps).collect()
 }
 
 /// Planned faults, and how often each acted.

@@ -1,7 +1,8 @@
 //! The harness: runs a plan against a system, judges the trace, scores the findings.
 //!
 //! The walk is one function, [`run::run`]: plan, [`driver`], trace, [`check`] and [`judge`],
-//! [`score`], report. [`recording`] enters it with a trace that somebody else made.
+//! [`score`], report. [`recording`] enters it with a trace that somebody else made, [`replay`] with
+//! a system that played in another run.
 
 pub mod bench;
 pub mod bodies;
@@ -16,6 +17,7 @@ pub mod matrix;
 mod parallel;
 pub mod recorder;
 pub mod recording;
+pub mod replay;
 pub mod run;
 pub mod score;
 pub mod serve;

@@ -26,6 +26,7 @@ pub fn run(
         catalogue,
         sut,
         transport: Transport::Virtual,
+        replay: None,
         attached: None,
         not_claimed: &[],
         profile: Profile::Strict,

@@ -10,6 +10,7 @@ use gp2gp_mocks::peer::{HttpRequest, HttpResponse, TransportError};
 use gp2gp_mocks::synthetic::RecordTruth;
 use gp2gp_model::alert::Alert;
 use gp2gp_model::plan::Act;
+use gp2gp_model::replay::Divergence;
 use gp2gp_model::trace::{BodyRef, Endpoint, Event, Header, Lifecycle, Observation, Trace, What};
 use gp2gp_model::{NhsNumber, Time};
 
@@ -158,6 +159,11 @@ impl Recorder {
     /// A system says something of itself.
     pub fn observed(&mut self, at: Time, by: Endpoint, observation: Observation) {
         self.push(at, What::Observed { by, observation });
+    }
+
+    /// A recorded system could not follow its recording.
+    pub fn diverged(&mut self, at: Time, by: Endpoint, divergence: Divergence) {
+        self.push(at, What::Diverged { by, divergence });
     }
 
     /// The run is over.

@@ -331,6 +331,7 @@ fn header(path: &Path, started: Time) -> Header {
         export: None,
         federation: None,
         terms: Terms::default(),
+        recorded: None,
     }
 }
 

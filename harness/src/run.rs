@@ -18,9 +18,10 @@ use crate::check::View;
 use crate::check::custody;
 use crate::check::documents::Document;
 use crate::check::paper;
-use crate::driver::{self, DriverError, SUITE, Sut, Transport};
+use crate::driver::{self, Attached, DriverError, SUITE, Sut, Transport};
 use crate::judge::{self, Question, Required};
 pub use crate::parallel::usual_jobs;
+use crate::replay::{self, Replay};
 use crate::score::{self, Scope};
 use crate::sut::Attachment;
 use crate::{expect, facts, keep, parallel, story};
@@ -33,6 +34,8 @@ pub struct Options<'a> {
     pub sut: Sut,
     /// What carries the messages.
     pub transport: Transport,
+    /// A recorded system, in whose role nobody else plays.
+    pub replay: Option<&'a Replay>,
     /// A system that is not ours, in the place of `sut`; then `transport` means nothing.
     pub attached: Option<&'a Attachment>,
     /// What it does not claim to be able to do.
@@ -82,11 +85,18 @@ fn run_one(plan: &Plan, options: &Options<'_>) -> ScenarioReport {
     }
     let timed = options.attached.map(|attached| attached.timed(plan));
     let plan = timed.as_deref().unwrap_or(plan);
-    let (traced, mishap) = match played(plan, options) {
+    let Attached {
+        traced,
+        mishap,
+        before,
+    } = match played(plan, options) {
         Ok(played) => played,
         Err(error) => return could_not_judge(plan, &error, options),
     };
-    let report = judged(plan, &traced.0, &traced.1, options);
+    let mut report = judged(plan, &traced.0, &traced.1, options);
+    if let Some(before) = before {
+        before.excuse(plan, &mut report);
+    }
     let cannot_be_told = || options.attached?.cannot_be_told(plan);
     match mishap {
         Some(mishap) => doubted(report, mishap),
@@ -111,11 +121,11 @@ pub type Traced = (Trace, BodyStore);
 
 /// Runs one plan to a trace, which is kept if runs are kept.
 pub fn trace(plan: &Plan, options: &Options<'_>) -> Result<Traced, DriverError> {
-    played(plan, options).map(|(traced, _)| traced)
+    played(plan, options).map(|played| played.traced)
 }
 
-/// The same, with what was wrong with a foreign system.
-fn played(plan: &Plan, options: &Options<'_>) -> Result<(Traced, Option<Mishap>), DriverError> {
+/// The same, with what was wrong with a foreign system, and how the recorded run went.
+fn played(plan: &Plan, options: &Options<'_>) -> Result<Attached, DriverError> {
     let folder = options
         .out
         .map(|out| out.join("runs").join(plan.scenario.as_str()));
@@ -123,17 +133,18 @@ fn played(plan: &Plan, options: &Options<'_>) -> Result<(Traced, Option<Mishap>)
         Some(folder) => BodyStore::in_folder(&keep::fresh(folder)?).map_err(keep::writing)?,
         None => BodyStore::temporary(),
     };
-    let ((trace, bodies), mishap) = match options.attached {
-        Some(attached) => attached.play(plan, bodies)?,
-        None => {
-            let traced = driver::run(plan, options.sut, options.transport, bodies)?;
-            (traced, None)
-        }
+    let part = options.replay.map(|replay| replay.part(plan)).transpose()?;
+    let (sut, transport) = (options.sut, options.transport);
+    let played = match (options.attached, part) {
+        (Some(attached), part) => attached.play(plan, bodies, part)?,
+        (None, Some(part)) => driver::run_recorded(plan, sut, transport, bodies, part)?,
+        (None, None) => driver::run(plan, sut, transport, bodies)?.into(),
     };
     if let Some(folder) = &folder {
-        keep::trace(folder, &trace, &bodies)?;
+        let (trace, bodies) = &played.traced;
+        keep::trace(folder, trace, bodies)?;
     }
-    Ok(((trace, bodies), mishap))
+    Ok(played)
 }
 
 /// Judges the trace of a plan.
@@ -152,6 +163,7 @@ pub(crate) fn judged(
     }
     .ask(&view);
     excuse(&mut findings, options);
+    findings.extend(of_recorded(plan, &view, options));
     let missing_facts = facts::missing(plan, &view);
     let expectations = expect::judge(&plan.expects, &view, missing_facts.is_empty());
     let faults = facts::fired(&plan.faults, &view);
@@ -182,11 +194,26 @@ fn excused(options: &Options<'_>) -> Vec<Excused> {
     attached.map_or_else(Vec::new, |it| it.excused(options.catalogue))
 }
 
+/// What the scenario asks of a recorded system is neither proof nor failure of anybody here.
+fn of_recorded(plan: &Plan, view: &View, options: &Options<'_>) -> Vec<Finding> {
+    let Some(recorded) = &view.header.recorded else {
+        return Vec::new();
+    };
+    let (catalogue, profile) = (options.catalogue, options.profile);
+    let why = format!("recorded: {recorded} is not judged");
+    let mut findings = judge::not_applicable(plan, catalogue, profile, &why);
+    findings.retain(|finding| finding.role == recorded.role);
+    findings
+}
+
 /// The roles whose conduct is judged: of a foreign system those that it has.
 fn judged_roles(plan: &Plan, options: &Options<'_>) -> Vec<Role> {
     let mut roles = plan.judges.clone();
     if let Some(attached) = options.attached {
         roles.retain(|role| attached.roles().contains(role));
+    }
+    if let Some(replay) = options.replay {
+        roles.retain(|role| *role != replay.role());
     }
     roles
 }
@@ -255,7 +282,11 @@ pub struct Judged {
 
 /// What came of a trace, of a run or of a recording.
 pub fn scenario_report(view: &View, named: Named, judged: Judged) -> ScenarioReport {
-    let verdict = verdict(&judged);
+    let verdict = verdict(
+        &judged.findings,
+        &judged.expectations,
+        &judged.missing_facts,
+    );
     let Judged {
         findings,
         missing_facts,
@@ -289,6 +320,8 @@ pub fn scenario_report(view: &View, named: Named, judged: Judged) -> ScenarioRep
             .collect(),
         paper: paper::papers(view),
         faults,
+        recorded: view.header.recorded.clone(),
+        divergences: view.divergences.clone(),
         lasted_ms: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
         messages: messages.0,
         bytes: messages.1,
@@ -297,17 +330,21 @@ pub fn scenario_report(view: &View, named: Named, judged: Judged) -> ScenarioRep
 }
 
 /// Breaches weigh most; then that the point was not exercised; then doubts and warnings.
-fn verdict(judged: &Judged) -> Verdict {
+pub(crate) fn verdict(
+    findings: &[Finding],
+    expectations: &[ExpectationReport],
+    missing_facts: &[String],
+) -> Verdict {
     let has = |verdict| {
-        let findings = judged.findings.iter().map(|finding| finding.verdict);
-        let expectations = judged.expectations.iter().map(|it| it.verdict);
+        let findings = findings.iter().map(|finding| finding.verdict);
+        let expectations = expectations.iter().map(|it| it.verdict);
         findings.chain(expectations).any(|other| other == verdict)
     };
     let order = [Verdict::HarnessError, Verdict::Fail];
     if let Some(worst) = order.into_iter().find(|verdict| has(*verdict)) {
         return worst;
     }
-    let is_gap = !judged.missing_facts.is_empty() || judged.findings.is_empty();
+    let is_gap = !missing_facts.is_empty() || findings.is_empty();
     if is_gap || has(Verdict::CouldNotRun) {
         return Verdict::CouldNotRun;
     }
@@ -319,12 +356,18 @@ fn verdict(judged: &Judged) -> Verdict {
 
 /// Why a scenario proves nothing about this system, run in this way.
 fn does_not_apply(plan: &Plan, options: &Options<'_>) -> Option<String> {
+    if options.replay.is_some()
+        && let Some(why) = replay::cannot_be_replayed(plan)
+    {
+        return Some(why.to_owned());
+    }
     if judged_roles(plan, options).is_empty() {
         let roles: Vec<&str> = plan.judges.iter().map(|role| role.name()).collect();
-        return Some(format!(
-            "judges {}, which the system is not",
-            roles.join(" and ")
-        ));
+        let is = match options.replay {
+            Some(replay) if plan.judges == [replay.role()] => "is recorded here",
+            Some(_) | None => "the system is not",
+        };
+        return Some(format!("judges {}, which {is}", roles.join(" and ")));
     }
     let mode = time_mode(options);
     if !plan.time_modes.contains(&mode) {
@@ -405,6 +448,8 @@ fn without_trace(plan: &Plan, options: &Options<'_>) -> ScenarioReport {
         custody: Vec::new(),
         paper: Vec::new(),
         faults: Vec::new(),
+        recorded: None,
+        divergences: Vec::new(),
         lasted_ms: 0,
         messages: 0,
         bytes: 0,
@@ -421,10 +466,13 @@ fn named(plan: &Plan, options: &Options<'_>) -> Named {
 }
 
 fn report(scenarios: Vec<ScenarioReport>, options: &Options<'_>) -> RunReport {
-    let roles = match options.attached {
+    let mut roles = match options.attached {
         Some(attached) => attached.roles().to_vec(),
         None => Role::ALL.to_vec(),
     };
+    if let Some(replay) = options.replay {
+        roles.retain(|role| *role == replay.role().other());
+    }
     let mut requirements = score::outcomes(options.catalogue, &roles, &scenarios, &options.scope);
     let excused = excused(options);
     for outcome in &mut requirements {
@@ -455,7 +503,10 @@ fn report(scenarios: Vec<ScenarioReport>, options: &Options<'_>) -> RunReport {
 }
 
 fn reproduce(plan: &Plan, options: &Options<'_>) -> String {
-    let mut line = format!("gp2gp run {}", plan.asked_as);
+    let mut line = match options.replay {
+        None => format!("gp2gp run {}", plan.asked_as),
+        Some(replay) => replay.asked_as(plan),
+    };
     if let Some(attached) = options.attached {
         line.push_str(&format!(" --sut {}", attached.asked_as()));
     } else if options.sut != Sut::Reference {
@@ -470,6 +521,8 @@ fn reproduce(plan: &Plan, options: &Options<'_>) -> String {
     if options.profile == Profile::Field {
         line.push_str(" --profile field");
     }
-    line.push_str(&format!(" --seed {}", plan.seed));
+    if options.replay.is_none() {
+        line.push_str(&format!(" --seed {}", plan.seed));
+    }
     line
 }

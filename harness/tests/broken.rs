@@ -181,6 +181,7 @@ fn run_broken(
         sut: Sut::Broken(defect),
         not_claimed: &[],
         transport: Transport::Virtual,
+        replay: None,
         attached,
         profile,
         scope: Scope::Selection,

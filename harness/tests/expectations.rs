@@ -25,6 +25,7 @@ fn report(plan: &Plan, sut: Sut, not_claimed: &[Capability]) -> RunReport {
         sut,
         not_claimed,
         transport: Transport::Virtual,
+        replay: None,
         attached: None,
         profile: Profile::Strict,
         scope: Scope::Selection,

@@ -25,6 +25,7 @@ fn report(transport: Transport, profile: Profile) -> RunReport {
         sut: Sut::Reference,
         not_claimed: &[],
         transport,
+        replay: None,
         attached: None,
         profile,
         scope: Scope::Suite,

@@ -12,6 +12,7 @@ pub mod mhs_json;
 pub mod pds;
 pub mod peer;
 pub mod people;
+pub mod recorded;
 pub mod requesting;
 pub mod sds;
 pub mod sending;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use gp2gp_model::alert::Alert;
 use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::plan::Act;
+use gp2gp_model::replay::Divergence;
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{NhsNumber, Time};
 
@@ -31,6 +32,11 @@ pub trait Peer: Send {
 
     /// What it says of itself when asked (control level L2).
     fn observe(&self) -> Vec<Observation>;
+
+    /// Where it could not do again what was recorded. Only a recorded system has anything to say.
+    fn divergences(&self) -> Vec<Divergence> {
+        Vec::new()
+    }
 }
 
 /// When, and for whose eyes why.

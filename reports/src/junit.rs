@@ -48,7 +48,12 @@ fn exercised(scenario: &ScenarioReport) -> TestCase {
             &missing.join("\n"),
         ),
     };
-    TestCase::new("exercised", status)
+    let mut case = TestCase::new("exercised", status);
+    if !scenario.divergences.is_empty() {
+        let lines = scenario.divergences.iter().map(ToString::to_string);
+        case.set_system_out(lines.collect::<Vec<_>>().join("\n"));
+    }
+    case
 }
 
 /// Whether it ended as between good systems.

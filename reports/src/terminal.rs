@@ -18,6 +18,9 @@ use crate::text::wrap;
 const SHORT_ID: usize = 38;
 const LONG_ID: usize = 72;
 
+/// Divergences of a scenario that are read at once.
+const DIVERGENCES_SHOWN: usize = 8;
+
 /// A whole run: a line for each scenario, every failure with what to do, the score last.
 pub fn run(report: &RunReport, catalogue: &[Requirement]) -> String {
     let mut text = head(report);
@@ -139,8 +142,16 @@ fn head(report: &RunReport) -> String {
         Some(level) => format!(", control level {level}"),
         None => String::new(),
     };
+    let mut recorded = report
+        .scenarios
+        .iter()
+        .filter_map(|it| it.recorded.as_ref());
+    let against = match recorded.next() {
+        Some(recorded) => format!(" against {recorded}"),
+        None => String::new(),
+    };
     format!(
-        "{}  system under test: {} ({}){without}, {} profile, {time}{control}\n{}\n\n",
+        "{}  system under test: {} ({}){against}{without}, {} profile, {time}{control}\n{}\n\n",
         paint(BOLD, &report.suite),
         report.sut,
         roles.join(" and "),
@@ -267,6 +278,7 @@ fn troubles(scenario: &ScenarioReport, catalogue: &[Requirement]) -> String {
         text.push_str(&field("reproduce", &scenario.reproduce));
         text.push('\n');
     }
+    text.push_str(&divergences(scenario));
     text.push_str(&wrong_ends(scenario));
     for finding in scenario
         .findings
@@ -275,6 +287,28 @@ fn troubles(scenario: &ScenarioReport, catalogue: &[Requirement]) -> String {
     {
         text.push_str(&trouble(finding, scenario, catalogue));
     }
+    text
+}
+
+/// Where a recorded system and its recording part.
+fn divergences(scenario: &ScenarioReport) -> String {
+    let (Some(recorded), false) = (&scenario.recorded, scenario.divergences.is_empty()) else {
+        return String::new();
+    };
+    let mut text = format!(
+        "{} in {}: {recorded} could not follow its recording\n",
+        paint(of(Verdict::Warn), "diverged"),
+        id(scenario)
+    );
+    for divergence in scenario.divergences.iter().take(DIVERGENCES_SHOWN) {
+        text.push_str(&field("parted", &divergence.to_string()));
+    }
+    let more = scenario.divergences.len().saturating_sub(DIVERGENCES_SHOWN);
+    if more > 0 {
+        text.push_str(&field("more", &format!("{more}, in the JSON report")));
+    }
+    text.push_str(&field("reproduce", &scenario.reproduce));
+    text.push('\n');
     text
 }
 

@@ -24,6 +24,7 @@ pub mod paper;
 pub mod pds;
 pub mod plan;
 pub mod registry;
+pub mod replay;
 pub mod report;
 pub mod requirement;
 pub mod response_code;

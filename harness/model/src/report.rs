@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::control;
 use crate::paper::Paper;
 use crate::plan::Role;
+use crate::replay::{Divergence, RecordedSystem};
 use crate::requirement::{Level, Requirement};
 use crate::trace::TimeMode;
 use crate::verdict::{Finding, Profile, Verdict};
@@ -93,6 +94,12 @@ pub struct ScenarioReport {
     pub paper: Vec<Paper>,
     /// What was to go wrong, and how often it did. Empty for a recording.
     pub faults: Vec<FaultReport>,
+    /// A system that played its part as it was recorded; it is not judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<RecordedSystem>,
+    /// Where a recorded system could not follow its recording.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub divergences: Vec<Divergence>,
     /// Virtual time from start to end, in milliseconds.
     pub lasted_ms: u64,
     /// Messages that crossed the wire.

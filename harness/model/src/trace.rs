@@ -14,6 +14,7 @@ use crate::http::{Headers, Method};
 use crate::pds::PdsRecord;
 use crate::plan::{Act, Caps, Role};
 use crate::registry::Registry;
+use crate::replay::{Divergence, RecordedSystem};
 use crate::store::DocumentState;
 use crate::terms::Terms;
 use crate::{DocumentId, GpCode, NhsNumber, ScenarioId, Sha256, Time, Version};
@@ -67,6 +68,9 @@ pub struct Header {
     /// What was settled by the system that the run is for.
     #[serde(default, skip_serializing_if = "Terms::are_usual")]
     pub terms: Terms,
+    /// A system that played its part as it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<RecordedSystem>,
 }
 
 /// The two practices of a run.
@@ -148,6 +152,7 @@ impl What {
             | Self::Observed { .. }
             | Self::FaultFired { .. }
             | Self::Lifecycle { .. }
+            | Self::Diverged { .. }
             | Self::Ended { .. } => {}
         }
     }
@@ -169,6 +174,7 @@ impl Event {
             | What::Observed { .. }
             | What::FaultFired { .. }
             | What::Lifecycle { .. }
+            | What::Diverged { .. }
             | What::Ended { .. } => None,
         }
     }
@@ -187,6 +193,7 @@ impl Event {
             | What::Observed { .. }
             | What::FaultFired { .. }
             | What::Lifecycle { .. }
+            | What::Diverged { .. }
             | What::Ended { .. } => None,
         }
     }
@@ -479,6 +486,13 @@ pub enum What {
         system: Endpoint,
         /// What.
         change: Lifecycle,
+    },
+    /// A recorded system could not follow its recording.
+    Diverged {
+        /// Which system.
+        by: Endpoint,
+        /// Where they parted.
+        divergence: Divergence,
     },
     /// The run is over.
     Ended {

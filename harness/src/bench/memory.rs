@@ -158,6 +158,7 @@ fn transfer(plan: &Plan, catalogue: &[Requirement]) -> Result<(), BenchError> {
         sut: Sut::Reference,
         not_claimed: &[],
         transport: Transport::Http,
+        replay: None,
         attached: None,
         profile: Profile::Strict,
         scope: Scope::Selection,

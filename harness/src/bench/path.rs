@@ -84,6 +84,7 @@ pub(super) fn measure() -> Result<PathCost, BenchError> {
         sut: Sut::Reference,
         not_claimed: &[],
         transport: Transport::Http,
+        replay: None,
         attached: None,
         profile: Profile::Strict,
         scope: Scope::Selection,

@@ -46,6 +46,7 @@ pub(super) fn measure(transport: Transport) -> Result<SuiteTime, BenchError> {
         sut: Sut::Reference,
         not_claimed: &[],
         transport,
+        replay: None,
         attached: None,
         profile: Profile::Strict,
         scope: Scope::Suite,

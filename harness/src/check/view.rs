@@ -7,6 +7,7 @@ use std::rc::Rc;
 use gp2gp_model::alert::Alert;
 use gp2gp_model::pds::{GeneralPractitioner, PdsRecord};
 use gp2gp_model::plan::{Act, Role};
+use gp2gp_model::replay::Divergence;
 use gp2gp_model::trace::{
     Bodies, BodyRef, Endpoint, Event, Header, Lifecycle, Observation, TimeMode, Trace, What,
 };
@@ -49,6 +50,8 @@ pub struct View {
     pub faults: Vec<String>,
     /// What happened to systems as a whole.
     pub lifecycle: Vec<Lived>,
+    /// Where a recorded system could not follow its recording.
+    pub divergences: Vec<Divergence>,
     /// What the document store was asked.
     pub store_calls: Vec<StoreCall>,
     /// When systems were told a record of their own.
@@ -218,6 +221,7 @@ impl View {
             observed: Vec::new(),
             alerts: Vec::new(),
             faults: Vec::new(),
+            divergences: Vec::new(),
             lifecycle: Vec::new(),
             store_calls: Vec::new(),
             record_reads: Vec::new(),
@@ -462,6 +466,7 @@ impl View {
                     system: *system,
                     change: *change,
                 }),
+                What::Diverged { divergence, .. } => view.divergences.push(divergence.clone()),
                 What::Ended { quiescent } => view.quiescent = *quiescent,
             }
         }

@@ -42,9 +42,13 @@ fn judge(
     let header = &recording.trace.header;
     let view = View::new(&recording.trace, &recording.bodies);
     let plan = plan(header, catalogue)?;
-    let roles = plan
+    let mut roles = plan
         .as_ref()
-        .map_or(&Role::OF_TRANSFERS[..], |plan| &plan.judges);
+        .map_or_else(|| Role::OF_TRANSFERS.to_vec(), |plan| plan.judges.clone());
+    if let Some(recorded) = &header.recorded {
+        roles.retain(|role| *role != recorded.role);
+    }
+    let roles = &roles[..];
     let question = Question {
         catalogue,
         roles,

@@ -10,6 +10,7 @@ mod judge;
 mod list;
 mod matrix;
 mod output;
+mod replay;
 mod run;
 mod schema;
 mod serve;
@@ -71,6 +72,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Print the JSON schema of scenario files or of sut.toml, for editors.
     Schema(schema::Args),
+    /// Replay what a system did in kept runs against another system.
+    Replay(replay::Args),
     /// Serve a system of the suite, whole or broken, for others to attach.
     Serve(serve::Args),
 }
@@ -125,6 +128,7 @@ pub fn main() -> ExitCode {
         Some(Command::Init(args)) => init::main(&args, &output),
         Some(Command::Doctor(args)) => doctor::main(&args, &output),
         Some(Command::Schema(args)) => schema::main(&args, &output),
+        Some(Command::Replay(args)) => replay::main(&args, &output),
         Some(Command::Serve(args)) => serve::main(&args, &output),
     };
     match result {

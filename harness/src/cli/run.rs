@@ -68,11 +68,20 @@ pub(super) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum TransportArg {
+pub(super) enum TransportArg {
     /// In process, under the virtual clock.
     Virtual,
     /// Real HTTP on loopback sockets, idle time skipped.
     Http,
+}
+
+impl From<TransportArg> for Transport {
+    fn from(arg: TransportArg) -> Self {
+        match arg {
+            TransportArg::Virtual => Self::Virtual,
+            TransportArg::Http => Self::Http,
+        }
+    }
 }
 
 pub(super) fn parse_sut(text: &str) -> Result<Sut, String> {
@@ -88,7 +97,7 @@ pub(super) fn parse_sut(text: &str) -> Result<Sut, String> {
 
 /// What is put to the test.
 #[derive(Debug, Clone)]
-enum Subject {
+pub(super) enum Subject {
     /// In this process.
     BuiltIn(Sut),
     /// Not ours.
@@ -102,7 +111,7 @@ pub(super) struct Described {
     pub(super) file: PathBuf,
 }
 
-fn parse_subject(text: &str) -> Result<Subject, String> {
+pub(super) fn parse_subject(text: &str) -> Result<Subject, String> {
     let (role, file) = match text.split_once('=') {
         Some((role, file)) => (Role::ALL.into_iter().find(|it| it.name() == role), file),
         None => (None, text),
@@ -147,11 +156,9 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     let options = Options {
         catalogue: &catalogue,
         sut: built_in(&args.sut),
+        replay: None,
         attached: attachment.as_ref(),
-        transport: match args.transport {
-            TransportArg::Virtual => Transport::Virtual,
-            TransportArg::Http => Transport::Http,
-        },
+        transport: args.transport.into(),
         not_claimed: &not_claimed,
         profile: match (args.profile, &suite) {
             (Some(profile), _) => profile.into(),
@@ -174,7 +181,7 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     });
     bar.finish_and_clear();
 
-    let files = write_reports(&report, &catalogue, args)?;
+    let files = write_reports(&report, &catalogue, (&args.out, args.junit.as_deref()))?;
     output.result(&report, || {
         let mut text = String::new();
         let is_small = !args.scenarios.is_empty() && report.scenarios.len() <= TOLD_UNASKED;
@@ -205,7 +212,7 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     Ok(report.exit.code)
 }
 
-fn described(subjects: &[Subject]) -> miette::Result<Vec<Described>> {
+pub(super) fn described(subjects: &[Subject]) -> miette::Result<Vec<Described>> {
     let mut files = Vec::new();
     for subject in subjects {
         match subject {
@@ -223,7 +230,7 @@ fn described(subjects: &[Subject]) -> miette::Result<Vec<Described>> {
 }
 
 /// The system in this process; one that is not here is in its place.
-fn built_in(subjects: &[Subject]) -> Sut {
+pub(super) fn built_in(subjects: &[Subject]) -> Sut {
     match subjects.first() {
         Some(Subject::BuiltIn(sut)) => *sut,
         Some(Subject::File(_)) | None => Sut::Reference,
@@ -231,9 +238,9 @@ fn built_in(subjects: &[Subject]) -> Sut {
 }
 
 /// So many stories can be read.
-const TOLD_UNASKED: usize = 8;
+pub(super) const TOLD_UNASKED: usize = 8;
 
-const fn is_red(verdict: Verdict) -> bool {
+pub(super) const fn is_red(verdict: Verdict) -> bool {
     match verdict {
         Verdict::Fail
         | Verdict::CouldNotRun
@@ -245,28 +252,25 @@ const fn is_red(verdict: Verdict) -> bool {
     }
 }
 
-fn stories(report: &RunReport) -> String {
+pub(super) fn stories(report: &RunReport) -> String {
     report.scenarios.iter().map(gp2gp_reports::story).collect()
 }
 
-fn write_reports(
+pub(super) fn write_reports(
     report: &RunReport,
     catalogue: &[Requirement],
-    args: &Args,
+    (out, junit): (&Path, Option<&Path>),
 ) -> miette::Result<Vec<PathBuf>> {
-    let json = args.out.join("report.json");
+    let json = out.join("report.json");
     write(
         &json,
         &(serde_json::to_string_pretty(report).into_diagnostic()? + "\n"),
     )?;
-    let junit = args
-        .junit
-        .clone()
-        .unwrap_or_else(|| args.out.join("junit.xml"));
+    let junit = junit.map_or_else(|| out.join("junit.xml"), Path::to_owned);
     let xml = gp2gp_reports::junit(report, catalogue)
         .map_err(|error| miette!("junit report: {error}"))?;
     write(&junit, &xml)?;
-    Ok(vec![json, junit, args.out.join("runs")])
+    Ok(vec![json, junit, out.join("runs")])
 }
 
 fn write(file: &Path, text: &str) -> miette::Result<()> {
@@ -284,7 +288,7 @@ fn write(file: &Path, text: &str) -> miette::Result<()> {
 }
 
 /// On a terminal only: indicatif hides it elsewhere.
-fn progress(length: usize) -> ProgressBar {
+pub(super) fn progress(length: usize) -> ProgressBar {
     let bar = ProgressBar::new(length as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
         bar.set_style(style);

@@ -15,6 +15,7 @@ use gp2gp_model::trace::{FORMAT, Header, Practices, TimeMode, Trace};
 
 use crate::bodies::BodyStore;
 use crate::recorder::Recorder;
+use crate::replay::{Before, Part, PartError};
 use crate::sut::Party;
 use stage::{Stage, keeping_a_body};
 
@@ -80,6 +81,9 @@ pub enum DriverError {
     /// The plan contradicts its own directory.
     #[error(transparent)]
     Cast(#[from] NoSuchPractice),
+    /// A recorded system has no part to play.
+    #[error(transparent)]
+    Part(#[from] PartError),
     /// A peer broke the rules of the kernel.
     #[error("harness defect: {0}")]
     Defect(String),
@@ -98,23 +102,67 @@ pub fn run(
         .map_err(keeping_a_body)
 }
 
-/// Runs a plan to its end with foreign systems. Also tells what was wrong with one of them, beyond what
-/// the trace shows. Nothing happens where one of them is missing from the start.
+/// The same, where a recorded system plays its part again.
+pub(crate) fn run_recorded(
+    plan: &Plan,
+    sut: Sut,
+    transport: Transport,
+    bodies: BodyStore,
+    part: Part,
+) -> Result<Attached, DriverError> {
+    let ensemble = ensemble(part.store.as_deref(), plan, &sut.defects())?;
+    let mut header = header(plan, sut, transport);
+    let (ensemble, before) = cast(part, ensemble, &mut header);
+    let stage = Stage::new(header, plan, ensemble, bodies)?;
+    let scene = Scene {
+        plan,
+        transport,
+        stage,
+    };
+    let traced = scene.play()?.into_trace().map_err(keeping_a_body)?;
+    let before = Some(before);
+    Ok(Attached {
+        before,
+        ..traced.into()
+    })
+}
+
+fn ensemble(
+    store: Option<&str>,
+    plan: &Plan,
+    defects: &[Defect],
+) -> Result<Ensemble, NoSuchPractice> {
+    match store {
+        Some(store) => Ensemble::with_store_at(store, plan, defects),
+        None => Ensemble::from_plan(plan, defects),
+    }
+}
+
+/// Puts a recorded system in its place.
+fn cast(part: Part, mut ensemble: Ensemble, header: &mut Header) -> (Ensemble, Before) {
+    let role = part.system.role;
+    header.sut_roles.retain(|it| *it != role);
+    header.recorded = Some(part.system.clone());
+    let (system, before) = part.take();
+    ensemble.peers.insert(role.endpoint(), Box::new(system));
+    (ensemble, before)
+}
+
+/// Runs a plan to its end with foreign systems, and perhaps with a recorded one. Nothing happens where one
+/// is missing from the start.
 pub(crate) async fn run_attached(
     plan: &Plan,
     named: String,
     time_mode: TimeMode,
     parties: &mut [Party],
     bodies: BodyStore,
-    missing: Option<Mishap>,
-) -> Result<((Trace, BodyStore), Option<Mishap>), DriverError> {
+    (missing, part): (Option<Mishap>, Option<Part>),
+) -> Result<Attached, DriverError> {
     let doors = sockets::Doors::open(plan, parties).await?;
-    let ensemble = match doors.store() {
-        Some(store) => Ensemble::with_store_at(store, plan, &[])?,
-        None => Ensemble::from_plan(plan, &[])?,
-    };
+    let recorded_store = part.as_ref().and_then(|part| part.store.as_deref());
+    let ensemble = ensemble(doors.store().or(recorded_store), plan, &[])?;
     let roles = plan.judges.iter().copied();
-    let header = Header {
+    let mut header = Header {
         sut: named,
         sut_roles: roles
             .filter(|role| parties.iter().any(|it| it.claims.roles.contains(role)))
@@ -122,15 +170,43 @@ pub(crate) async fn run_attached(
         time_mode,
         ..header(plan, Sut::Reference, Transport::Http)
     };
+    let (ensemble, before) = match part {
+        Some(part) => {
+            let (ensemble, before) = cast(part, ensemble, &mut header);
+            (ensemble, Some(before))
+        }
+        None => (ensemble, None),
+    };
     let stage = Stage::new(header, plan, ensemble, bodies)?;
-    if let Some(missing) = missing {
-        let recorder = stage.finish(plan.starts_at, false);
-        let traced = recorder.into_trace().map_err(keeping_a_body)?;
-        return Ok((traced, Some(missing)));
+    let (recorder, mishap) = match missing {
+        Some(missing) => (stage.finish(plan.starts_at, false), Some(missing)),
+        None => sockets::run_attached(plan, stage, parties, doors).await?,
+    };
+    Ok(Attached {
+        traced: recorder.into_trace().map_err(keeping_a_body)?,
+        mishap,
+        before,
+    })
+}
+
+impl From<(Trace, BodyStore)> for Attached {
+    fn from(traced: (Trace, BodyStore)) -> Self {
+        Self {
+            traced,
+            mishap: None,
+            before: None,
+        }
     }
-    let (recorder, mishap) = sockets::run_attached(plan, stage, parties, doors).await?;
-    let traced = recorder.into_trace().map_err(keeping_a_body)?;
-    Ok((traced, mishap))
+}
+
+/// What came of a run.
+pub(crate) struct Attached {
+    /// Trace and bodies.
+    pub(crate) traced: (Trace, BodyStore),
+    /// What was wrong with one of them, beyond what the trace shows.
+    pub(crate) mishap: Option<Mishap>,
+    /// How the recorded run went, where a recorded system took part.
+    pub(crate) before: Option<Before>,
 }
 
 /// A run before its first event: records and documents are made, and what is true of them is known.
@@ -192,6 +268,7 @@ fn header(plan: &Plan, sut: Sut, transport: Transport) -> Header {
         export: plan.export.as_ref().map(|export| export.terms.clone()),
         federation: plan.federation.clone(),
         terms: plan.terms.clone(),
+        recorded: None,
     }
 }
 

@@ -444,6 +444,9 @@ impl Stage {
             for observation in peer.observe() {
                 self.recorder.observed(now, *endpoint, observation);
             }
+            for divergence in peer.divergences() {
+                self.recorder.diverged(now, *endpoint, divergence);
+            }
         }
         self.recorder.finish(now, quiescent);
         self.recorder

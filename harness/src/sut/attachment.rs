@@ -20,8 +20,8 @@ use super::config::{self, Exemption};
 use super::control::NoControl;
 use super::{OpenError, Party, mishap_of, open, wall};
 use crate::bodies::BodyStore;
-use crate::driver::{self, DriverError};
-use crate::run::Traced;
+use crate::driver::{self, Attached, DriverError};
+use crate::replay::Part;
 
 /// One system under test, or two against each other.
 pub struct Attachment {
@@ -185,12 +185,13 @@ impl Attachment {
         self.with(|held| (held.parties.iter()).find_map(|party| party.cannot_be_told(plan)))
     }
 
-    /// Runs a plan to its end.
-    pub fn play(
+    /// Runs a plan to its end, perhaps against a recorded system.
+    pub(crate) fn play(
         &self,
         plan: &Plan,
         bodies: BodyStore,
-    ) -> Result<(Traced, Option<Mishap>), DriverError> {
+        part: Option<Part>,
+    ) -> Result<Attached, DriverError> {
         self.with(|held| {
             let missing = held.missing();
             let Held {
@@ -199,14 +200,15 @@ impl Attachment {
                 lost,
             } = held;
             let name = self.name.clone();
-            let run = driver::run_attached(plan, name, self.time_mode, parties, bodies, missing);
-            let (traced, mishap) = runtime.block_on(run)?;
-            let is_lost = mishap.as_ref().is_some_and(|mishap| match mishap.kind {
+            let more = (missing, part);
+            let run = driver::run_attached(plan, name, self.time_mode, parties, bodies, more);
+            let attached = runtime.block_on(run)?;
+            let is_lost = (attached.mishap.as_ref()).is_some_and(|mishap| match mishap.kind {
                 MishapKind::Gone | MishapKind::Hung => true,
                 MishapKind::ContractViolated | MishapKind::Residue => false,
             });
             *lost = if is_lost { *lost + 1 } else { 0 };
-            Ok((traced, mishap))
+            Ok(attached)
         })
     }
 

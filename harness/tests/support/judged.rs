@@ -13,6 +13,7 @@ pub(crate) fn judge(plans: &[Plan], attached: Option<&Attachment>) -> RunReport 
         catalogue: &gp2gp_scenarios::catalogue().expect("the catalogue"),
         sut: Sut::Reference,
         transport: Transport::Virtual,
+        replay: None,
         attached,
         not_claimed: &attached.map(Attachment::not_claimed).unwrap_or_default(),
         profile: Profile::Strict,

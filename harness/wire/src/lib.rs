@@ -4,7 +4,8 @@
 //! the SOAP envelope and its manifest, [`message`] joins manifest and parts, [`hl7`] reads the
 //! payload, [`attachment`] turns attachment texts back into documents.
 //! [`mhs_json`] is the same message behind a message handler, [`recording`] finds any of these
-//! forms in a file, [`raw`] breaks an encoded message in a named way.
+//! forms in a file, [`raw`] breaks an encoded message in a named way, [`substitute`] sends a recorded one
+//! again in another conversation.
 //!
 //! What decides where a message goes is asked for in FHIR: [`sds`] has addresses and contracts,
 //! [`pds`] has patients, [`registry`] has GPs; [`fhir`] is what they share.
@@ -25,6 +26,7 @@ pub mod raw;
 pub mod recording;
 pub mod registry;
 pub mod sds;
+pub mod substitute;
 
 pub use gp2gp_model::Dialect;
 pub use message::{Encoded, Message, OpenError, Received};

@@ -19,7 +19,8 @@ use crate::peer::{
 /// Posts that one process has open at a time; more wait in order.
 pub const IN_FLIGHT: usize = 10;
 
-const PATH: &str = "/reliablemessaging/forwardreliable";
+/// Where Spine takes messages.
+pub const MESSAGE_PATH: &str = "/reliablemessaging/forwardreliable";
 const QUICK_REPEATS: u32 = 3;
 const QUICK_PAUSE: Duration = Duration::from_millis(100);
 
@@ -294,7 +295,7 @@ impl<T> Outbox<T> {
                 to: Endpoint::Spine,
                 request: HttpRequest {
                     method: Method::Post,
-                    path: PATH.to_owned(),
+                    path: MESSAGE_PATH.to_owned(),
                     soap_action: Some(parcel.encoded.soap_action.clone()),
                     content_type: parcel.encoded.content_type.clone(),
                     headers: Headers::new(),

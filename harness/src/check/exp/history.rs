@@ -356,7 +356,8 @@ impl Reader<'_> {
             | What::Record { .. }
             | What::Observed { .. }
             | What::FaultFired { .. }
-            | What::Lifecycle { .. } => {}
+            | What::Lifecycle { .. }
+            | What::Diverged { .. } => {}
         }
     }
 

@@ -165,6 +165,7 @@ impl Federation {
                 | What::Observed { .. }
                 | What::FaultFired { .. }
                 | What::Lifecycle { .. }
+                | What::Diverged { .. }
                 | What::Ended { .. } => {}
             }
         }

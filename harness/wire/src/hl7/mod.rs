@@ -156,6 +156,20 @@ fn interaction(steps: &mut Steps<'_>) -> Result<Interaction, Hl7Error> {
     }
 }
 
+/// Where the record of an extract stands in its text, see [`xml::screen`]; `None` of any other payload.
+pub(crate) fn record_of(xml: &Bytes) -> Option<std::ops::Range<usize>> {
+    let mut steps = Steps::new(xml).ok()?;
+    match interaction(&mut steps).ok()? {
+        Interaction::EhrExtractUk06 | Interaction::EhrExtractUk07 | Interaction::EhrExtractUk08 => {
+            extract::locate(steps).ok()
+        }
+        Interaction::EhrRequestUk05
+        | Interaction::EhrRequestUk06
+        | Interaction::Copc
+        | Interaction::Acknowledgement => None,
+    }
+}
+
 /// The root element, if it is in the HL7 namespace.
 fn root<'a, 'input>(tree: &'a Document<'input>) -> Result<Node<'a, 'input>, Hl7Error> {
     let root = tree.root_element();

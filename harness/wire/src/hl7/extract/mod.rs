@@ -138,7 +138,7 @@ pub(super) fn read(
 }
 
 /// Where in the text the components of the extract are: from the first to the last.
-fn locate(mut steps: Steps<'_>) -> Result<Range<usize>, Hl7Error> {
+pub(super) fn locate(mut steps: Steps<'_>) -> Result<Range<usize>, Hl7Error> {
     let path = "ControlActEvent/subject/EhrExtract/component";
     let mut record: Option<Range<usize>> = None;
     let mut other_since: Option<&str> = None;
