@@ -4,6 +4,10 @@
 #![cfg(unix)]
 
 #[path = "support/rabbit.rs"]
+#[expect(
+    dead_code,
+    reason = "each test binary uses its own part of the support"
+)]
 mod rabbit;
 mod support;
 
@@ -11,11 +15,13 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::io::Write as _;
 use std::net::TcpListener;
+use std::path::Path;
 use std::time::Duration;
 
 use gp2gp::bodies::BodyStore;
 use gp2gp::driver::{self, Sut, Transport};
 use gp2gp::sut::amqp::{Broker, BrokerError, QueueReceiver, QueueSender, Taken};
+use gp2gp_mocks::serve::{Authority, Identity, Trust};
 use gp2gp_model::MessageKind;
 use gp2gp_model::trace::{Bodies as _, Endpoint, What};
 use gp2gp_wire::message;
@@ -228,6 +234,80 @@ fn a_wrong_password_and_no_password_are_refused_as_such() {
         let error = refused(Broker::new("127.0.0.1", port).probe().await);
         assert!(matches!(error, BrokerError::RefusedLogin { .. }), "{error}");
     });
+}
+
+fn trust(certificates: &Path, is_shown: bool) -> Trust {
+    let read = |name: &str| std::fs::read(certificates.join(name)).unwrap();
+    let authority = Authority::from_pem(&read("ca.pem")).unwrap();
+    let identity = Identity::from_pem(&read("harness.pem"), &read("harness.key")).unwrap();
+    Trust::new(&authority, is_shown.then_some(&identity)).unwrap()
+}
+
+#[test]
+fn a_broker_behind_mutual_tls_is_used_like_any_other() {
+    let Some(rabbit) = rabbit::shared() else {
+        return;
+    };
+    run(async {
+        let broker = Broker::new("localhost", rabbit.tls_port())
+            .with_login(rabbit::LOGIN.0, rabbit::LOGIN.1)
+            .behind_tls(Some(trust(&rabbit.certificates(), true)));
+        let (mut sender, mut receiver) = both(&broker, "/queue/secured").await;
+        let message = numbered(1, "x".repeat(5_000_000));
+        sender.send(&message).await.unwrap();
+        assert!(accepted(&mut receiver).await == message);
+    });
+}
+
+#[test]
+fn a_broker_behind_tls_that_is_not_trusted_or_does_not_trust_us_is_told_with_its_mend() {
+    let Some(rabbit) = rabbit::shared() else {
+        return;
+    };
+    let other = tempfile::tempdir().unwrap();
+    rabbit::write_certificates(other.path());
+    let (own, tls, clear) = (rabbit.certificates(), rabbit.tls_port(), rabbit.port());
+    for (port, secured, said, mend) in [
+        (
+            tls,
+            Some(Some(trust(other.path(), true))),
+            "certificates of two sets are mixed",
+            "give the broker a certificate that `ca` of [environment.tls] has signed",
+        ),
+        (
+            tls,
+            Some(Some(trust(&own, false))),
+            "after the handshake",
+            "let the broker accept the certificate of `cert`",
+        ),
+        (
+            tls,
+            Some(None),
+            "no certificate authority is configured to trust",
+            "add [environment.tls]",
+        ),
+        (
+            clear,
+            Some(Some(trust(&own, true))),
+            "does not speak TLS on this port",
+            "write amqp:// where it speaks in the clear",
+        ),
+        (
+            tls,
+            None,
+            "breaks the connection off",
+            "amqps:// where it speaks TLS",
+        ),
+    ] {
+        let broker = Broker::new("127.0.0.1", port).with_login(rabbit::LOGIN.0, rabbit::LOGIN.1);
+        let broker = match secured {
+            Some(trust) => broker.behind_tls(trust),
+            None => broker,
+        };
+        let error = refused(run(broker.probe()));
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(help(&error).contains(mend), "{}", help(&error));
+    }
 }
 
 #[test]

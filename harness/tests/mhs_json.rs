@@ -25,7 +25,8 @@ mod rabbit;
 )]
 mod served;
 
-use std::path::Path;
+#[path = "mhs_json/doctor.rs"]
+mod doctor;
 
 use compared::contradictions;
 use gp2gp::sut::Attachment;
@@ -35,10 +36,31 @@ use judged::judge;
 use rabbit::Rabbit;
 use tempfile::TempDir;
 
+/// How a served system and its broker are reached.
+#[derive(Clone, Copy)]
+enum Secured {
+    No,
+    ByTls,
+}
+
 /// The `sut.toml` of a served system that stands behind a message handler, with a queue of this name.
-fn described(what: &str, queue: &str, rabbit: &Rabbit, folder: &Path) -> String {
-    let password = folder.join("password");
-    std::fs::write(&password, rabbit::LOGIN.1).unwrap();
+fn described(what: &str, queue: &str, rabbit: &Rabbit, secured: Secured) -> String {
+    let certificates = rabbit.certificates();
+    let certificates = certificates.display();
+    let (url, tls, serve) = match secured {
+        Secured::No => (
+            format!("amqp://127.0.0.1:{}", rabbit.port()),
+            String::new(),
+            String::new(),
+        ),
+        Secured::ByTls => (
+            format!("amqps://127.0.0.1:{}", rabbit.tls_port()),
+            format!(
+                "tls = {{ ca = \"{certificates}/ca.pem\", cert = \"{certificates}/harness.pem\", key = \"{certificates}/harness.key\" }}"
+            ),
+            format!(" --tls {certificates}"),
+        ),
+    };
     format!(
         r#"
 [sut]
@@ -47,30 +69,25 @@ roles = ["requesting", "sending", "exporting", "hub"]
 
 [environment]
 binding = "mhs-json"
-
-[environment.broker]
-url = "amqp://127.0.0.1:{}"
-queue = "/queue/{queue}"
-user = "{}"
-password = {{ file = "{}" }}
+broker = {{ url = "{url}", queue = "/queue/{queue}", user = "{}", password = {{ file = "{}" }} }}
+{tls}
 
 [control]
 driver = "stdio"
-command = "exec {} serve {what} --binding mhs-json --control stdio"
+command = "exec {} serve {what} --binding mhs-json --control stdio{serve}"
 "#,
-        rabbit.port(),
         rabbit::LOGIN.0,
-        password.display(),
+        rabbit.password().display(),
         env!("CARGO_BIN_EXE_gp2gp")
     )
 }
 
-fn attached(what: &str, queue: &str, rabbit: &Rabbit) -> (Attachment, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let described = described(what, queue, rabbit, folder.path());
-    let (runtime, party) = served::parts(&described, folder.path());
+fn attached(what: &str, queue: &str, rabbit: &Rabbit, secured: Secured) -> (Attachment, TempDir) {
+    let logs = tempfile::tempdir().unwrap();
+    let described = described(what, queue, rabbit, secured);
+    let (runtime, party) = served::parts(&described, logs.path());
     let attached = Attachment::new(runtime, vec![party], "sut.toml".to_owned());
-    (attached, folder)
+    (attached, logs)
 }
 
 fn plans(wanted: impl Fn(&Plan) -> bool) -> Vec<Plan> {
@@ -109,23 +126,29 @@ fn a_reference_behind_a_handler_is_found_to_be_what_it_is_in_process() {
         SELECTED.iter().any(|prefix| id.starts_with(prefix))
     });
     assert!(selected.len() >= SELECTED.len());
-    assert_as_in_process("sample", &selected);
+    assert_as_in_process("sample", &selected, Secured::No);
+}
+
+#[test]
+fn a_reference_behind_a_handler_is_the_same_where_everything_is_secured() {
+    let selected = plans(|plan| plan.scenario.as_str() == "transfer/mixed");
+    assert_as_in_process("secured", &selected, Secured::ByTls);
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn the_whole_suite_finds_behind_a_handler_what_it_finds_in_process() {
     let all = plans(|_| true);
-    let left_out = assert_as_in_process("whole", &all);
+    let left_out = assert_as_in_process("whole", &all, Secured::No);
     assert!(left_out * 20 < all.len(), "{left_out} are not run");
 }
 
 /// Gives how many of them do not apply to a system behind a handler.
-fn assert_as_in_process(queue: &str, plans: &[Plan]) -> usize {
+fn assert_as_in_process(queue: &str, plans: &[Plan], secured: Secured) -> usize {
     let Some(rabbit) = rabbit::shared() else {
         return 0;
     };
-    let (attached, _folder) = attached("reference", queue, &rabbit);
+    let (attached, _logs) = attached("reference", queue, &rabbit, secured);
     let found = judge(plans, Some(&attached));
     let differ = contradictions(plans, &judge(plans, None), &found);
     let (count, of) = (differ.len(), plans.len());
@@ -147,7 +170,7 @@ fn what_the_handler_writes_is_no_proof_of_the_system() {
         return;
     };
     let selected = plans(|plan| plan.scenario.as_str() == "transfer/mixed");
-    let (attached, _folder) = attached("reference", "envelope", &rabbit);
+    let (attached, _logs) = attached("reference", "envelope", &rabbit, Secured::No);
     let report = judge(&selected, Some(&attached));
     let why = "the message handler writes the envelope, and it is ours in this binding";
     for (id, wanted) in [
@@ -182,7 +205,7 @@ fn what_is_broken_behind_a_handler_is_caught() {
     ] {
         let what = format!("broken:{name}");
         let selected = plans(|plan| plan.scenario.as_str().starts_with(scenario));
-        let (attached, _folder) = attached(&what, name, &rabbit);
+        let (attached, _logs) = attached(&what, name, &rabbit, Secured::No);
         let report = judge(&selected, Some(&attached));
         let mut found = report.scenarios.iter().flat_map(|it| &it.findings);
         let is_caught =

@@ -496,7 +496,7 @@ fn queue(
         (Binding::Spine, None) => Ok(None),
         (Binding::MhsJson, Some(url)) => url
             .parse()
-            .map(Some)
+            .map(|queue: QueueAt| Some(queue.trusting(offer.wire.trust.clone())))
             .map_err(|error| not_understood(format!("the address of queue: {error}"))),
         (Binding::MhsJson, None) if !gets_messages => Ok(None),
         (Binding::MhsJson, None) => Err(not_understood(

@@ -23,7 +23,9 @@ use fe2o3_amqp::types::messaging::{
 };
 use fe2o3_amqp::types::primitives::{SimpleValue, Value};
 use fe2o3_amqp::{Connection, Receiver, Sender, Session};
+use gp2gp_mocks::serve::{Cause, Trust};
 use gp2gp_wire::mhs_json::{JSON, QueueMessage};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use error::{is_unauthorized, said, told_to_receiver, told_to_sender};
@@ -51,8 +53,18 @@ const CORRELATION_ID: &str = "correlation-id";
 pub struct Broker {
     host: String,
     port: u16,
+    tls: Tls,
     login: Option<(String, String)>,
     patience: Duration,
+}
+
+/// How the connection to a broker is secured.
+#[derive(Clone)]
+enum Tls {
+    /// Not at all.
+    None,
+    /// By whomever these trust; `None`: we have not been told whom.
+    By(Option<Trust>),
 }
 
 impl Broker {
@@ -61,6 +73,7 @@ impl Broker {
         Self {
             host: host.into(),
             port,
+            tls: Tls::None,
             login: None,
             patience: PATIENCE,
         }
@@ -71,6 +84,15 @@ impl Broker {
     pub fn with_login(self, user: impl Into<String>, password: impl Into<String>) -> Self {
         Self {
             login: Some((user.into(), password.into())),
+            ..self
+        }
+    }
+
+    /// The same behind TLS, with those whom we trust and what we show.
+    #[must_use]
+    pub fn behind_tls(self, trust: Option<Trust>) -> Self {
+        Self {
+            tls: Tls::By(trust),
             ..self
         }
     }
@@ -159,7 +181,24 @@ impl Broker {
             broker: self.name(),
             why: error.to_string(),
         })?;
+        match &self.tls {
+            Tls::None => self.open_over(stream).await,
+            Tls::By(None) => Err(self.nobody_to_trust()),
+            Tls::By(Some(trust)) => {
+                let secured = trust.secure(&self.host, stream);
+                let secured = self.patiently("shake hands", secured).await?;
+                let secured = secured.map_err(|cause| self.not_secured(&cause))?;
+                self.open_over(secured).await
+            }
+        }
+    }
+
+    async fn open_over<Io>(&self, stream: Io) -> Result<Open, BrokerError>
+    where
+        Io: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin + 'static,
+    {
         let (stream, broken) = watched::watched(stream);
+        // Whatever carries it: TLS is ours.
         let connection = Connection::builder()
             .container_id("gp2gp")
             .scheme("amqp")
@@ -173,7 +212,11 @@ impl Broker {
                     }),
             )
             .open_with_stream(stream);
-        let connection = self.patiently("open a connection", connection).await?;
+        let connection = tokio::time::timeout(self.patience, connection).await;
+        let connection = connection.map_err(|_| BrokerError::Silent {
+            broker: self.name(),
+            after: self.patience,
+        })?;
         let mut connection = connection.map_err(|error| self.not_opened(&error))?;
         let session = Session::begin(&mut connection);
         let session = self.patiently("begin a session", session).await?;
@@ -204,6 +247,23 @@ impl Broker {
         format!("{}:{}", self.host, self.port)
     }
 
+    fn not_secured(&self, cause: &Cause) -> BrokerError {
+        BrokerError::NotSecured {
+            broker: self.name(),
+            why: cause.to_string(),
+            mend: error::mend_tls(cause, &self.host),
+        }
+    }
+
+    fn nobody_to_trust(&self) -> BrokerError {
+        BrokerError::NotSecured {
+            broker: self.name(),
+            why: "no certificate authority is configured to trust".to_owned(),
+            mend: "add [environment.tls] with `ca`, `cert` and `key`, or serve with `--tls`"
+                .to_owned(),
+        }
+    }
+
     fn lost(&self, why: &impl ToString) -> BrokerError {
         BrokerError::Lost {
             broker: self.name(),
@@ -229,7 +289,15 @@ impl Broker {
                 false => refused(said(told)),
             };
         }
-        refused(format!("it breaks the connection off ({error})"))
+        match &self.tls {
+            Tls::None => refused(format!("it breaks the connection off ({error})")),
+            // Whether a certificate is accepted is told only after the handshake.
+            Tls::By(_) => BrokerError::NotSecured {
+                broker: self.name(),
+                why: format!("it breaks the connection off after the handshake ({error})"),
+                mend: error::mend_tls(&Cause::NoClientCertificate, &self.host),
+            },
+        }
     }
 
     fn refused_login(&self) -> BrokerError {

@@ -132,12 +132,14 @@ pub struct Broker {
     pub login: Option<Login>,
 }
 
-/// `amqp://host:port`.
+/// `amqp://host:port`, or `amqps://host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerUrl {
+    /// Behind TLS.
+    pub is_secure: bool,
     /// Name or address.
     pub host: String,
-    /// Usually 5672.
+    /// Usually 5672, and 5671 behind TLS.
     pub port: u16,
 }
 

@@ -87,7 +87,7 @@ pub async fn open(config: &Config, logs: &Path) -> Result<Party, OpenError> {
             .map(|(role, base)| (Endpoint::from(*role), base.clone()))
             .collect(),
         reach: reach(config, tls.as_ref())?,
-        queue: queue(config)?,
+        queue: queue(config, trust.as_ref())?,
         empty_queues: BTreeMap::new(),
         trust,
         patience: Patience {
@@ -202,12 +202,19 @@ fn reach(config: &Config, tls: Option<&OwnTls>) -> Result<Reach, OpenError> {
 }
 
 /// Where a system behind a message handler finds what came.
-fn queue(config: &Config) -> Result<Option<QueueAt>, OpenError> {
+pub(super) fn queue(
+    config: &Config,
+    trust: Option<&Trust>,
+) -> Result<Option<QueueAt>, SecretError> {
     let broker = match &config.environment.binding {
         Binding::Spine => return Ok(None),
         Binding::MhsJson(broker) => broker,
     };
     let at = Broker::new(broker.url.host.clone(), broker.url.port);
+    let at = match broker.url.is_secure {
+        true => at.behind_tls(trust.cloned()),
+        false => at,
+    };
     let at = match &broker.login {
         Some(login) => at.with_login(login.user.clone(), login.password.reveal()?),
         None => at,

@@ -141,22 +141,17 @@ impl Party {
         }
     }
 
-    /// The queue of each of its systems that gets messages, where it stands behind a message handler. The
-    /// suite's own systems have one each; another sorts out for itself what is for whom.
+    /// The queue of each of its systems that gets messages, where it stands behind a message handler.
     pub fn queues(&self, plan: &Plan) -> BTreeMap<Endpoint, QueueAt> {
         let Some(queue) = &self.queue else {
             return BTreeMap::new();
         };
         let plays = self.plays(plan).into_iter();
         let systems = plays.filter(|it| matches!(it, Endpoint::Requesting | Endpoint::Sending));
-        let of = |system: Endpoint| QueueAt {
-            address: match self.claims.reads_plans {
-                true => format!("{}-{}", queue.address, system.key()),
-                false => queue.address.clone(),
-            },
-            ..queue.clone()
-        };
-        systems.map(|system| (system, of(system))).collect()
+        let reads_plans = self.claims.reads_plans;
+        systems
+            .map(|system| (system, queue.of_system(system, reads_plans)))
+            .collect()
     }
 
     /// Why a plan cannot be run with it, whatever it does; `None` if it can.

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use gp2gp::sut::amqp::Broker;
+use gp2gp::sut::certs::Certificates;
+use gp2gp_model::Time;
 use tempfile::TempDir;
 
 /// Where Debian and the vendor put the server. The one on the path changes its user, and with it
@@ -36,6 +38,7 @@ pub(crate) struct Rabbit {
 #[derive(Clone, Copy)]
 struct Ports {
     amqp: u16,
+    tls: u16,
     distribution: u16,
     mapper: u16,
 }
@@ -82,6 +85,7 @@ impl Rabbit {
         let folder = tempfile::tempdir().expect("a folder for the broker");
         let ports = Ports {
             amqp: free_port(),
+            tls: free_port(),
             distribution: free_port(),
             mapper: free_port(),
         };
@@ -109,6 +113,22 @@ impl Rabbit {
     /// Its port for AMQP.
     pub(crate) fn port(&self) -> u16 {
         self.ports.amqp
+    }
+
+    /// Its port for AMQP over mutual TLS.
+    pub(crate) fn tls_port(&self) -> u16 {
+        self.ports.tls
+    }
+
+    /// The file with the password of its user.
+    pub(crate) fn password(&self) -> std::path::PathBuf {
+        self.folder.path().join("password")
+    }
+
+    /// The folder of its certificates, as `gp2gp init --certs` makes them: it shows that of a system, and wants
+    /// one of the same authority.
+    pub(crate) fn certificates(&self) -> std::path::PathBuf {
+        self.folder.path().join("certificates")
     }
 
     /// Takes it down as a power cut does. What is durable stays.
@@ -186,21 +206,38 @@ impl Drop for Rabbit {
     }
 }
 
+/// A set of certificates of its own, for both sides.
+pub(crate) fn write_certificates(folder: &Path) {
+    let now = std::time::UNIX_EPOCH.elapsed().expect("a clock");
+    let now = Time::from_micros(u64::try_from(now.as_micros()).expect("this age"));
+    let made = Certificates::make(&[], now).expect("certificates");
+    made.write(folder, true).expect("files for them");
+}
+
 fn configure(folder: &Path, ports: Ports) -> io::Result<()> {
     for name in ["mnesia", "log", "home", "generated", "plugins"] {
         fs::create_dir(folder.join(name))?;
     }
     fs::write(folder.join("enabled_plugins"), "[rabbitmq_amqp1_0].\n")?;
     fs::write(folder.join("env.conf"), "")?;
+    let certificates = folder.join("certificates");
+    write_certificates(&certificates);
+    fs::write(folder.join("password"), LOGIN.1)?;
     let definitions = folder.join("definitions.json");
     fs::write(&definitions, DEFINITIONS)?;
     fs::write(
         folder.join("rabbitmq.conf"),
         format!(
             "listeners.tcp.1 = 127.0.0.1:{}\nload_definitions = {}\n\
+             listeners.ssl.1 = 127.0.0.1:{}\nssl_options.cacertfile = {certificates}/ca.pem\n\
+             ssl_options.certfile = {certificates}/sut.pem\n\
+             ssl_options.keyfile = {certificates}/sut.key\n\
+             ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n\
              vm_memory_high_watermark.absolute = 1GB\ndisk_free_limit.absolute = 10MB\n",
             ports.amqp,
-            definitions.display()
+            definitions.display(),
+            ports.tls,
+            certificates = certificates.display(),
         ),
     )
 }
@@ -208,10 +245,14 @@ fn configure(folder: &Path, ports: Ports) -> io::Result<()> {
 /// What is there from the beginning: a user, and a queue that survives the broker.
 const DEFINITIONS: &str = r#"{
     "rabbit_version": "3.10.0",
-    "users": [{"name": "gp2gp", "password": "of this test", "tags": "administrator"}],
+    "users": [
+        {"name": "gp2gp", "password": "of this test", "tags": "administrator"},
+        {"name": "nobody", "password": "of this test", "tags": ""}
+    ],
     "vhosts": [{"name": "/"}],
     "permissions": [
-        {"user": "gp2gp", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
+        {"user": "gp2gp", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"},
+        {"user": "nobody", "vhost": "/", "configure": "^$", "write": "^$", "read": "^$"}
     ],
     "queues": [
         {"name": "durable", "vhost": "/", "durable": true, "auto_delete": false, "arguments": {}}

@@ -16,6 +16,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoClientAuth, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SignatureScheme};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client};
 
@@ -203,6 +204,8 @@ impl fmt::Debug for Guard {
 #[derive(Clone)]
 pub struct Trust {
     connector: TlsConnector,
+    /// For whoever speaks no HTTP.
+    other: TlsConnector,
     shown: Arc<Shown>,
 }
 
@@ -219,11 +222,25 @@ impl Trust {
             .map_err(|error| TlsError::Library(error.to_string()))?
             .with_root_certificates(Arc::clone(&authority.0))
             .with_client_cert_resolver(Arc::clone(&shown) as _);
+        let other = TlsConnector::from(Arc::new(config.clone()));
         config.alpn_protocols = vec![HTTP_1_1.to_owned()];
         Ok(Self {
             connector: TlsConnector::from(Arc::new(config)),
+            other,
             shown,
         })
+    }
+
+    /// Secures a connection to a host on which something else than HTTP is spoken.
+    pub async fn secure<Io>(
+        &self,
+        host: &str,
+        connection: Io,
+    ) -> Result<impl AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin + use<Io>, Cause>
+    where
+        Io: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin,
+    {
+        shake_hands(&self.other, host, connection).await
     }
 
     /// Whether any server has asked for a client certificate.
@@ -236,15 +253,23 @@ impl Trust {
         base: &Base,
         line: Line,
     ) -> Result<client::TlsStream<Line>, Cause> {
-        let name = server_name(base.host()).map_err(|_| Cause::NotResolved {
-            host: base.host().to_owned(),
-            why: "no host can have this name".to_owned(),
-        })?;
-        let handshake = self.connector.connect(name, line);
-        handshake
-            .await
-            .map_err(|error: io::Error| Cause::of_handshake(&error))
+        shake_hands(&self.connector, base.host(), line).await
     }
+}
+
+async fn shake_hands<Io: AsyncRead + AsyncWrite + Unpin>(
+    connector: &TlsConnector,
+    host: &str,
+    connection: Io,
+) -> Result<client::TlsStream<Io>, Cause> {
+    let name = server_name(host).map_err(|_| Cause::NotResolved {
+        host: host.to_owned(),
+        why: "no host can have this name".to_owned(),
+    })?;
+    let handshake = connector.connect(name, connection);
+    handshake
+        .await
+        .map_err(|error: io::Error| Cause::of_handshake(&error))
 }
 
 impl fmt::Debug for Trust {

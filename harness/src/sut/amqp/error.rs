@@ -5,6 +5,7 @@ use std::time::Duration;
 use fe2o3_amqp::connection::ConnectionStopReason;
 use fe2o3_amqp::link::{ReceiverAttachError, SenderAttachError, SessionStopReason};
 use fe2o3_amqp::types::definitions::{self, AmqpError, ErrorCondition};
+use gp2gp_mocks::serve::{Cause, Flaw};
 
 /// What goes wrong with a broker, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
@@ -20,11 +21,22 @@ pub enum BrokerError {
         /// What the network says.
         why: String,
     },
+    /// No TLS connection comes about.
+    #[error("no TLS with broker {broker}: {why}")]
+    #[diagnostic(help("{mend}"))]
+    NotSecured {
+        /// Host and port.
+        broker: String,
+        /// What is wrong.
+        why: String,
+        /// What to do.
+        mend: String,
+    },
     /// What listens there speaks something else.
     #[error("what listens at {broker} is no AMQP 1.0 broker: {said}")]
     #[diagnostic(help(
-        "give the port on which the broker speaks AMQP 1.0; RabbitMQ before 4.0 needs \
-         `rabbitmq-plugins enable rabbitmq_amqp1_0`"
+        "give the port on which the broker speaks AMQP 1.0, with amqps:// where it speaks TLS; \
+         RabbitMQ before 4.0 needs `rabbitmq-plugins enable rabbitmq_amqp1_0`"
     ))]
     NotAmqp {
         /// Host and port.
@@ -85,6 +97,17 @@ pub enum BrokerError {
         /// What is known.
         why: String,
     },
+    /// Somebody accepts the connection, and says nothing.
+    #[error("broker {broker} did not open a connection within {} s", .after.as_secs())]
+    #[diagnostic(help(
+        "if the port speaks TLS, write amqps:// before it; otherwise see whether the broker hangs"
+    ))]
+    Silent {
+        /// Host and port.
+        broker: String,
+        /// How long we waited.
+        after: Duration,
+    },
     /// The broker did not answer.
     #[error("broker {broker} did not {what} within {} s", .after.as_secs())]
     #[diagnostic(help(
@@ -116,6 +139,40 @@ impl BrokerError {
             return Self::Lost { broker, why };
         }
         self
+    }
+}
+
+/// What to do about a TLS connection that does not come about.
+pub(super) fn mend_tls(cause: &Cause, host: &str) -> String {
+    match cause {
+        Cause::Certificate(Flaw::Name { .. }) => format!(
+            "give the broker a certificate for `{host}` (gp2gp init --certs DIR --host {host} --force), or write a name that is in it"
+        ),
+        Cause::Certificate(Flaw::Expired | Flaw::NotYetValid) => {
+            "give the broker a certificate that is valid now, or set the clock of this machine".to_owned()
+        }
+        Cause::Certificate(
+            Flaw::UnknownAuthority | Flaw::BadSignature | Flaw::Purpose(_) | Flaw::Other(_),
+        ) => {
+            "give the broker a certificate that `ca` of [environment.tls] has signed, such as sut.pem of the same set, or write its authority into that file".to_owned()
+        }
+        Cause::TurnedDown(_) | Cause::NoClientCertificate => {
+            "let the broker accept the certificate of `cert` in [environment.tls]: its authority is in ca.pem of the same set".to_owned()
+        }
+        Cause::NotResolved { .. }
+        | Cause::Refused { .. }
+        | Cause::Unreachable { .. }
+        | Cause::TooSlow(..)
+        | Cause::NotTls
+        | Cause::NotPlain
+        | Cause::Handshake(_)
+        | Cause::NothingToTrust(_)
+        | Cause::Broke
+        | Cause::NotHttp(_)
+        | Cause::TooLong
+        | Cause::Path(_) => {
+            "give the port on which the broker speaks TLS, usually 5671, or write amqp:// where it speaks in the clear".to_owned()
+        }
     }
 }
 

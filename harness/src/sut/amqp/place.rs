@@ -1,13 +1,16 @@
-//! A queue by URL: `amqp://user:password@host:port/address`.
+//! A queue by URL: `amqp://user:password@host:port/address`, or `amqps://` behind TLS.
 
 use std::fmt;
 use std::str::FromStr;
 
+use gp2gp_mocks::serve::Trust;
+use gp2gp_model::trace::Endpoint;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::Broker;
+use super::{Broker, Tls};
 
 const PORT: u16 = 5_672;
+const TLS_PORT: u16 = 5_671;
 /// What may stand in user, password and address as it is.
 const AS_IT_IS: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -31,6 +34,28 @@ pub struct QueueAt {
 pub struct NotAQueue(String);
 
 impl QueueAt {
+    /// The same, where these are trusted if its broker is behind TLS.
+    #[must_use]
+    pub fn trusting(mut self, trust: Option<Trust>) -> Self {
+        if let Tls::By(by) = &mut self.broker.tls {
+            *by = trust;
+        }
+        self
+    }
+
+    /// The queue of a system, where this is that of a party: the suite's own systems have one each, another
+    /// sorts out for itself what is for whom.
+    #[must_use]
+    pub fn of_system(&self, system: Endpoint, reads_plans: bool) -> Self {
+        Self {
+            address: match reads_plans {
+                true => format!("{}-{}", self.address, system.key()),
+                false => self.address.clone(),
+            },
+            ..self.clone()
+        }
+    }
+
     /// With user and password, if there are any. Whoever gets this can log in.
     pub fn url(&self) -> String {
         let encoded = |text: &str| utf8_percent_encode(text, AS_IT_IS).to_string();
@@ -40,8 +65,12 @@ impl QueueAt {
             .as_ref()
             .map(|(user, password)| format!("{}:{}@", encoded(user), encoded(password)));
         let login = login.unwrap_or_default();
+        let scheme = match &self.broker.tls {
+            Tls::None => "amqp",
+            Tls::By(_) => "amqps",
+        };
         format!(
-            "amqp://{login}{}/{}",
+            "{scheme}://{login}{}/{}",
             self.broker.name(),
             encoded(&self.address)
         )
@@ -61,13 +90,18 @@ impl FromStr for QueueAt {
 }
 
 fn parse(text: &str) -> Option<QueueAt> {
-    let (authority, address) = text.strip_prefix("amqp://")?.split_once('/')?;
+    let (is_secure, rest) = match text.strip_prefix("amqps://") {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix("amqp://")?),
+    };
+    let (authority, address) = rest.split_once('/')?;
     let (login, place) = match authority.rsplit_once('@') {
         Some((login, place)) => (Some(login), place),
         None => (None, authority),
     };
     let (host, port) = match place.rsplit_once(':') {
         Some((host, port)) => (host, port.parse().ok()?),
+        None if is_secure => (place, TLS_PORT),
         None => (place, PORT),
     };
     let address = decoded(address)?;
@@ -81,6 +115,10 @@ fn parse(text: &str) -> Option<QueueAt> {
             broker.with_login(decoded(user)?, decoded(password)?)
         }
         None => broker,
+    };
+    let broker = match is_secure {
+        true => broker.behind_tls(None),
+        false => broker,
     };
     Some(QueueAt { broker, address })
 }
@@ -107,6 +145,7 @@ mod tests {
             "amqp://localhost:5672/inbound",
             "amqp://gp2gp:p%40ss%3Aword@broker:1/a%20b",
             "amqp://127.0.0.1:5672//amq/queue/inbound",
+            "amqps://broker:5671/inbound",
         ] {
             let queue: QueueAt = url.parse().unwrap();
             assert_eq!(queue.url(), url);

@@ -239,7 +239,7 @@ pub(super) struct Tls {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Broker {
-    /// `amqp://host:port`.
+    /// `amqp://host:port`, or `amqps://host:port` behind TLS.
     pub(super) url: Spanned<String>,
     /// The queue.
     pub(super) queue: Spanned<String>,

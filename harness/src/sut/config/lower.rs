@@ -28,6 +28,7 @@ const RATE: NonZeroU32 = NonZeroU32::new(20).unwrap();
 
 /// Of AMQP.
 const BROKER_PORT: u16 = 5672;
+const BROKER_TLS_PORT: u16 = 5_671;
 
 pub(super) fn lower(file: file::File, folder: &Path) -> Result<Config, Problem> {
     let system = system(&file.sut)?;
@@ -128,6 +129,14 @@ fn environment(
     };
     if environment.tls.is_none() {
         no_tls_without_certificates(&written.wire)?;
+        if let (Binding::MhsJson(broker), Some(at)) = (&environment.binding, &written.broker)
+            && broker.url.is_secure
+        {
+            let span = at.get_ref().url.span();
+            return Err(
+                Problem::at(span, "amqps without certificates of ours").help(WANTS_CERTIFICATES)
+            );
+        }
     }
     Ok(environment)
 }
@@ -212,22 +221,29 @@ fn broker_url(written: &Spanned<String>) -> Result<BrokerUrl, Problem> {
         Problem::at(written.span(), message).help("write for example \"amqp://127.0.0.1:5672\"")
     };
     let text = written.get_ref();
-    if text.starts_with("amqps://") {
-        let message = "a broker behind TLS cannot be reached yet".to_owned();
-        return Err(wrong(message).help(
-            "give a port on which it speaks AMQP 1.0 in the clear, such as \"amqp://127.0.0.1:5672\"",
-        ));
-    }
-    let Some(rest) = text.strip_prefix("amqp://") else {
-        return Err(wrong("the URL of a broker begins with amqp://".to_owned()));
+    let (is_secure, rest) = match (text.strip_prefix("amqp://"), text.strip_prefix("amqps://")) {
+        (Some(rest), _) => (false, rest),
+        (None, Some(rest)) => (true, rest),
+        (None, None) => {
+            let message = "the URL of a broker begins with amqp:// or amqps://".to_owned();
+            return Err(wrong(message));
+        }
+    };
+    let usual = match is_secure {
+        true => BROKER_TLS_PORT,
+        false => BROKER_PORT,
     };
     if rest.contains('@') {
         return Err(wrong(format!("the URL of the broker {USER_INFORMATION}"))
             .help("leave out what stands before the `@`; write `user` and `password` below it"));
     }
-    let (host, port) = host_and_port(rest.trim_end_matches('/'), Some(BROKER_PORT))
+    let (host, port) = host_and_port(rest.trim_end_matches('/'), Some(usual))
         .ok_or_else(|| wrong(format!("`{text}` is not the URL of a broker")))?;
-    Ok(BrokerUrl { host, port })
+    Ok(BrokerUrl {
+        is_secure,
+        host,
+        port,
+    })
 }
 
 /// `host`, `host:port` or `[::1]:port`.
@@ -276,12 +292,14 @@ fn urls(written: &file::Wire) -> impl Iterator<Item = (Role, &Spanned<String>)> 
     .filter_map(|(role, url)| url.as_ref().map(|url| (role, url)))
 }
 
+const WANTS_CERTIFICATES: &str =
+    "add [environment.tls] with `ca`, `cert` and `key`; `gp2gp init --certs DIR` makes them";
+
 fn no_tls_without_certificates(written: &file::Wire) -> Result<(), Problem> {
     for (_, url) in urls(written) {
         if base(url)?.scheme() == Scheme::Https {
-            return Err(Problem::at(url.span(), "https without certificates of ours").help(
-                "add [environment.tls] with `ca`, `cert` and `key`; `gp2gp init --certs DIR` makes them",
-            ));
+            let message = "https without certificates of ours";
+            return Err(Problem::at(url.span(), message).help(WANTS_CERTIFICATES));
         }
     }
     Ok(())

@@ -1,47 +1,57 @@
 //! The broker behind which a system with the JSON form reads what arrived.
 
+use gp2gp_mocks::serve::Trust;
 use miette::Diagnostic as _;
 
 use super::Diagnosis;
-use crate::sut::amqp::{Broker, BrokerError};
-use crate::sut::config::{self, Binding, Config};
+use crate::sut::amqp::{BrokerError, QueueAt};
+use crate::sut::config::{Binding, Config, OwnTls};
+use crate::sut::open::queue;
 
-pub(super) async fn examine(config: &Config, diagnosis: &mut Diagnosis) {
+/// The queue of the party, if it has one and everything about it is as it should be.
+pub(super) async fn examine(
+    config: &Config,
+    tls: Option<&OwnTls>,
+    diagnosis: &mut Diagnosis,
+) -> Option<QueueAt> {
     const PROBE: &str = "broker";
     let wanted = match &config.environment.binding {
-        Binding::Spine => return diagnosis.skipped(PROBE, "the binding is spine"),
+        Binding::Spine => {
+            diagnosis.skipped(PROBE, "the binding is spine");
+            return None;
+        }
         Binding::MhsJson(wanted) => wanted,
     };
-    let Some(broker) = broker(config, wanted) else {
-        return diagnosis.skipped(PROBE, "its password is not known");
+    let trust: Option<Trust> = tls.and_then(|tls| tls.trust().ok());
+    let Ok(Some(queue)) = queue(config, trust.as_ref()) else {
+        diagnosis.skipped(PROBE, "its password is not known");
+        return None;
     };
-    match broker.receiver(&wanted.queue).await {
-        Ok(queue) => {
-            queue.close().await;
+    match queue.broker.receiver(&wanted.queue).await {
+        Ok(receiver) => {
+            receiver.close().await;
             let said = format!(
-                "{}:{} speaks AMQP 1.0 and has the queue `{}`",
-                wanted.url.host, wanted.url.port, wanted.queue
+                "{}:{} speaks AMQP 1.0{} and has the queue `{}`",
+                wanted.url.host,
+                wanted.url.port,
+                if wanted.url.is_secure {
+                    " over TLS"
+                } else {
+                    ""
+                },
+                wanted.queue
             );
             diagnosis.ok(PROBE, said);
+            Some(queue)
         }
-        Err(error) => diagnosis.broken(PROBE, error.to_string(), mend(&error)),
-    }
-}
-
-/// `None` where the secret cannot be had, which is told elsewhere.
-fn broker(config: &Config, wanted: &config::Broker) -> Option<Broker> {
-    let broker = Broker::new(wanted.url.host.as_str(), wanted.url.port)
-        .with_patience(config.environment.answer_within);
-    match &wanted.login {
-        None => Some(broker),
-        Some(login) => {
-            let password = login.password.reveal().ok()?;
-            Some(broker.with_login(login.user.as_str(), password))
+        Err(error) => {
+            diagnosis.broken(PROBE, error.to_string(), mend(&error));
+            None
         }
     }
 }
 
-fn mend(error: &BrokerError) -> String {
+pub(super) fn mend(error: &BrokerError) -> String {
     let help = error.help().map(|help| help.to_string());
     let help = help.unwrap_or_else(|| "see the log of the broker".to_owned());
     format!("{help} ([environment.broker])")

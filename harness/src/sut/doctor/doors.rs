@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use gp2gp_mocks::cast::{self, NoSuchPractice};
@@ -25,7 +26,8 @@ use tokio::time::timeout;
 
 use super::Diagnosis;
 use super::verbs::Met;
-use crate::sut::config::{Config, OwnTls, Service};
+use crate::sut::amqp::QueueAt;
+use crate::sut::config::{Binding, Config, OwnTls, Service};
 use crate::sut::control::ControlError;
 
 /// What a requesting or sending system may ask, and who answers there in a run.
@@ -47,8 +49,10 @@ const SERVICES_SEEN: &str = "services";
 pub(super) struct Placed {
     /// Where it takes what is sent to it, by its own word.
     pub(super) addresses: BTreeMap<Role, Base>,
+    /// A system of the suite's own.
+    pub(super) reads_plans: bool,
     doors: Doors,
-    plan: Plan,
+    pub(super) plan: Plan,
 }
 
 /// Prepares a system, as every run does. `None` where it cannot be.
@@ -56,9 +60,10 @@ pub(super) async fn prepare(
     met: &mut Met,
     config: &Config,
     tls: Option<&OwnTls>,
+    queue: Option<&QueueAt>,
     diagnosis: &mut Diagnosis,
 ) -> Option<Placed> {
-    let placed = match try_to_place(met, config, tls).await {
+    let placed = match try_to_place(met, config, tls, queue).await {
         Ok(placed) => placed,
         Err(Unplaced::NotTried(why)) => {
             diagnosis.skipped(PREPARE, why);
@@ -101,6 +106,7 @@ async fn try_to_place(
     met: &mut Met,
     config: &Config,
     tls: Option<&OwnTls>,
+    queue: Option<&QueueAt>,
 ) -> Result<Placed, Unplaced> {
     let not_tried = |why: String| Unplaced::NotTried(why);
     if !met.claims.verbs.contains(&Verb::Prepare) {
@@ -112,8 +118,12 @@ async fn try_to_place(
     }
     let plan =
         plan(config).ok_or_else(|| not_tried(format!("the suite has no scenario {SCENARIO}")))?;
-    let doors = Doors::open(config, tls).await.map_err(not_tried)?;
-    let setting = setting(config, &plan, &doors, met.claims.reads_plans)
+    let reads_plans = met.claims.reads_plans;
+    let mut doors = Doors::open(config, tls).await.map_err(not_tried)?;
+    if let Some(queue) = queue {
+        doors.tell_queue(queue, reads_plans);
+    }
+    let setting = setting(config, &plan, &doors, reads_plans)
         .map_err(|error| not_tried(error.to_string()))?;
     let reply = met.control.call(&Command::Prepare(Box::new(setting))).await;
     let mut addresses = BTreeMap::new();
@@ -128,6 +138,7 @@ async fn try_to_place(
     }
     Ok(Placed {
         addresses,
+        reads_plans,
         doors,
         plan,
     })
@@ -146,6 +157,10 @@ pub(super) async fn examine(
     diagnosis: &mut Diagnosis,
 ) {
     if !config.system.roles.contains(&Role::Requesting) {
+        if config.environment.binding != Binding::Spine {
+            // It has been asked.
+            return;
+        }
         let why = "a sending system asks nobody before it is asked";
         return diagnosis.skipped(SERVICES_SEEN, why);
     }
@@ -186,19 +201,44 @@ async fn seen(met: &mut Met, config: &Config, placed: &mut Placed, diagnosis: &m
             );
         }
     }
-    let patience = config.environment.answer_within;
-    let advertise = &config.environment.advertise;
-    match timeout(patience, placed.doors.first()).await {
-        Ok(Knock::Asked(service)) => diagnosis.ok(SERVICES_SEEN, format!("it finds us at {advertise}: it asked {service} first")),
-        Ok(Knock::TurnedAway(away)) => diagnosis.broken(
+    placed
+        .knocks(config, "a patient was registered", diagnosis)
+        .await;
+}
+
+impl Placed {
+    /// A sending system got a request through its queue.
+    pub(super) async fn comes_back(&mut self, config: &Config, diagnosis: &mut Diagnosis) {
+        self.knocks(config, "a request was taken", diagnosis).await;
+    }
+
+    /// Somebody has to come to one of our doors, after that.
+    async fn knocks(&mut self, config: &Config, after: &str, diagnosis: &mut Diagnosis) {
+        let patience = config.environment.answer_within;
+        let advertise = &config.environment.advertise;
+        let first = timeout(patience, self.doors.first()).await;
+        knocked(first.ok(), patience, advertise, after, diagnosis);
+    }
+}
+
+fn knocked(
+    first: Option<Knock>,
+    patience: Duration,
+    advertise: &str,
+    after: &str,
+    diagnosis: &mut Diagnosis,
+) {
+    match first {
+        Some(Knock::Asked(service)) => diagnosis.ok(SERVICES_SEEN, format!("it finds us at {advertise}: it asked {service} first")),
+        Some(Knock::TurnedAway(away)) => diagnosis.broken(
             SERVICES_SEEN,
             format!("it came to {} from {} and was not let in: {}", away.endpoint, away.from, away.cause),
             mend(&away.cause),
         ),
-        Err(_) => diagnosis.broken(
+        None => diagnosis.broken(
             SERVICES_SEEN,
             format!(
-                "a patient was registered, and none of our services was asked within {} s",
+                "{after}, and none of our services was asked within {} s",
                 patience.as_secs_f32()
             ),
             format!(
@@ -282,6 +322,14 @@ impl Doors {
             doors.servers.push(server);
         }
         Ok(doors)
+    }
+
+    /// Each system finds its queue beside our services.
+    fn tell_queue(&mut self, queue: &QueueAt, reads_plans: bool) {
+        for (role, urls) in &mut self.urls {
+            let own = queue.of_system(role.endpoint(), reads_plans);
+            urls.insert("queue".to_owned(), own.url());
+        }
     }
 
     /// Who comes first. Whoever asks is told that we know nothing.

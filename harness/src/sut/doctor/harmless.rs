@@ -1,12 +1,15 @@
-//! A message that does no harm: an acknowledgement for a party that nobody is, of a message that
-//! never was. A system that keeps to SEC-02 answers with an error list, any other with an
-//! acknowledgment.
+//! Messages that do no harm: an acknowledgement for a party that nobody is, of a message that
+//! never was, and a request for the record of nobody. A system that keeps to SEC-02 answers the first
+//! with an error list, any other with an acknowledgment.
 
+use gp2gp_mocks::cast;
+use gp2gp_mocks::mhs::Address;
+use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::{
     Asid, ConversationId, CpaId, EbxmlMessageId, Hl7MessageId, IdError, Interaction, PartyKey, Time,
 };
 use gp2gp_wire::ebxml::{AckRequested, Header};
-use gp2gp_wire::hl7::{Acknowledgement, Payload, Wrapper};
+use gp2gp_wire::hl7::{Acknowledgement, EhrRequest, Payload, RequestVersion, Wrapper};
 use gp2gp_wire::{Dialect, Encoded, Message};
 
 const MESSAGE: &str = "D0C70000-0000-4000-8000-000000000001";
@@ -48,6 +51,46 @@ pub(super) fn message(now: Time) -> Result<Encoded, IdError> {
         attachments: Vec::new(),
     };
     Ok(message.encode(Dialect::NationalMhs))
+}
+
+/// A request of the plan's requesting practice, for a record that its sending practice does not have. Whoever
+/// gets it has to ask who asks, or to say that there is nothing.
+pub(super) fn request(plan: &Plan, now: Time) -> Option<Encoded> {
+    let asks = cast::identity(plan, Role::Requesting).ok()?;
+    let asked = cast::identity(plan, Role::Sending).ok()?.practice;
+    let patient = plan.patients.first()?.nhs_number;
+    // Not one that the system remembers from the last time.
+    let id = |number: u32| {
+        let micros = now.as_micros() & 0xFFFF_FFFF_FFFF;
+        format!("D0C70000-0000-4000-{:04X}-{micros:012X}", 0x8000 + number)
+    };
+    let message_id = EbxmlMessageId::parse(&id(0)).ok()?;
+    let to = Address::from(&asked);
+    let version = RequestVersion::Uk05;
+    let hl7_id = Hl7MessageId::from(&message_id);
+    let payload = Payload::EhrRequest(EhrRequest {
+        wrapper: asks.wrapper(now, &to, version.interaction(), hl7_id),
+        version,
+        id: id(1).parse().ok()?,
+        patient,
+        author: asks.practice.ods.clone(),
+        destination: asked.ods.clone(),
+    });
+    let conversation = ConversationId::parse(&id(2)).ok()?;
+    let header = asks.header(
+        &plan.directory,
+        now,
+        &to,
+        &payload,
+        conversation,
+        message_id,
+    );
+    let message = Message {
+        header: header.ok()?,
+        payload,
+        attachments: Vec::new(),
+    };
+    Some(message.encode(Dialect::NationalMhs))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod doors;
 mod harmless;
 mod mend;
 mod own;
+mod queues;
 mod verbs;
 mod wire;
 
@@ -14,8 +15,10 @@ use std::fmt;
 use std::path::Path;
 
 use gp2gp_mocks::serve::Client;
+use gp2gp_model::control::Verb;
 use serde::Serialize;
 
+use super::amqp::QueueAt;
 use super::config::{Config, OwnTls};
 use super::process::{self, NotReady, Started};
 
@@ -115,7 +118,7 @@ pub async fn examine(config: &Config, log: &Path) -> Diagnosis {
     own::secrets(config, &mut diagnosis);
     let tls = own::certificates(config, &mut diagnosis);
     own::ports(config, &mut diagnosis).await;
-    broker::examine(config, &mut diagnosis).await;
+    let queue = broker::examine(config, tls.as_ref(), &mut diagnosis).await;
     let patient = client(config, tls.as_ref());
     let (up, mut started) = start(config, log, &patient, &mut diagnosis).await;
     if !up {
@@ -123,7 +126,7 @@ pub async fn examine(config: &Config, log: &Path) -> Diagnosis {
         diagnosis.skipped("control", "the system is not up");
         return diagnosis;
     }
-    talk(config, tls.as_ref(), log, &mut diagnosis).await;
+    talk(config, tls.as_ref(), queue.as_ref(), log, &mut diagnosis).await;
     if let Some(Err(error)) = started.as_mut().map(Started::runs) {
         diagnosis.broken(
             "start",
@@ -137,14 +140,29 @@ pub async fn examine(config: &Config, log: &Path) -> Diagnosis {
 
 /// With a system that is up: by control, if there is any, and over the wire. One that is prepared
 /// first may listen only then.
-async fn talk(config: &Config, tls: Option<&OwnTls>, log: &Path, diagnosis: &mut Diagnosis) {
+async fn talk(
+    config: &Config,
+    tls: Option<&OwnTls>,
+    queue: Option<&QueueAt>,
+    log: &Path,
+    diagnosis: &mut Diagnosis,
+) {
     let mut met = verbs::meet(config, tls, log, diagnosis).await;
     let mut placed = match &mut met {
-        Some(met) => doors::prepare(met, config, tls, diagnosis).await,
+        Some(met) => doors::prepare(met, config, tls, queue, diagnosis).await,
         None => None,
     };
     let told = placed.as_ref().map(|placed| &placed.addresses);
     wire::examine(config, tls, told, diagnosis).await;
+    let wants_preparing =
+        (met.as_ref()).is_some_and(|met| met.claims.verbs.contains(&Verb::Prepare));
+    match queue {
+        Some(_) if placed.is_none() && wants_preparing => {
+            diagnosis.skipped("queue", "it is not prepared, so it knows no queue");
+        }
+        Some(queue) => queues::examine(config, queue, placed.as_mut(), diagnosis).await,
+        None => {}
+    }
     if let Some(met) = &mut met {
         if let Some(placed) = &mut placed {
             doors::examine(met, config, placed, diagnosis).await;
