@@ -162,6 +162,7 @@ def write(message):
             f'<eb:Reference eb:id="_{attachment.id}" xlink:href="{escape(attachment.href)}">'
             f'<eb:Description xml:lang="en">{escape(attachment.description)}</eb:Description></eb:Reference>')
     party = '<eb:PartyId eb:type="urn:nhs:names:partyType:ocs+serviceInstance">{}</eb:PartyId>'.format
+    time_to_live = message.time_to_live and f'<eb:TimeToLive>{ebxml_time(message.time_to_live)}</eb:TimeToLive>' or ""
     envelope = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<SOAP:Envelope xmlns:SOAP="http://schemas.xmlsoap.org/soap/envelope/" xmlns:eb="{EB}"'
@@ -172,7 +173,7 @@ def write(message):
         f'<eb:ConversationId>{escape(message.conversation_id)}</eb:ConversationId>'
         f'<eb:Service>{SERVICE}</eb:Service><eb:Action>{message.action}</eb:Action>'
         f'<eb:MessageData><eb:MessageId>{message.message_id}</eb:MessageId>'
-        f'<eb:Timestamp>{ebxml_time(message.timestamp)}</eb:Timestamp></eb:MessageData>'
+        f'<eb:Timestamp>{ebxml_time(message.timestamp)}</eb:Timestamp>{time_to_live}</eb:MessageData>'
         '<eb:DuplicateElimination/></eb:MessageHeader>'
         '<eb:AckRequested SOAP:mustUnderstand="1" eb:version="2.0" eb:signed="false"'
         ' SOAP:actor="urn:oasis:names:tc:ebxml-msg:actor:nextMSH"/></SOAP:Header><SOAP:Body>'

@@ -1,6 +1,6 @@
 """The message handler of one practice: takes what Spine delivers, and posts to Spine."""
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from clock import Clock
 from messages import (ACKNOWLEDGEMENT, CODES, SERVICE, Message, Unreadable, Wrapper, acknowledgement, message_error,
@@ -8,6 +8,7 @@ from messages import (ACKNOWLEDGEMENT, CODES, SERVICE, Message, Unreadable, Wrap
 from services import NoAnswer, NotOne, Refused, Services, exchange
 from store import Store, once
 
+LIVES = timedelta(days=14)  # longer than anybody waits for anything
 RETRIABLE = {"200", "206", "208"}
 
 
@@ -121,8 +122,9 @@ class MessageHandler:
         return self.services.contract(action, party_key=to.party_key)
 
     def message(self, to, action, message_id, payload, attachments=(), cpa_id=""):
+        now = self.now()
         return Message(self.practice["party_key"], to.party_key, cpa_id, to.conversation_id, action, message_id,
-                       self.now(), payload, list(attachments))
+                       now, payload, list(attachments), now + LIVES)
 
     def post(self, to, action, message_id, payload, attachments=()):
         """Posts a message until Spine has it."""

@@ -358,7 +358,7 @@ pub enum Act {
         /// So many acknowledgements.
         times: u32,
     },
-    /// A mock sending system posts the core a second time: same conversation and HL7 part, new message id.
+    /// The people of the sending practice want the record sent again: same conversation and HL7 part, new message id.
     RepeatExtract {
         /// Whose.
         patient: NhsNumber,

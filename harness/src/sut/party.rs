@@ -203,20 +203,29 @@ impl Party {
             .filter(|(role, _)| plays.contains(&role.endpoint()));
         let dialect = told.find(|(_, side)| side.dialect != Dialect::default());
         let sends = plays.contains(&Endpoint::Sending);
-        let own = if let Some((role, side)) = dialect {
-            format!("a {role} system that writes as {}", side.dialect)
-        } else if sends && plan.manner != Manner::default() {
-            "a sending system that goes one of several ways".to_owned()
-        } else if sends && plan.to_the_byte {
-            "the sizes of the messages of our sending system".to_owned()
-        } else if plays.contains(&Endpoint::Requesting)
-            && plan.requesting_message_ids != MessageIds::default()
-        {
-            "a requesting system that uses message ids again".to_owned()
-        } else {
-            return None;
-        };
-        Some(format!("about {own}, and nobody can tell {} to", self.name))
+        let name = &self.name;
+        if let Some((role, side)) = dialect {
+            let dialect = side.dialect;
+            return Some(format!(
+                "about a {role} system that writes as {dialect}, and nobody can tell {name} to"
+            ));
+        }
+        if sends && plan.manner != Manner::default() {
+            return Some(format!(
+                "about one of several ways to send a record, and nobody can tell {name} which to go"
+            ));
+        }
+        if sends && plan.to_the_byte {
+            return Some(format!(
+                "about sizes that fit our messages to the byte, and those of {name} are its own"
+            ));
+        }
+        let repeats = plan.requesting_message_ids != MessageIds::default();
+        (repeats && plays.contains(&Endpoint::Requesting)).then(|| {
+            format!(
+                "about a requesting system that uses message ids again, and nobody can tell {name} to"
+            )
+        })
     }
 
     /// A client for what is sent to it, in a run whose clock is so many times faster.
