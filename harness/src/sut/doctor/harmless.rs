@@ -74,7 +74,7 @@ pub(super) fn request(plan: &Plan, now: Time) -> Option<Encoded> {
         id: id(1).parse().ok()?,
         patient,
         author: asks.practice.ods.clone(),
-        destination: asked.ods.clone(),
+        destination: asked.ods,
     });
     let conversation = ConversationId::parse(&id(2)).ok()?;
     let header = asks.header(
