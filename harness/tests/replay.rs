@@ -104,12 +104,12 @@ fn only(report: RunReport) -> ScenarioReport {
 fn posts(folder: &Path) -> Vec<String> {
     let text = fs::read_to_string(folder.join(TRACE_FILE)).unwrap();
     let events = Trace::from_json_lines(&text).unwrap().events;
-    let posts = events.iter().filter_map(|event| match &event.what {
-        What::Post { from, to, body, .. } => {
-            let sha256 = body.sha256;
-            Some(format!("{} {from} {to} {sha256}", event.at))
-        }
-        _ => None,
+    let posts = events.iter().filter_map(|event| {
+        let What::Post { from, to, body, .. } = &event.what else {
+            return None;
+        };
+        let sha256 = body.sha256;
+        Some(format!("{} {from} {to} {sha256}", event.at))
     });
     let mut posts: Vec<String> = posts.collect();
     // What happens in the same microsecond may change places.
@@ -268,9 +268,11 @@ fn the_report_says_which_message_waited_for_what_and_what_came_instead() {
     else {
         panic!("{:#?}", scenario.divergences);
     };
-    let kind = |item: &Item| match item {
-        Item::Message { kind, number, .. } => Some((*kind, *number)),
-        _ => None,
+    let kind = |item: &Item| {
+        let Item::Message { kind, number, .. } = item else {
+            return None;
+        };
+        Some((*kind, *number))
     };
     assert_eq!(kind(what), Some((MessageKind::Fragment, 1)));
     assert_eq!(
@@ -529,14 +531,12 @@ fn a_recorded_system_follows_a_live_one_with_other_ids() {
     let sizes = |folder: &Path| -> Vec<(u64, String)> {
         let text = fs::read_to_string(folder.join(TRACE_FILE)).unwrap();
         let events = Trace::from_json_lines(&text).unwrap().events;
-        let own = events.iter().filter_map(|event| match &event.what {
-            What::Post {
-                from: Endpoint::Sending,
-                to: Endpoint::Spine,
-                body,
-                ..
-            } => Some((body.bytes, body.sha256.to_string())),
-            _ => None,
+        let own = events.iter().filter_map(|event| {
+            let What::Post { from, to, body, .. } = &event.what else {
+                return None;
+            };
+            let is_own = (*from, *to) == (Endpoint::Sending, Endpoint::Spine);
+            is_own.then(|| (body.bytes, body.sha256.to_string()))
         });
         own.collect()
     };

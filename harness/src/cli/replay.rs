@@ -80,7 +80,7 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     let role = Role::from(args.role);
     let catalogue = suite::catalogue()?;
     let plans = plans(args, &catalogue)?;
-    let replay = Replay::open(&args.recording, role, &plans).map_err(explained)?;
+    let replay = Replay::open(&args.recording, role, &plans).map_err(|error| explained(&error))?;
     make_out(args)?;
     let described = run::described(&args.sut)?;
     let mut configs = attach::read(&described)?;
@@ -141,7 +141,7 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
 
 /// The plans of what was recorded, with the seeds of then: all, or those that are named.
 fn plans(args: &Args, catalogue: &[Requirement]) -> miette::Result<Vec<Plan>> {
-    let kept = replay::kept(&args.recording).map_err(explained)?;
+    let kept = replay::kept(&args.recording).map_err(|error| explained(&error))?;
     let mut known: Vec<(u64, &Terms, Vec<Plan>)> = Vec::new();
     let own = suite::select(&args.scenarios, catalogue, None)?;
     let mut plans = Vec::new();
@@ -252,7 +252,7 @@ fn see_that_terms_fit(configs: &[Config], plans: &[Plan]) -> miette::Result<()> 
     Ok(())
 }
 
-fn explained(error: ReplayError) -> miette::Report {
+fn explained(error: &ReplayError) -> miette::Report {
     let mend = error.mend();
     miette!(help = mend, "{error}")
 }

@@ -40,20 +40,21 @@ pub(super) fn write(trace: &Trace, bodies: &dyn Bodies, plan: &Plan, system: End
 
 /// The address of the document store, as the tokens of a system name it.
 pub(super) fn store_of(trace: &Trace, system: Endpoint) -> Option<String> {
-    trace.events.iter().find_map(|event| match &event.what {
-        What::Post {
-            from,
-            to: Endpoint::Store,
-            headers,
-            ..
-        } if *from == system => {
-            let token = headers.get("Authorization")?.strip_prefix("Bearer ")?;
-            let claims = token.split('.').nth(1)?;
-            let claims = URL_SAFE_NO_PAD.decode_to_vec(claims.as_bytes()).ok()?;
-            let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
-            Some(claims.get("aud")?.as_str()?.to_owned())
+    trace.events.iter().find_map(|event| {
+        let What::Post {
+            from, to, headers, ..
+        } = &event.what
+        else {
+            return None;
+        };
+        if (*from, *to) != (system, Endpoint::Store) {
+            return None;
         }
-        _ => None,
+        let token = headers.get("Authorization")?.strip_prefix("Bearer ")?;
+        let claims = token.split('.').nth(1)?;
+        let claims = URL_SAFE_NO_PAD.decode_to_vec(claims.as_bytes()).ok()?;
+        let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
+        Some(claims.get("aud")?.as_str()?.to_owned())
     })
 }
 
@@ -158,13 +159,16 @@ fn shown_before<'t>(event: &Event, act: &Act, plan: &Plan) -> Option<(Time, u64,
 
 fn never_arrived(trace: &Trace) -> BTreeSet<u64> {
     let events = trace.events.iter();
-    let lost = events.filter_map(|event| match &event.what {
-        What::NoAnswer {
+    let lost = events.filter_map(|event| {
+        let What::NoAnswer {
             exchange,
-            never_arrived: true,
+            never_arrived,
             ..
-        } => Some(*exchange),
-        _ => None,
+        } = &event.what
+        else {
+            return None;
+        };
+        never_arrived.then_some(*exchange)
     });
     lost.collect()
 }
@@ -172,19 +176,23 @@ fn never_arrived(trace: &Trace) -> BTreeSet<u64> {
 /// Every message of the trace that can be read, by its event.
 fn heard(trace: &Trace, bodies: &dyn Bodies) -> BTreeMap<u64, Heard> {
     let events = trace.events.iter();
-    let messages = events.filter_map(|event| match &event.what {
-        What::Post {
+    let messages = events.filter_map(|event| {
+        let What::Post {
             from,
             to,
             soap_action: Some(_),
             content_type,
             body,
             ..
-        } if [*from, *to].contains(&Endpoint::Spine) => {
-            let body = bodies.body(&body.sha256)?;
-            Some((event.seq, Heard::read(content_type, &body)?))
+        } = &event.what
+        else {
+            return None;
+        };
+        if ![from, to].contains(&&Endpoint::Spine) {
+            return None;
         }
-        _ => None,
+        let body = bodies.body(&body.sha256)?;
+        Some((event.seq, Heard::read(content_type, &body)?))
     });
     messages.collect()
 }
@@ -199,23 +207,24 @@ fn patients(heard: &BTreeMap<u64, Heard>) -> BTreeMap<ConversationId, NhsNumber>
 /// How exchanges ended: with which answer, or `None` if with none.
 fn answers(trace: &Trace) -> BTreeMap<u64, Answer> {
     let events = trace.events.iter();
-    let answers = events.filter_map(|event| match &event.what {
-        What::Answer {
+    let answers = events.filter_map(|event| {
+        let What::Answer {
             exchange,
             status,
             content_type,
             headers,
             body,
-        } => Some((
-            *exchange,
-            Answer {
-                status: *status,
-                content_type: content_type.clone(),
-                headers: headers.clone(),
-                body: *body,
-            },
-        )),
-        _ => None,
+        } = &event.what
+        else {
+            return None;
+        };
+        let answer = Answer {
+            status: *status,
+            content_type: content_type.clone(),
+            headers: headers.clone(),
+            body: *body,
+        };
+        Some((*exchange, answer))
     });
     answers.collect()
 }
