@@ -14,8 +14,10 @@ use gp2gp_wire::hl7::{
 use gp2gp_wire::message::{Attachment, Inline, Location, Message};
 use gp2gp_wire::mime::TransferEncoding;
 
-const MESSAGE_ID: &str = "6E242658-3D8E-41E3-A7DC-172BDA00FA67";
-const CONVERSATION: &str = "9F46A1A6-D2B5-48D4-899F-D9557EF64C45";
+/// The id of every message.
+pub const MESSAGE_ID: &str = "6E242658-3D8E-41E3-A7DC-172BDA00FA67";
+/// The conversation of every message.
+pub const CONVERSATION: &str = "9F46A1A6-D2B5-48D4-899F-D9557EF64C45";
 
 /// One message of each kind, by name; `record` is the extract's record.
 pub fn messages(record: Bytes) -> Result<Vec<(&'static str, Message)>, IdError> {

@@ -1,4 +1,4 @@
-//! Chores of the repository: `cargo xtask ci`, `tidy`, `diagram`, `requirements`.
+//! Chores of the repository: `cargo xtask ci`, `bench`, `tidy`, `diagram`, `requirements`.
 
 #![expect(
     clippy::print_stdout,
@@ -6,6 +6,7 @@
     reason = "a chore talks to the person who runs it"
 )]
 
+mod bench;
 mod ci;
 mod export;
 mod requirements;
@@ -18,6 +19,7 @@ const USAGE: &str = "\
 Usage: cargo xtask <chore>
 
   ci            everything that must pass: format, clippy, tests, tidy, and every scenario
+  bench [word]  how fast the harness serves, beside the floor, the target and its peers; a word picks rows
   tidy          what no compiler minds: long files, tabs, trailing blanks, paths of one machine, lints of scenarios
   diagram       writes the diagram of exports into docs/export.md
   requirements  every requirement with the scenarios that name it";
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
         ["ci"] => ci::run(&root()),
+        ["bench", words @ ..] => bench::run(&root(), words),
         ["tidy"] => tidy::run(&root()),
         ["diagram"] => export::run(&root()),
         ["requirements"] => requirements::run(),

@@ -2,7 +2,7 @@
 //! compared to: what decoding a 4.5 MB message costs beyond base64 and SHA-256 of its attachment,
 //! and all that `gp2gp bench` measures.
 //!
-//! `cargo bench -p gp2gp-benches --bench limits`; exit status 1 where a limit is missed.
+//! `cargo bench -p gp2gp --bench limits`; exit status 1 where a limit is missed.
 
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
 
