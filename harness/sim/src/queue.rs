@@ -12,10 +12,11 @@ pub struct Queue<E> {
     heap: BinaryHeap<Reverse<Entry<E>>>,
 }
 
-struct Entry<E> {
-    at: Time,
-    sequence: u64,
-    event: E,
+/// An event and when it happens.
+pub(crate) struct Entry<E> {
+    pub(crate) at: Time,
+    pub(crate) sequence: u64,
+    pub(crate) event: E,
 }
 
 impl<E> Queue<E> {

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 /// How long something took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Took {
-    pub(super) wall: Duration,
+pub(crate) struct Took {
+    pub(crate) wall: Duration,
     /// Time of a processor; equals `wall` where the system does not tell it.
-    pub(super) cpu: Duration,
+    pub(crate) cpu: Duration,
 }
 
 impl AddAssign for Took {
@@ -20,12 +20,12 @@ impl AddAssign for Took {
 }
 
 /// What `work` takes on this thread.
-pub(super) fn on_this_thread<T>(work: impl FnOnce() -> T) -> (T, Took) {
+pub(crate) fn on_this_thread<T>(work: impl FnOnce() -> T) -> (T, Took) {
     measured(work, thread_cpu)
 }
 
 /// What `work` takes on all threads of this process.
-pub(super) fn on_all_threads<T>(work: impl FnOnce() -> T) -> (T, Took) {
+pub(crate) fn on_all_threads<T>(work: impl FnOnce() -> T) -> (T, Took) {
     measured(work, process_cpu)
 }
 
@@ -60,7 +60,7 @@ fn process_cpu() -> Option<Duration> {
 }
 
 /// The most memory that this process ever had resident, in bytes.
-pub(super) fn peak_bytes() -> Option<u64> {
+pub(crate) fn peak_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()

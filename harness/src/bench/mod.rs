@@ -2,7 +2,7 @@
 //! the project promises. `gp2gp bench` prints it, and so does the bench `limits`.
 
 mod floor;
-mod measure;
+pub(crate) mod measure;
 mod memory;
 mod orders;
 mod path;

@@ -14,6 +14,7 @@ mod replay;
 mod run;
 mod schema;
 mod serve;
+mod simulate;
 mod suite;
 
 use std::process::ExitCode;
@@ -74,6 +75,8 @@ enum Command {
     Schema(schema::Args),
     /// Replay what a system did in kept runs against another system.
     Replay(replay::Args),
+    /// Simulate a national year of transfers in virtual time, without bodies.
+    Simulate(simulate::Args),
     /// Serve a system of the suite, whole or broken, for others to attach.
     Serve(serve::Args),
 }
@@ -129,6 +132,7 @@ pub fn main() -> ExitCode {
         Some(Command::Doctor(args)) => doctor::main(&args, &output),
         Some(Command::Schema(args)) => schema::main(&args, &output),
         Some(Command::Replay(args)) => replay::main(&args, &output),
+        Some(Command::Simulate(args)) => simulate::main(&args, &output),
         Some(Command::Serve(args)) => serve::main(&args, &output),
     };
     match result {

@@ -30,7 +30,7 @@ pub use addresses::{AddressLookup, Found, NoAddress};
 pub use enquiries::{Enquiries, Unanswered};
 pub(crate) use inbox::Carelessness;
 pub use inbox::{Inbound, Inbox};
-pub use outbox::{GaveUp, IN_FLIGHT, MESSAGE_PATH, Outbox, Outcome};
+pub use outbox::{GaveUp, IN_FLIGHT, MESSAGE_PATH, Outbox, Outcome, QUICK_PAUSE, QUICK_REPEATS};
 
 /// `versionCode/@code` of every message that a practice system writes (spec 10).
 pub const VERSION_CODE: &str = "V3NPfIT3.1.10";

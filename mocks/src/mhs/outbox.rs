@@ -21,8 +21,10 @@ pub const IN_FLIGHT: usize = 10;
 
 /// Where Spine takes messages.
 pub const MESSAGE_PATH: &str = "/reliablemessaging/forwardreliable";
-const QUICK_REPEATS: u32 = 3;
-const QUICK_PAUSE: Duration = Duration::from_millis(100);
+/// Repeats of a post that got no answer, before those of the contract.
+pub const QUICK_REPEATS: u32 = 3;
+/// Pause before each of them.
+pub const QUICK_PAUSE: Duration = Duration::from_millis(100);
 
 /// Messages on their way to Spine. `T` is whatever the owner wants to recognise an outcome by.
 #[derive(Debug)]

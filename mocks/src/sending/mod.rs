@@ -44,6 +44,7 @@ use self::core_extract::{Core, Enclosed, Order};
 use self::fetch::{Fetched, Fetcher, Linked, SourceFailed};
 use self::inquiry::{Inquiry, Reason, Registered};
 use self::letters::{Correspondent, Office};
+pub use self::transfer::FINAL_ACK_AWAITED;
 use self::transfer::Transfer;
 use crate::alarms::Alarms;
 use crate::defect::SendingDefect;

@@ -18,7 +18,7 @@ use crate::defect::SendingDefect;
 use crate::mhs::next_id;
 
 /// Without a final acknowledgement for so long after the core, the transfer has failed (S124).
-const PATIENCE: Duration = Duration::from_hours(8 * 24);
+pub const FINAL_ACK_AWAITED: Duration = Duration::from_hours(8 * 24);
 /// A core may be sent again within this time of the request (S6).
 const REPEATABLE_FOR: Duration = Duration::from_hours(12 * 7 * 24);
 
@@ -327,7 +327,7 @@ impl Transfer {
         self.core_due = false;
         self.core_ids.push(message_id);
         self.sent_at = Some(now);
-        self.deadline = self.end.is_none().then_some(now + PATIENCE);
+        self.deadline = self.end.is_none().then_some(now + FINAL_ACK_AWAITED);
         Ok(message)
     }
 
