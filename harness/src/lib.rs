@@ -13,6 +13,7 @@ pub mod expect;
 pub mod facts;
 pub mod judge;
 pub mod keep;
+pub mod load;
 pub mod matrix;
 mod pages;
 mod parallel;

@@ -2,6 +2,7 @@
 //!
 //! [`RunReport`]: gp2gp_model::report::RunReport
 
+mod bench;
 mod coverage;
 mod junit;
 mod matrix;
@@ -9,6 +10,7 @@ mod style;
 mod terminal;
 mod text;
 
+pub use bench::{bench, change as bench_change, latency as bench_latency, time as bench_time};
 pub use coverage::coverage;
 pub use junit::junit;
 pub use matrix::matrix;

@@ -3,6 +3,7 @@
 //! No IO, no clock, no randomness: every other crate speaks in these types.
 
 pub mod alert;
+pub mod bench;
 pub mod capability;
 pub mod control;
 pub mod coverage;

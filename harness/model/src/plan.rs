@@ -1,6 +1,7 @@
 //! What will be done: a scenario after lowering. Everything a run needs, nothing about files.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,6 +91,9 @@ pub struct Plan {
     pub exercised_when: Vec<Fact>,
     /// How it ends if both systems are good ones.
     pub expects: Vec<Expectation>,
+    /// So many transfers are under way at once at most, in a run that loads a system: who registers
+    /// beyond that waits until one comes to an end.
+    pub at_once: Option<NonZeroU32>,
     /// What was settled by the system that the run is for.
     pub terms: Terms,
 }

@@ -18,7 +18,7 @@ pub mod seen;
 pub mod snd;
 pub mod store_calls;
 pub mod texts;
-mod transfer;
+pub(crate) mod transfer;
 pub mod view;
 
 use gp2gp_model::verdict::{Assessment, Profile, Violation};

@@ -1,6 +1,8 @@
 //! Patients who registered at the requesting practice: what the directories held of them then, and
 //! what the system made of it.
 
+use std::collections::BTreeMap;
+
 use gp2gp_model::pds::GeneralPractitioner;
 use gp2gp_model::plan::{Act, Role};
 use gp2gp_model::registry::PractitionerLink;
@@ -10,7 +12,7 @@ use gp2gp_model::{GpCode, NhsNumber, OdsCode, Time};
 
 use super::national::{Asked, NationalCall, Told};
 use super::ruling::Ruling;
-use super::view::{Acted, Post, View};
+use super::view::{Acted, Post, Truth, View};
 use super::violation;
 
 /// A patient who registered.
@@ -56,7 +58,9 @@ pub(super) fn judge(
 
 /// Every registration that the system was told of, in order.
 pub(super) fn registrations(view: &View) -> Vec<Registration<'_>> {
+    let known = Known::of(view);
     let mut found: Vec<Registration<'_>> = Vec::new();
+    let mut last: BTreeMap<NhsNumber, usize> = BTreeMap::new();
     for acted in &view.acts {
         let Act::Register { patient, .. } = &acted.act else {
             continue;
@@ -64,7 +68,8 @@ pub(super) fn registrations(view: &View) -> Vec<Registration<'_>> {
         if acted.not_supported {
             continue;
         }
-        let earlier = found.iter_mut().rfind(|found| found.patient == *patient);
+        let earlier = last.insert(*patient, found.len());
+        let earlier = earlier.and_then(|at| found.get_mut(at));
         let earlier = earlier.map(|earlier| {
             earlier.until = acted.seq;
             let was_fruitless = earlier.request().is_none();
@@ -75,7 +80,7 @@ pub(super) fn registrations(view: &View) -> Vec<Registration<'_>> {
             seq: acted.seq,
             at: acted.at,
             patient: *patient,
-            before: before(view, acted, *patient, earlier.flatten()),
+            before: known.before(acted, *patient, earlier.flatten()),
             until: u64::MAX,
         });
     }
@@ -102,46 +107,68 @@ pub(super) fn practices_of(view: &View, gp: GpCode, (seq, at): (u64, Time)) -> V
     practices
 }
 
-/// With whom PDS had the patient. A registration that led to nothing before left the own practice
-/// there: then the record is where it was.
-fn before(
-    view: &View,
-    acted: &Acted,
-    patient: NhsNumber,
-    of_fruitless: Option<GeneralPractitioner>,
-) -> Option<GeneralPractitioner> {
-    let truth = view
-        .patients
-        .iter()
-        .find(|truth| truth.patient == patient)?;
-    let planned = truth.pds.as_ref()?.general_practitioner.clone();
-    let earlier_acts = view.acts.iter().rev().filter(|it| it.seq < acted.seq);
-    let moved = earlier_acts.into_iter().find_map(|it| {
-        let (who, practice) = it.act.move_on()?;
-        (who == patient).then(|| (it.seq, practice.clone()))
-    });
-    let updated = view.national_calls.iter().rev().find_map(|call| {
-        let is_update = call.asked == Asked::Update(patient) && call.answered < acted.seq;
-        match &call.answer {
-            Told::Patient {
-                general_practitioner,
-                ..
-            } if is_update => Some((call.answered, general_practitioner.clone())),
-            Told::Patient { .. }
-            | Told::Entries(_)
-            | Told::Practice { .. }
-            | Told::Refused(_)
-            | Told::Unreadable
-            | Told::Nothing => None,
+/// What is known of patients, found by patient.
+struct Known<'v> {
+    truths: BTreeMap<NhsNumber, &'v Truth>,
+    /// Where they moved on to, in order.
+    moves: BTreeMap<NhsNumber, Vec<(u64, &'v OdsCode)>>,
+    /// What PDS held after it was told a new practice, in the order of the questions.
+    updates: BTreeMap<NhsNumber, Vec<(u64, &'v GeneralPractitioner)>>,
+}
+
+impl<'v> Known<'v> {
+    fn of(view: &'v View) -> Self {
+        let mut known = Self {
+            truths: BTreeMap::new(),
+            moves: BTreeMap::new(),
+            updates: BTreeMap::new(),
+        };
+        for truth in &view.patients {
+            known.truths.entry(truth.patient).or_insert(truth);
         }
-    });
-    Some(match (moved, updated) {
-        (Some((moved, practice)), updated) if updated.as_ref().is_none_or(|it| it.0 < moved) => {
-            GeneralPractitioner::Practice(practice)
+        for acted in &view.acts {
+            if let Some((patient, practice)) = acted.act.move_on() {
+                let moves = known.moves.entry(patient).or_default();
+                moves.push((acted.seq, practice));
+            }
         }
-        (_, Some((_, own))) => of_fruitless.unwrap_or(own),
-        (_, None) => planned,
-    })
+        for call in &view.national_calls {
+            if let (
+                Asked::Update(patient),
+                Told::Patient {
+                    general_practitioner,
+                    ..
+                },
+            ) = (&call.asked, &call.answer)
+            {
+                let updates = known.updates.entry(*patient).or_default();
+                updates.push((call.answered, general_practitioner));
+            }
+        }
+        known
+    }
+
+    /// With whom PDS had the patient. A registration that led to nothing before left the own practice
+    /// there: then the record is where it was.
+    fn before(
+        &self,
+        acted: &Acted,
+        patient: NhsNumber,
+        of_fruitless: Option<GeneralPractitioner>,
+    ) -> Option<GeneralPractitioner> {
+        let planned = self.truths.get(&patient)?.pds.as_ref()?;
+        let moves = self.moves.get(&patient).into_iter().flatten();
+        let moved = moves.rev().find(|(seq, _)| *seq < acted.seq);
+        let updates = self.updates.get(&patient).into_iter().flatten();
+        let updated = updates.rev().find(|(seq, _)| *seq < acted.seq);
+        Some(match (moved, updated) {
+            (Some((moved, practice)), updated) if updated.is_none_or(|it| it.0 < *moved) => {
+                GeneralPractitioner::Practice((*practice).clone())
+            }
+            (_, Some((_, own))) => of_fruitless.unwrap_or_else(|| (*own).clone()),
+            (_, None) => planned.general_practitioner.clone(),
+        })
+    }
 }
 
 impl<'v> Registration<'v> {

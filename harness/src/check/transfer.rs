@@ -13,53 +13,53 @@ use super::documents::{Chunk, Document, Route};
 use super::view::{AttachmentSeen, Ending, Place, Post, Seen, View};
 
 /// One transfer from the point of view of the sending system.
-pub(super) struct Transfer<'v> {
+pub(crate) struct Transfer<'v> {
     /// Conversation of the request; without a request, of the first message.
-    pub(super) conversation: &'v ConversationId,
+    pub(crate) conversation: &'v ConversationId,
     /// Requests that reached the sending system, repeated ones included.
-    pub(super) requests: Vec<&'v Post>,
+    pub(crate) requests: Vec<&'v Post>,
     /// Everything new that the sending system sent.
-    pub(super) messages: Vec<&'v Post>,
+    pub(crate) messages: Vec<&'v Post>,
     /// Extracts among these.
-    pub(super) cores: Vec<&'v Post>,
+    pub(crate) cores: Vec<&'v Post>,
     /// Fragments among these.
-    pub(super) fragments: Vec<&'v Post>,
+    pub(crate) fragments: Vec<&'v Post>,
     /// Acknowledgements among these.
-    pub(super) answers: Vec<&'v Post>,
+    pub(crate) answers: Vec<&'v Post>,
     /// Continues that reached the sending system, repeated ones included.
-    pub(super) continues: Vec<&'v Post>,
+    pub(crate) continues: Vec<&'v Post>,
     /// Acknowledgements of the core that reached the sending system.
-    pub(super) outcomes: Vec<&'v Post>,
+    pub(crate) outcomes: Vec<&'v Post>,
     /// Acknowledgements of fragments that reached the sending system.
-    pub(super) fragment_acks: Vec<&'v Post>,
+    pub(crate) fragment_acks: Vec<&'v Post>,
 }
 
 /// A message that a core or an index promises.
-pub(super) struct Promise<'v> {
+pub(crate) struct Promise<'v> {
     /// The core or index.
-    pub(super) by: &'v Post,
+    pub(crate) by: &'v Post,
     /// The reference.
-    pub(super) reference: &'v AttachmentSeen,
+    pub(crate) reference: &'v AttachmentSeen,
     /// The message that is to come.
-    pub(super) message: &'v EbxmlMessageId,
+    pub(crate) message: &'v EbxmlMessageId,
     /// The first message of that id, if it was sent.
-    pub(super) fragment: Option<&'v Post>,
+    pub(crate) fragment: Option<&'v Post>,
 }
 
 /// A document together with the core that brings it.
-pub(super) struct Sent<'v> {
+pub(crate) struct Sent<'v> {
     /// The core.
-    pub(super) core: &'v Post,
+    pub(crate) core: &'v Post,
     /// Whose record was asked for; without a request, whose record the core says it is.
-    pub(super) patient: NhsNumber,
+    pub(crate) patient: NhsNumber,
     /// The document.
-    pub(super) document: &'v Document,
+    pub(crate) document: &'v Document,
     /// It comes from a recording, from which contents may have been cut out.
     recorded: bool,
 }
 
 /// All transfers of a trace, in the order of their first message.
-pub(super) fn transfers(view: &View) -> Vec<Transfer<'_>> {
+pub(crate) fn transfers(view: &View) -> Vec<Transfer<'_>> {
     let mut sorter = Sorter::default();
     let arrived: Vec<&Post> = arrived(view).collect();
     let of_kind = |kind| {
@@ -81,7 +81,7 @@ pub(super) fn transfers(view: &View) -> Vec<Transfer<'_>> {
 }
 
 /// Documents of all cores.
-pub(super) fn sent_documents(view: &View) -> Vec<Sent<'_>> {
+pub(crate) fn sent_documents(view: &View) -> Vec<Sent<'_>> {
     transfers(view)
         .iter()
         .flat_map(|transfer| transfer.documents(view))
@@ -113,7 +113,7 @@ fn asks(post: &Post) -> bool {
 impl<'v> Transfer<'v> {
     /// Whether a request of its version that is served is also acknowledged; 2.2c lets the extract
     /// be the answer.
-    pub(super) fn is_acknowledged_if_served(&self) -> bool {
+    pub(crate) fn is_acknowledged_if_served(&self) -> bool {
         let asked = self.requests.iter().find_map(|post| post.seen()?.claimed());
         asked.is_none_or(Interaction::is_acknowledged_if_served)
     }
@@ -133,29 +133,29 @@ impl<'v> Transfer<'v> {
     }
 
     /// The request, if one came that can be read.
-    pub(super) fn request(&self) -> Option<&'v EhrRequest> {
+    pub(crate) fn request(&self) -> Option<&'v EhrRequest> {
         self.requests
             .iter()
             .find_map(|post| post.seen().and_then(Seen::request))
     }
 
     /// Acknowledgements that the sending system sent, with their posts.
-    pub(super) fn answers(&self) -> impl Iterator<Item = (&'v Post, &'v Acknowledgement)> {
+    pub(crate) fn answers(&self) -> impl Iterator<Item = (&'v Post, &'v Acknowledgement)> {
         acknowledgements(&self.answers)
     }
 
     /// Negative acknowledgements that the sending system sent.
-    pub(super) fn refusals(&self) -> impl Iterator<Item = (&'v Post, &'v Acknowledgement)> {
+    pub(crate) fn refusals(&self) -> impl Iterator<Item = (&'v Post, &'v Acknowledgement)> {
         self.answers().filter(|(_, ack)| ack.is_negative())
     }
 
     /// Acknowledgements of the core that reached the sending system; the first one counts.
-    pub(super) fn outcomes(&self) -> impl Iterator<Item = (&'v Post, &'v Acknowledgement)> {
+    pub(crate) fn outcomes(&self) -> impl Iterator<Item = (&'v Post, &'v Acknowledgement)> {
         acknowledgements(&self.outcomes)
     }
 
     /// What cores and indexes promise, each message once.
-    pub(super) fn promises(&self) -> Vec<Promise<'v>> {
+    pub(crate) fn promises(&self) -> Vec<Promise<'v>> {
         let mut sent: BTreeMap<&EbxmlMessageId, &'v Post> = BTreeMap::new();
         for post in &self.fragments {
             if let Some(id) = post.message_id() {
@@ -182,7 +182,7 @@ impl<'v> Transfer<'v> {
     }
 
     /// Documents that the cores bring.
-    pub(super) fn documents(&self, view: &'v View) -> Vec<Sent<'v>> {
+    pub(crate) fn documents(&self, view: &'v View) -> Vec<Sent<'v>> {
         let requested = self.request().map(|request| request.patient);
         self.cores
             .iter()
@@ -204,12 +204,12 @@ impl<'v> Transfer<'v> {
 
 impl Sent<'_> {
     /// The file name that the core gives, if it gives one.
-    pub(super) fn file_name(&self) -> Option<&str> {
+    pub(crate) fn file_name(&self) -> Option<&str> {
         self.document.style.filename()
     }
 
     /// The file name, or words in its place.
-    pub(super) fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         self.file_name().map_or_else(
             || "an unnamed attachment".to_owned(),
             |name| format!("`{name}`"),
@@ -217,7 +217,7 @@ impl Sent<'_> {
     }
 
     /// Every message that it travelled in is there, with its text.
-    pub(super) fn came_whole(&self) -> bool {
+    pub(crate) fn came_whole(&self) -> bool {
         self.document.route != Route::Absent
             && self
                 .document
@@ -227,31 +227,31 @@ impl Sent<'_> {
     }
 
     /// The text is there. Recordings are published with contents cut out.
-    pub(super) fn has_text(&self, chunk: &Chunk) -> bool {
+    pub(crate) fn has_text(&self, chunk: &Chunk) -> bool {
         chunk.message.is_some() && !(self.recorded && chunk.text_characters == 0)
     }
 
     /// It is the content behind a skeleton.
-    pub(super) fn is_skeleton(&self) -> bool {
+    pub(crate) fn is_skeleton(&self) -> bool {
         self.document
             .description()
             .is_some_and(gp2gp_wire::attachment::Description::is_skeleton)
     }
 
     /// Base64 characters of all its texts.
-    pub(super) fn characters(&self) -> u64 {
+    pub(crate) fn characters(&self) -> u64 {
         let chunks = self.document.chunks.iter();
         chunks.map(|chunk| chunk.text_characters).sum()
     }
 }
 
 /// Attachment references of a message.
-pub(super) fn references(post: &Post) -> impl Iterator<Item = &AttachmentSeen> {
+pub(crate) fn references(post: &Post) -> impl Iterator<Item = &AttachmentSeen> {
     post.seen().into_iter().flat_map(|seen| &seen.attachments)
 }
 
 /// Kind and id of a message, for evidence.
-pub(super) fn name(post: &Post) -> String {
+pub(crate) fn name(post: &Post) -> String {
     match (post.kind(), post.message_id()) {
         (Some(kind), Some(id)) => format!("{kind} {id}"),
         (None, Some(id)) => format!("message {id}"),
@@ -261,7 +261,7 @@ pub(super) fn name(post: &Post) -> String {
 
 /// Whether a message demonstrably came later: by the order of a run; by what the messages say of
 /// themselves in a recording.
-pub(super) fn is_after(view: &View, later: &Post, earlier: &Post) -> bool {
+pub(crate) fn is_after(view: &View, later: &Post, earlier: &Post) -> bool {
     if view.has_real_times() {
         later.seq > earlier.seq
     } else {
@@ -273,13 +273,13 @@ pub(super) fn is_after(view: &View, later: &Post, earlier: &Post) -> bool {
 }
 
 /// Every post of a message, in order.
-pub(super) fn attempts<'v>(view: &'v View, message: &'v Post) -> impl Iterator<Item = &'v Post> {
+pub(crate) fn attempts<'v>(view: &'v View, message: &'v Post) -> impl Iterator<Item = &'v Post> {
     view.posted_by(Role::Sending)
         .filter(move |post| post.is_same_message(message))
 }
 
 /// When Spine took a message over, if it did. A recording shows no answers.
-pub(super) fn accepted_at(view: &View, message: &Post) -> Option<Time> {
+pub(crate) fn accepted_at(view: &View, message: &Post) -> Option<Time> {
     attempts(view, message)
         .find(|post| post.was_accepted())
         .and_then(|post| match &post.ending {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use gp2gp_mocks::Defect;
@@ -13,7 +14,7 @@ use tokio::sync::mpsc;
 use super::output::Output;
 use super::run::parse_sut;
 use crate::driver::Sut;
-use crate::serve::{Binding, Offer, Wire, listen, serve, speak_lines};
+use crate::serve::{Binding, Offer, Slowness, Wire, listen, serve, speak_lines};
 use crate::sut::Attachment;
 use crate::sut::config::TlsFiles;
 
@@ -40,6 +41,12 @@ pub(super) struct Args {
     /// Waits so many milliseconds before everything that it sends.
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     slow_by: u64,
+    /// Holds one lock for so many milliseconds for everything that it sends.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    one_lock: u64,
+    /// Goes through a whole conversation again with every message of it that comes.
+    #[arg(long)]
+    begin_anew: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -81,7 +88,11 @@ async fn serve_it(args: &Args, output: &Output) -> miette::Result<()> {
         defects: defects(args.sut),
         wire: wire(args.tls.as_deref())?,
         binding: args.binding.into(),
-        slow_by_ms: args.slow_by,
+        slow: Slowness {
+            before_sending: Duration::from_millis(args.slow_by),
+            one_lock: Duration::from_millis(args.one_lock),
+            begins_anew: args.begin_anew,
+        },
     };
     let (ask, asked) = mpsc::channel(1);
     match args.control {

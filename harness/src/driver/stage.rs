@@ -34,6 +34,9 @@ pub(super) struct Stage {
     exchanges: u64,
     most_exchanges: u64,
     bytes: u64,
+    /// Transfers that people began, and of which they decided.
+    registered: usize,
+    decided: usize,
     conditions: Conditions,
 }
 
@@ -54,6 +57,10 @@ const MOST_EXCHANGES: u64 = 60_000;
 /// The same with a foreign system, which takes a thousandth of a second for each: the largest scenario that
 /// is not heavy has two thousand.
 const MOST_ON_SOCKETS: u64 = 10_000;
+
+/// What a patient may take of these where there are many patients: the largest record measured has 2 658
+/// documents, each a fragment and its acknowledgements.
+const MOST_OF_A_PATIENT: u64 = 500;
 
 /// Bytes in bodies after which a run is cut off, before it fills the disk. The largest scenario has six
 /// thousand million.
@@ -159,6 +166,8 @@ impl Stage {
             exchanges: 0,
             most_exchanges: MOST_EXCHANGES,
             bytes: 0,
+            registered: 0,
+            decided: 0,
             conditions: Conditions::new(plan),
         })
     }
@@ -166,7 +175,10 @@ impl Stage {
     /// The same stage, where these systems are not ours: their places are empty.
     pub(super) fn with_foreign(mut self, systems: &BTreeSet<Endpoint>, plan: &Plan) -> Self {
         if !plan.heavy {
-            self.most_exchanges = MOST_ON_SOCKETS;
+            let patients = u64::try_from(plan.patients.len()).unwrap_or(u64::MAX);
+            self.most_exchanges = patients
+                .saturating_mul(MOST_OF_A_PATIENT)
+                .max(MOST_ON_SOCKETS);
         }
         self.peers.retain(|endpoint, _| !systems.contains(endpoint));
         self.foreign.clone_from(systems);
@@ -182,6 +194,23 @@ impl Stage {
             return Ok(Vec::new());
         }
         self.recorder.acted(now, on, act.clone(), false);
+        match &act {
+            Act::Register { .. } => self.registered += 1,
+            Act::Decide { .. } => self.decided += 1,
+            Act::RepeatRequest { .. }
+            | Act::AcknowledgeAgain { .. }
+            | Act::RepeatExtract { .. }
+            | Act::MoveOn { .. }
+            | Act::Relink { .. }
+            | Act::DealWithPooledList { .. }
+            | Act::Relist { .. }
+            | Act::Stray { .. }
+            | Act::File { .. }
+            | Act::AtOffice { .. }
+            | Act::AtHub { .. }
+            | Act::Book { .. }
+            | Act::SendUnrequested { .. } => {}
+        }
         if let Act::File { arrival, .. } = act
             && let Some(document) = self.arriving.get(arrival)
         {
@@ -243,6 +272,11 @@ impl Stage {
             most_exchanges,
             ..self
         }
+    }
+
+    /// Transfers that people began and have not decided on.
+    pub(super) const fn transfers_under_way(&self) -> usize {
+        self.registered.saturating_sub(self.decided)
     }
 
     /// Whether the run has to be cut off because nobody comes to an end.

@@ -5,6 +5,7 @@ mod door;
 mod hosted;
 mod queue;
 mod run;
+mod slow;
 
 use gp2gp_mocks::Defect;
 use gp2gp_mocks::serve::{Security, Trust};
@@ -15,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::run::Run;
 pub use door::{ControlDoor, listen, speak_lines};
+pub use slow::Slowness;
 
 /// What is served, and how.
 #[derive(Debug, Clone, Default)]
@@ -27,9 +29,8 @@ pub struct Offer {
     pub wire: Wire,
     /// Whether it stands behind a message handler.
     pub binding: Binding,
-    /// Waits so long, by the wall clock and in milliseconds, before it takes up anything: a system to be
-    /// ranked, or to be found slow.
-    pub slow_by_ms: u64,
+    /// How it is slow, if it is: a system to be ranked, and to be seen through.
+    pub slow: Slowness,
 }
 
 /// How messages travel.

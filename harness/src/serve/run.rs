@@ -26,6 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::hosted::Hosted;
 use super::queue::{FromQueue, Queues};
+use super::slow::Slow;
 use super::{Binding, Offer, Wire};
 use crate::sut::amqp::QueueAt;
 
@@ -41,7 +42,7 @@ const LOG_LINES: usize = 200;
 pub(super) struct Run {
     systems: BTreeMap<Endpoint, Hosted>,
     wire: Wire,
-    slow_by: Duration,
+    slow: Slow,
     client: Arc<Client>,
     arrive: mpsc::Sender<Incoming>,
     incoming: mpsc::Receiver<Incoming>,
@@ -74,7 +75,7 @@ impl Run {
         Self {
             systems: BTreeMap::new(),
             wire: Wire::default(),
-            slow_by: Duration::ZERO,
+            slow: Slow::default(),
             client: Arc::new(Client::new()),
             arrive,
             incoming,
@@ -122,7 +123,7 @@ impl Run {
         let client = Client::with_patience(patience);
         let mut run = Self {
             wire: offer.wire.clone(),
-            slow_by: Duration::from_millis(offer.slow_by_ms),
+            slow: Slow::new(offer.slow),
             client: Arc::new(match &offer.wire.trust {
                 Some(trust) => client.trusting(trust.clone()),
                 None => client,
@@ -197,6 +198,7 @@ impl Run {
         let Some(hosted) = self.systems.get_mut(&endpoint).filter(|it| it.is_up()) else {
             return;
         };
+        self.slow.take(&request.body);
         self.arrived += 1;
         let id = AnswerId(self.arrived);
         self.answers.insert(id, (endpoint, answer));
@@ -259,9 +261,9 @@ impl Run {
                     .and_then(|it| it.service(to))
                     .cloned();
                 let (client, end) = (Arc::clone(&self.client), self.end.clone());
-                let slow_by = self.slow_by;
+                let pause = self.slow.before_sending();
                 tokio::spawn(async move {
-                    tokio::time::sleep(slow_by).await;
+                    pause.await;
                     let result = match base {
                         Some(base) => post_as(&client, base, request, conduct).await,
                         None => Err(TransportError::Refused),

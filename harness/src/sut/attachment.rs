@@ -149,6 +149,11 @@ impl Attachment {
         self.with(|held| held.parties.iter().map(Party::level).min())
     }
 
+    /// Processes of the parties, where we started them.
+    pub fn processes(&self) -> Vec<u32> {
+        self.with(|held| held.parties.iter().filter_map(Party::process_id).collect())
+    }
+
     /// Capabilities that a party does not claim.
     pub fn not_claimed(&self) -> Vec<Capability> {
         self.with(|held| {

@@ -228,6 +228,12 @@ impl Party {
         })
     }
 
+    /// The process that it runs in, where we started it.
+    pub fn process_id(&self) -> Option<u32> {
+        let started = self.process.as_ref().and_then(Started::id);
+        started.or_else(|| self.control.process())
+    }
+
     /// A client for what is sent to it, in a run whose clock is so many times faster.
     pub fn client(&self, rate: u32) -> Client {
         let client = Client::with_patience(PATIENCE / rate);

@@ -71,6 +71,11 @@ pub enum NotReady {
 }
 
 impl Started {
+    /// Its process.
+    pub fn id(&self) -> Option<u32> {
+        Some(self.child.id())
+    }
+
     /// Runs the command in a shell. Its output goes to the end of `log`.
     pub fn start(process: &Process, folder: &Path, log: &Path) -> Result<Self, StartError> {
         let unwritable = |source| StartError::Log {

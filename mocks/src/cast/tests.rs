@@ -113,6 +113,7 @@ fn plan(dialect: Dialect, patients: Vec<PatientPlan>) -> Plan {
         needs: Vec::new(),
         time_modes: Vec::new(),
         expects: Vec::new(),
+        at_once: None,
         terms: gp2gp_model::terms::Terms::default(),
         exercised_when: Vec::new(),
     }

@@ -113,6 +113,7 @@ fn plan(
         patients,
         steps,
         faults,
+        at_once: None,
         terms: Terms::default(),
     };
     Ok(plan.under(terms))

@@ -319,13 +319,13 @@ impl<'v> Transfer<'v> {
 
     fn decision_within(&self, from: u64, until: u64) -> Option<(&'v Acted, Decision)> {
         let patient = self.patient?;
-        self.view
-            .acts
-            .iter()
-            .filter(|acted| is_supported(self.view, acted))
-            .filter(|acted| (from..until).contains(&acted.seq))
-            .filter(|acted| self.until.is_none_or(|until| acted.seq < until))
-            .find_map(|acted| match &acted.act {
+        let acts = &self.view.acts;
+        let first = acts.partition_point(|acted| acted.seq < from);
+        acts.iter()
+            .skip(first)
+            .take_while(|acted| acted.seq < until)
+            .take_while(|acted| self.until.is_none_or(|until| acted.seq < until))
+            .filter_map(|acted| match &acted.act {
                 Act::Decide {
                     patient: whose,
                     decision,
@@ -346,6 +346,7 @@ impl<'v> Transfer<'v> {
                 | Act::Book { .. }
                 | Act::SendUnrequested { .. } => None,
             })
+            .find(|(acted, _)| is_supported(self.view, acted))
     }
 
     /// Whether people of the requesting practice knew the patient before.

@@ -124,6 +124,24 @@ impl Sockets<'_> {
         }
     }
 
+    /// How long until people look again at the screens of systems that nobody can ask for an agenda;
+    /// `None` if there is nothing to look for.
+    pub(super) fn until_a_look(&self) -> Option<Duration> {
+        match self.stage.transfers_under_way() {
+            0 => None,
+            _ => self.foreign.until_a_look(),
+        }
+    }
+
+    /// People look at the screens.
+    pub(super) async fn look_at_screens(&mut self) -> Result<(), DriverError> {
+        self.foreign.look();
+        for system in self.foreign.with_screens_only() {
+            self.read_screen(system).await?;
+        }
+        Ok(())
+    }
+
     /// What is on its screens, where nobody told us that there is something new.
     async fn look_at_screen(&mut self, system: Endpoint) -> Result<(), DriverError> {
         if self.foreign.has(system, Verb::Notices) {

@@ -37,6 +37,8 @@ pub(super) struct Foreign<'a> {
     /// When something last passed between us and one of them.
     last_traffic: Instant,
     opened: Instant,
+    /// When people last looked at screens.
+    looked: Instant,
 }
 
 /// A foreign system.
@@ -82,6 +84,7 @@ impl<'a> Foreign<'a> {
             unlooked_at: Vec::new(),
             last_traffic: wall(),
             opened: wall(),
+            looked: wall(),
         }
     }
 
@@ -260,6 +263,27 @@ impl<'a> Foreign<'a> {
     /// How long nothing has passed between us and any of them.
     pub(super) fn silence(&self) -> Duration {
         wall().duration_since(self.last_traffic)
+    }
+
+    /// Systems without a clock that show notices, and may have some for people.
+    pub(super) fn with_screens_only(&self) -> Vec<Endpoint> {
+        let mut systems = self.up(Verb::Notices, true);
+        systems.retain(|it| *it == Endpoint::Requesting && !self.has(*it, Verb::Clock));
+        systems
+    }
+
+    /// How long until people look at those again.
+    pub(super) fn until_a_look(&self) -> Option<Duration> {
+        const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
+        match self.with_screens_only().is_empty() {
+            true => None,
+            false => Some(BETWEEN_LOOKS.saturating_sub(wall().duration_since(self.looked))),
+        }
+    }
+
+    /// People look now.
+    pub(super) fn look(&mut self) {
+        self.looked = wall();
     }
 
     /// How long the run has taken.

@@ -19,6 +19,7 @@ mod handlers;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use gp2gp_mocks::peer::{AnswerId, Conduct, HttpRequest, HttpResponse, PATIENCE, 
 use gp2gp_mocks::serve::{Answered, Base, Client, Incoming, Server, post_as, serve, serve_at};
 use gp2gp_model::Time;
 use gp2gp_model::control::{LifecycleEvent, Verb};
-use gp2gp_model::plan::Plan;
+use gp2gp_model::plan::{Act, Plan};
 use gp2gp_model::report::Mishap;
 use gp2gp_model::trace::Endpoint;
 use gp2gp_sim::Queue;
@@ -113,6 +114,8 @@ struct Sockets<'a> {
     link_delay: Duration,
     under_way: usize,
     watch: Watch,
+    /// Transfers under way that nobody waits for any more.
+    given_up: usize,
     /// Something has happened since somebody last looked.
     stirred: bool,
     /// Between whom an exchange is that is under way.
@@ -193,6 +196,7 @@ impl<'a> Sockets<'a> {
             link_delay: plan.link_delay,
             under_way: 0,
             watch: Watch::default(),
+            given_up: 0,
             stirred: false,
             between: BTreeMap::new(),
         })
@@ -221,7 +225,10 @@ impl<'a> Sockets<'a> {
                 let now = self.clock.now();
                 return self.finish(now, false).await;
             }
-            let next_step = steps.last().map(|(at, _)| *at);
+            let is_held = steps
+                .last()
+                .is_some_and(|(_, act)| self.has_to_wait(plan, act));
+            let next_step = steps.last().filter(|_| !is_held).map(|(at, _)| *at);
             let now = self.clock.now();
             if next_step.is_some_and(|at| at <= now) {
                 if let Some((_, act)) = steps.pop() {
@@ -233,17 +240,29 @@ impl<'a> Sockets<'a> {
             if self.do_what_is_due().await? {
                 continue;
             }
+            let look = self.until_a_look();
+            if look.is_some_and(|pause| pause.is_zero()) {
+                self.look_at_screens().await?;
+                continue;
+            }
             let own = [next_step, self.next()].into_iter().flatten().min();
             if self.under_way > 0 {
-                let at_most = own.map(|at| at.since(now) / self.clock.rate());
+                let own = own.map(|at| at.since(now) / self.clock.rate());
+                let at_most = own.into_iter().chain(look).min();
                 let arrival = self.arrival(at_most).await;
                 self.take(arrival).await?;
                 continue;
             }
             let next = match self.outlook(own, next_step).await? {
                 Outlook::Busy(at_most) => {
+                    let at_most = look.map_or(at_most, |look| look.min(at_most));
                     let arrival = self.arrival(Some(at_most)).await;
                     self.take(arrival).await?;
+                    continue;
+                }
+                // Whoever has held the others up does not come to an end.
+                Outlook::Idle(_) | Outlook::Over if is_held => {
+                    self.given_up = self.stage.transfers_under_way();
                     continue;
                 }
                 Outlook::Idle(next) => next,
@@ -264,6 +283,14 @@ impl<'a> Sockets<'a> {
                 }
             }
         }
+    }
+
+    /// Whether a patient registers only when another transfer has come to an end.
+    fn has_to_wait(&self, plan: &Plan, act: &Act) -> bool {
+        let under_way = self.stage.transfers_under_way();
+        let under_way = under_way.saturating_sub(self.given_up);
+        let is_full = |most: NonZeroU32| under_way >= most.get() as usize;
+        matches!(act, Act::Register { .. }) && plan.at_once.is_some_and(is_full)
     }
 
     /// When somebody of ours next does something by itself.

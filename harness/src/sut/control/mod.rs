@@ -22,6 +22,11 @@ pub use stdio::StdioControl;
 pub trait Control: Send {
     /// Says a command and waits for its answer, for as long as this way of control waits.
     fn call<'a>(&'a mut self, command: &'a Command) -> Calling<'a>;
+
+    /// The process in which the system runs, where that is known.
+    fn process(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// A command under way.

@@ -126,6 +126,10 @@ impl StdioControl {
 }
 
 impl Control for StdioControl {
+    fn process(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     fn call<'a>(&'a mut self, command: &'a Command) -> Calling<'a> {
         Box::pin(self.exchange(command))
     }

@@ -1,0 +1,229 @@
+//! What became of each transfer of a lap, and when.
+
+use std::collections::BTreeMap;
+
+use gp2gp_model::plan::{Act, Plan, Role};
+use gp2gp_model::requirement::{Level, Requirement};
+use gp2gp_model::verdict::{Assessment, Profile, Violation};
+use gp2gp_model::{ConversationId, NhsNumber, RequirementId, Time};
+
+use crate::check::transfer::{Transfer, accepted_at, transfers};
+use crate::check::{Post, View, all};
+
+/// A transfer by the clock of the run. Every moment is that at which Spine had, or gave, a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Timeline {
+    /// When the patient should have registered, whatever the system was busy with then.
+    pub(super) intended: Time,
+    /// When the patient did: later, where only so many may be under way.
+    pub(super) registered: Option<Time>,
+    /// The request reached the sending practice.
+    pub(super) requested: Option<Time>,
+    /// Spine took the core.
+    pub(super) core: Option<Time>,
+    /// The Continue reached the sending practice.
+    pub(super) continued: Option<Time>,
+    /// Spine took the last fragment.
+    pub(super) pieces: Option<Time>,
+    /// The positive acknowledgement of the core reached the sending practice.
+    pub(super) ended: Option<Time>,
+    /// Bytes of its messages with documents.
+    pub(super) bytes: u64,
+    /// Messages that a system posted a second time.
+    pub(super) repeated: usize,
+    /// What speaks against it.
+    pub(super) breaches: Vec<Breach>,
+}
+
+/// A MUST that was broken in a transfer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Breach {
+    pub(super) requirement: RequirementId,
+    pub(super) violation: Violation,
+}
+
+impl Timeline {
+    /// It came to its end, and nothing speaks against it.
+    pub(super) const fn counts(&self) -> bool {
+        self.ended.is_some() && self.breaches.is_empty()
+    }
+}
+
+/// Every transfer of a lap in the order of their intended starts, judged by all checks of these roles.
+pub(super) fn timelines(
+    plan: &Plan,
+    view: &View,
+    roles: &[Role],
+    catalogue: &[Requirement],
+    profile: Profile,
+) -> Vec<Timeline> {
+    let mut lines = Lines::of(plan, view);
+    let transfers = transfers(view);
+    for transfer in &transfers {
+        lines.tell(view, transfer);
+    }
+    let whose = Whose::of(view, &transfers);
+    for (requirement, violation) in breaches(view, roles, catalogue, profile) {
+        let breach = Breach {
+            requirement,
+            violation,
+        };
+        match breach.violation.event.and_then(|seq| whose.patient(seq)) {
+            Some(patient) => lines.blame(patient, breach),
+            // Nobody can say whose it is: then it is everybody's.
+            None => lines.blame_all(&breach),
+        }
+    }
+    lines.in_order()
+}
+
+/// Breaches of every MUST of these roles.
+fn breaches(
+    view: &View,
+    roles: &[Role],
+    catalogue: &[Requirement],
+    profile: Profile,
+) -> Vec<(RequirementId, Violation)> {
+    let mut found = Vec::new();
+    for check in all() {
+        let mut rows = catalogue.iter();
+        let Some(row) = rows.find(|row| row.id.as_str() == check.requirement) else {
+            continue;
+        };
+        let is_asked = row.level == Level::Must
+            && crate::judge::role_of(row).is_some_and(|role| roles.contains(&role));
+        if !is_asked {
+            continue;
+        }
+        if let Assessment::Broken(violations) = (check.assess)(view, profile) {
+            found.extend(violations.into_iter().map(|it| (row.id.clone(), it)));
+        }
+    }
+    found
+}
+
+struct Lines {
+    of_patient: BTreeMap<NhsNumber, Timeline>,
+}
+
+impl Lines {
+    fn of(plan: &Plan, view: &View) -> Self {
+        let mut of_patient = BTreeMap::new();
+        for step in &plan.steps {
+            if let Act::Register { patient, .. } = step.act {
+                let line = Timeline {
+                    intended: plan.starts_at + step.at,
+                    registered: None,
+                    requested: None,
+                    core: None,
+                    continued: None,
+                    pieces: None,
+                    ended: None,
+                    bytes: 0,
+                    repeated: 0,
+                    breaches: Vec::new(),
+                };
+                of_patient.insert(patient, line);
+            }
+        }
+        for acted in &view.acts {
+            if let Act::Register { patient, .. } = acted.act
+                && let Some(line) = of_patient.get_mut(&patient)
+            {
+                line.registered.get_or_insert(acted.at);
+            }
+        }
+        Self { of_patient }
+    }
+
+    fn tell(&mut self, view: &View, transfer: &Transfer<'_>) {
+        let Some(line) = transfer
+            .request()
+            .and_then(|request| self.of_patient.get_mut(&request.patient))
+        else {
+            return;
+        };
+        line.requested = transfer.requests.first().map(|post| post.at);
+        line.core = (transfer.cores.first()).and_then(|post| accepted_at(view, post));
+        line.continued = transfer.continues.first().map(|post| post.at);
+        let pieces = transfer.fragments.iter();
+        line.pieces = pieces.filter_map(|post| accepted_at(view, post)).max();
+        let mut outcomes = transfer.outcomes.iter();
+        line.ended = outcomes.find(|post| is_positive(post)).map(|post| post.at);
+        let with_documents = transfer.cores.iter().chain(&transfer.fragments);
+        line.bytes = with_documents.map(|post| post.body.bytes).sum();
+    }
+
+    fn blame(&mut self, patient: NhsNumber, breach: Breach) {
+        if let Some(line) = self.of_patient.get_mut(&patient) {
+            line.breaches.push(breach);
+        }
+    }
+
+    fn blame_all(&mut self, breach: &Breach) {
+        for line in self.of_patient.values_mut() {
+            line.breaches.push(breach.clone());
+        }
+    }
+
+    fn in_order(self) -> Vec<Timeline> {
+        let mut lines: Vec<Timeline> = self.of_patient.into_values().collect();
+        lines.sort_by_key(|line| (line.intended, line.registered));
+        lines
+    }
+}
+
+fn is_positive(post: &Post) -> bool {
+    (post.seen())
+        .and_then(|seen| seen.acknowledgement())
+        .is_some_and(|ack| !ack.is_negative())
+}
+
+/// Of whose transfer an event is.
+struct Whose<'v> {
+    conversations: BTreeMap<u64, &'v ConversationId>,
+    patients: BTreeMap<&'v ConversationId, NhsNumber>,
+    acts: BTreeMap<u64, NhsNumber>,
+}
+
+impl<'v> Whose<'v> {
+    fn of(view: &'v View, transfers: &[Transfer<'v>]) -> Self {
+        let conversations = view.posts.iter().filter_map(|post| {
+            let conversation = &post.seen()?.header.conversation_id;
+            Some((post.seq, conversation))
+        });
+        let patients = transfers.iter().filter_map(|transfer| {
+            let patient = transfer.request()?.patient;
+            Some((transfer.conversation, patient))
+        });
+        let acts = view.acts.iter().filter_map(|acted| match acted.act {
+            Act::Register { patient, .. } | Act::Decide { patient, .. } => {
+                Some((acted.seq, patient))
+            }
+            Act::RepeatRequest { .. }
+            | Act::AcknowledgeAgain { .. }
+            | Act::RepeatExtract { .. }
+            | Act::MoveOn { .. }
+            | Act::Relink { .. }
+            | Act::DealWithPooledList { .. }
+            | Act::Relist { .. }
+            | Act::Stray { .. }
+            | Act::File { .. }
+            | Act::AtOffice { .. }
+            | Act::AtHub { .. }
+            | Act::Book { .. }
+            | Act::SendUnrequested { .. } => None,
+        });
+        Self {
+            conversations: conversations.collect(),
+            patients: patients.collect(),
+            acts: acts.collect(),
+        }
+    }
+
+    fn patient(&self, seq: u64) -> Option<NhsNumber> {
+        let conversation = self.conversations.get(&seq);
+        let of_message = conversation.and_then(|it| self.patients.get(it));
+        of_message.or_else(|| self.acts.get(&seq)).copied()
+    }
+}
