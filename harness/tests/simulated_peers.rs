@@ -322,6 +322,8 @@ impl Luck for Planned {
 /// What the reference systems said over the wire.
 struct Wire {
     posts: Vec<(Time, Message)>,
+    /// How it is classified by the messages that Spine accepted.
+    outcome: Outcome,
     print_state: Option<PrintState>,
     /// From the arrival of the request to the first message of the sending system.
     preparation: Duration,
@@ -339,7 +341,7 @@ impl Wire {
         )
         .expect("the harness works");
         let view = View::new(&trace, &bodies);
-        let posts = messages(&view);
+        let (posts, taken) = messages(&view);
         let asked = view
             .delivered_to(Role::Sending)
             .find(|post| post.kind() == Some(MessageKind::EhrRequest))
@@ -368,12 +370,13 @@ impl Wire {
                 of_sending.and_then(|state| PrintState::try_from(state).ok())
             }),
             posts,
+            outcome: outcome(&taken),
         }
     }
 }
 
-/// The posts of both systems as the model names them.
-fn messages(view: &View) -> Vec<(Time, Message)> {
+/// The posts of both systems as the model names them, and those that Spine accepted.
+fn messages(view: &View) -> (Vec<(Time, Message)>, Vec<(Time, Message)>) {
     let to_spine = view.posts.iter().filter(|post| post.to == Endpoint::Spine);
     let posts: Vec<&Post> = to_spine.collect();
     let number = |kind: MessageKind| {
@@ -421,7 +424,11 @@ fn messages(view: &View) -> Vec<(Time, Message)> {
     };
     let mut said: Vec<_> = posts.iter().map(message).collect();
     said.sort();
-    said
+    let both = [Role::Requesting, Role::Sending].into_iter();
+    let taken = both.flat_map(|role| view.accepted_from(role));
+    let mut taken: Vec<_> = taken.map(|post| message(&post)).collect();
+    taken.sort();
+    (said, taken)
 }
 
 fn terms() -> Terms {
@@ -467,6 +474,7 @@ fn compare(drama: &Play) -> Played {
         lines(&wire.posts),
         "model, wire: {drama:#?}"
     );
+    assert_eq!(played.outcome, wire.outcome, "model, wire: {drama:#?}");
     assert_eq!(
         played.print_state, wire.print_state,
         "model, wire: {drama:#?}"
