@@ -19,6 +19,8 @@ pub struct BenchReport {
     pub suite: String,
     /// Where it was measured.
     pub environment: Environment,
+    /// A rate is sustained where 99 of 100 transfers take no longer than this; `None` if that was not tried.
+    pub within_ms: Option<f64>,
     /// What was transferred.
     pub profile: String,
     /// The same in a sentence.
@@ -65,6 +67,8 @@ pub struct Measured {
     pub transfers: usize,
     /// Those among them that came to their end and break no MUST.
     pub conformant: usize,
+    /// Arrivals a second that it sustains, where that was tried.
+    pub sustained_per_second: Option<f64>,
     /// Each lap, in order.
     pub laps: Vec<LapReport>,
     /// Conformant transfers a second under full load, the median of the rounds.
@@ -99,6 +103,10 @@ pub enum Drive {
     Open,
     /// One at a time, with larger and larger documents.
     Sizes,
+    /// At random times, at higher and higher rates.
+    Ramp,
+    /// At random times, for a long time.
+    Soak,
 }
 
 impl Drive {
@@ -109,6 +117,8 @@ impl Drive {
             Self::Full => "full load",
             Self::Open => "open arrivals",
             Self::Sizes => "sizes",
+            Self::Ramp => "ramp",
+            Self::Soak => "soak",
         }
     }
 }
@@ -132,8 +142,10 @@ pub struct LapReport {
     pub ends: Vec<(f64, f64)>,
     /// The most that were under way at once.
     pub most_under_way: usize,
-    /// Messages that were posted a second time.
-    pub repeated: usize,
+    /// What it had resident afterwards.
+    pub resident_bytes: Option<u64>,
+    /// Median of the whole transfers in milliseconds.
+    pub p50: Option<f64>,
     /// The share of a processor that the system took, where it can be seen.
     pub system_share: Option<f64>,
     /// The share of a processor that the harness took.
@@ -250,6 +262,10 @@ pub enum RemarkKind {
     OneAtATime,
     /// Time grows faster than the size of a document.
     GrowsWithSize,
+    /// It needs more and more memory the longer it runs.
+    Leaks,
+    /// It becomes slower the longer it runs.
+    SlowsDown,
     /// It waits in every message.
     Waits,
     /// It computes all the time.

@@ -8,6 +8,8 @@ use std::process::Command;
 
 use gp2gp_model::bench::{BenchReport, FORMAT};
 use gp2gp_model::plan::Role;
+use gp2gp_model::report::Mishap;
+use gp2gp_scenarios::Span;
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 use serde::Serialize;
 
@@ -16,7 +18,8 @@ use super::run::{Described, parse_sut};
 use super::{ProfileArg, attach, suite};
 use crate::bench::{self, Case, Part};
 use crate::driver::Sut;
-use crate::load::{self, Bench, Comparison, Profile, Subject};
+use crate::load::{self, Bench, Comparison, LoadError, Profile, Subject};
+use crate::sut::OpenError;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -35,6 +38,14 @@ pub(super) struct Args {
     /// do, if not given.
     #[arg(long, value_name = "PER_SECOND")]
     rate: Option<f64>,
+    /// Also looks for the highest rate of registrations at which 99 of 100 transfers take no longer than this, such
+    /// as `2s`.
+    #[arg(long, value_name = "TIME")]
+    within: Option<Span>,
+    /// Also lets patients register for so long, such as `10m`, by turns with the reference system, and looks
+    /// whether memory or time grow.
+    #[arg(long, value_name = "TIME")]
+    soak: Option<Span>,
     /// How many transfers are under way at once under full load, in place of what the profile says.
     #[arg(long, value_name = "NUMBER")]
     at_once: Option<u32>,
@@ -128,7 +139,10 @@ fn system(name: &str, args: &Args, output: &Output) -> miette::Result<u8> {
         .into_diagnostic()
         .wrap_err_with(|| format!("making {}", args.out.display()))?;
     let catalogue = suite::catalogue()?;
-    let system = subject(args)?;
+    let system = match subject(args)? {
+        Ok(system) => system,
+        Err(mishap) => return attach::complain(&mishap, output),
+    };
     let program = env::current_exe().into_diagnostic()?;
     let reference = Subject::served(&program, Sut::Reference, &[], system.roles(), &args.out);
     let reference = reference.into_diagnostic()?;
@@ -138,6 +152,8 @@ fn system(name: &str, args: &Args, output: &Output) -> miette::Result<u8> {
         against: args.profile.into(),
         rounds: args.rounds,
         open_per_second: args.rate,
+        sustained_within: args.within.map(|within| within.0),
+        soak: args.soak.map(|soak| soak.0),
         sizes: true,
         seed: args.seed,
         reproduce: reproduce(),
@@ -186,24 +202,24 @@ struct Printed<'a> {
     comparison: Option<&'a Comparison>,
 }
 
-fn subject(args: &Args) -> miette::Result<Subject> {
-    match &args.sut {
+/// The system, or what is wrong with it.
+fn subject(args: &Args) -> miette::Result<Result<Subject, Mishap>> {
+    let opened = match &args.sut {
         SubjectArg::BuiltIn(system) => {
             let program = env::current_exe().into_diagnostic()?;
-            Subject::served(
-                &program,
-                *system,
-                &args.slowness,
-                &Role::OF_TRANSFERS,
-                &args.out,
-            )
-            .into_diagnostic()
+            let (slowness, roles) = (&args.slowness, &Role::OF_TRANSFERS);
+            Subject::served(&program, *system, slowness, roles, &args.out)
         }
         SubjectArg::File(described) => {
             let configs = attach::read(std::slice::from_ref(described))?;
             let config = configs.first().ok_or_else(|| miette!("no system"))?;
-            Subject::described(config, &args.out).into_diagnostic()
+            Subject::described(config, &args.out)
         }
+    };
+    match opened {
+        Ok(subject) => Ok(Ok(subject)),
+        Err(LoadError::Open(OpenError::Unfit(mishap))) => Ok(Err(mishap)),
+        Err(error) => Err(error).into_diagnostic(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::num::NonZeroUsize;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use gp2gp_model::bench::{BenchReport, Drive, Environment, FORMAT, LapReport};
 use gp2gp_model::report::SYNTHETIC_NOTICE;
@@ -14,7 +15,7 @@ use super::lap::{Course, Lap, closed};
 use super::measured::{measured, report};
 use super::profile::{Document, Profile};
 use super::work::Arrivals;
-use super::{LoadError, Subject, remarks, statistics};
+use super::{LoadError, Subject, ramp, remarks, statistics};
 use crate::driver::SUITE;
 
 /// What is measured, and how.
@@ -29,6 +30,10 @@ pub struct Bench<'a> {
     pub rounds: NonZeroUsize,
     /// Arrivals a second where they do not wait; `None`: six tenths of what the slower of the two does.
     pub open_per_second: Option<f64>,
+    /// Looks for the highest rate at which 99 of 100 transfers take no longer than this.
+    pub sustained_within: Option<Duration>,
+    /// Lets patients register for so long, and looks whether anything grows.
+    pub soak: Option<Duration>,
     /// Whether larger and larger documents are tried besides.
     pub sizes: bool,
     /// Seed of the first round.
@@ -51,6 +56,8 @@ const SIZES: [u64; 4] = [4, 8, 16, 32];
 #[derive(Default)]
 pub(super) struct Laps {
     pub(super) laps: Vec<(Drive, usize, Lap)>,
+    /// Arrivals a second that were sustained.
+    pub(super) sustained: Option<f64>,
 }
 
 /// Measures a system beside the reference system. `progress` is told what comes next.
@@ -99,6 +106,14 @@ pub fn bench(
             }
         }
     }
+    if let Some(within) = bench.sustained_within {
+        for (subject, laps) in &mut both {
+            bench.ramp(subject, laps, within, progress)?;
+        }
+    }
+    if let (Some(soak), Some(rate)) = (bench.soak, open_per_second) {
+        bench.soak(&mut both, soak, rate, progress)?;
+    }
     let [(_, system_laps), (_, reference_laps)] = both;
     let full = |laps: &Laps| -> Vec<f64> {
         let full = laps.laps.iter().filter(|(drive, ..)| *drive == Drive::Full);
@@ -121,6 +136,7 @@ pub fn bench(
             (&reference_laps, &reference_measured),
         ),
         environment,
+        within_ms: (bench.sustained_within).map(|within| within.as_secs_f64() * 1e3),
         profile: bench.profile.name.clone(),
         about: bench.profile.about.clone(),
         seed: bench.seed,
@@ -152,7 +168,7 @@ impl Bench<'_> {
     fn laps(&self, subject: &Subject, drive: Drive, rate: f64) -> Result<Vec<Lap>, LoadError> {
         match drive {
             Drive::Alone | Drive::Full => Ok(vec![self.lap(subject, drive, 1)?]),
-            Drive::Open => {
+            Drive::Open | Drive::Ramp | Drive::Soak => {
                 let arrivals = Arrivals::Open { per_second: rate };
                 Ok(vec![self.run(
                     subject,
@@ -178,6 +194,60 @@ impl Bench<'_> {
                 })
                 .collect(),
         }
+    }
+
+    /// Looks for the highest rate that a system sustains.
+    fn ramp(
+        &self,
+        subject: &Subject,
+        laps: &mut Laps,
+        within: Duration,
+        progress: &dyn Fn(&str),
+    ) -> Result<(), LoadError> {
+        let guess = laps.per_second() * OPEN_SHARE;
+        if guess <= 0.0 {
+            return Ok(());
+        }
+        let mut round = 0;
+        let sustained = ramp::highest(guess, |rate| {
+            round += 1;
+            progress(&format!("{}, ramp: {rate:.1} a second", subject.name));
+            let profile = Profile {
+                transfers: ramp::transfers(rate),
+                ..self.profile.clone()
+            };
+            let arrivals = Arrivals::Open { per_second: rate };
+            let seed = self.seed.wrapping_add(round as u64);
+            let lap = self.run(subject, &profile, arrivals, seed)?;
+            let holds = ramp::is_sustained(&lap, within.as_secs_f64() * 1e3);
+            laps.laps.push((Drive::Ramp, round, lap));
+            Ok(holds)
+        })?;
+        laps.sustained = sustained;
+        Ok(())
+    }
+
+    /// Lap after lap by turns, until the time is over.
+    fn soak(
+        &self,
+        both: &mut [(&Subject, Laps); 2],
+        soak: Duration,
+        rate: f64,
+        progress: &dyn Fn(&str),
+    ) -> Result<(), LoadError> {
+        let begun = wall();
+        let mut round = 0;
+        while round == 0 || begun.elapsed() < soak {
+            round += 1;
+            for (subject, laps) in &mut *both {
+                progress(&format!("{}, soak: lap {round}", subject.name));
+                let seed = self.seed.wrapping_add(round as u64);
+                let arrivals = Arrivals::Open { per_second: rate };
+                let lap = self.run(subject, self.profile, arrivals, seed)?;
+                laps.laps.push((Drive::Soak, round, lap));
+            }
+        }
+        Ok(())
     }
 
     fn run(
@@ -218,6 +288,11 @@ impl Laps {
         laps.map(|(drive, round, lap)| report(*drive, *round, lap))
             .collect()
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a soak lasts by the wall clock")]
+fn wall() -> Instant {
+    Instant::now()
 }
 
 fn environment() -> Environment {

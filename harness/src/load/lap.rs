@@ -3,8 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use gp2gp_model::plan::Role;
 use gp2gp_model::report::Mishap;
 use gp2gp_model::requirement::Requirement;
+use gp2gp_model::trace::Endpoint;
 use gp2gp_model::verdict::Profile as Against;
 
 use super::LoadError;
@@ -31,8 +33,8 @@ pub(super) struct Lap {
     /// Processors of the harness while messages were under way: Spine, directories, stores, the other
     /// practice, people.
     pub(super) harness_cpu: Option<Duration>,
-    /// The wall clock for the same.
-    pub(super) played: Duration,
+    /// Requests of every kind that the system made, for each transfer.
+    pub(super) asked: f64,
     /// Something was wrong with the system as a whole.
     pub(super) mishap: Option<Mishap>,
 }
@@ -64,16 +66,15 @@ impl Course<'_> {
         let plan = attached.timed(&plan);
         let processes = attached.processes();
         let used_before = (resources::used_by(&processes), resources::own_cpu());
-        let watch = Watch::start();
         let Attached {
             traced: (trace, bodies),
             mishap,
             before: _,
         } = attached.play(&plan, BodyStore::temporary(), None)?;
-        let played = watch.elapsed();
         let after = (resources::used_by(&processes), resources::own_cpu());
         let view = View::new(&trace, &bodies);
         let transfers = timelines(&plan, &view, &subject.roles, self.catalogue, self.against);
+        let asked = asked(&view, &subject.roles) as f64 / transfers.len().max(1) as f64;
         let spent = |used: Option<(Used, Used)>| used.map(|(before, after)| after.cpu - before.cpu);
         Ok(Lap {
             lasted: lasted(&transfers),
@@ -84,7 +85,7 @@ impl Course<'_> {
                 .1
                 .zip(after.1)
                 .map(|(before, after)| after - before),
-            played,
+            asked,
             mishap,
         })
     }
@@ -108,10 +109,15 @@ impl Lap {
         rate(bytes as f64, self.lasted)
     }
 
-    /// The share of one processor that the harness took.
+    /// The share of one processor that the harness took, at most: what it did before the first patient came,
+    /// such as making records, counts as if it had been done meanwhile.
     pub(super) fn harness_share(&self) -> Option<f64> {
-        let cpu = self.harness_cpu?;
-        Some(cpu.as_secs_f64() / self.played.as_secs_f64().max(f64::MIN_POSITIVE))
+        share(self.harness_cpu?, self.lasted)
+    }
+
+    /// The share of one processor that the system took, with the same reserve.
+    pub(super) fn system_share(&self) -> Option<f64> {
+        share(self.system_cpu?, self.lasted)
     }
 }
 
@@ -120,6 +126,19 @@ pub(super) fn closed(at_once: u32) -> Arrivals {
     Arrivals::Closed {
         at_once: NonZeroU32::new(at_once).unwrap_or(NonZeroU32::MIN),
     }
+}
+
+fn share(cpu: Duration, of: Duration) -> Option<f64> {
+    (!of.is_zero()).then(|| cpu.as_secs_f64() / of.as_secs_f64())
+}
+
+/// Requests of the systems of these roles, to everybody.
+fn asked(view: &View, roles: &[Role]) -> usize {
+    let is_own = |from: Endpoint| roles.iter().any(|role| role.endpoint() == from);
+    let posts = view.posts.iter().filter(|it| is_own(it.from)).count();
+    let calls = view.store_calls.iter().filter(|it| is_own(it.from)).count();
+    let questions = view.national_calls.iter().filter(|it| is_own(it.from));
+    posts + calls + questions.count()
 }
 
 fn rate(amount: f64, lasted: Duration) -> f64 {
@@ -137,21 +156,5 @@ fn lasted(transfers: &[Timeline]) -> Duration {
     match (first, ends.max()) {
         (Some(first), Some(last)) => last.since(first),
         (None, _) | (_, None) => Duration::ZERO,
-    }
-}
-
-struct Watch(std::time::Instant);
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what is measured here is the wall clock"
-)]
-impl Watch {
-    fn start() -> Self {
-        Self(std::time::Instant::now())
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.0.elapsed()
     }
 }

@@ -29,6 +29,7 @@ pub(super) fn measured(name: &str, laps: &Laps) -> Measured {
         transfers: all().map(|lap| lap.transfers.len()).sum(),
         conformant: all().map(|lap| lap.conformant().count()).sum(),
         laps: laps.reports(),
+        sustained_per_second: laps.sustained,
         per_second: laps.per_second(),
         bytes_per_second: laps.median(Drive::Full, Lap::bytes_per_second),
         stages,
@@ -45,7 +46,6 @@ pub(super) fn measured(name: &str, laps: &Laps) -> Measured {
 
 /// A lap, for the report.
 pub(super) fn report(drive: Drive, round: usize, lap: &Lap) -> LapReport {
-    let seconds = lap.played.as_secs_f64().max(f64::MIN_POSITIVE);
     let begun = lap.transfers.iter().map(|it| it.intended).min();
     let mut ends: Vec<(f64, f64)> = (lap.conformant())
         .filter_map(|it| {
@@ -64,11 +64,12 @@ pub(super) fn report(drive: Drive, round: usize, lap: &Lap) -> LapReport {
         conformant: lap.conformant().count(),
         lasted_ms: milliseconds(lap.lasted),
         per_second: lap.per_second(),
-        ends,
         most_under_way: most_under_way(&lap.transfers),
-        repeated: lap.transfers.iter().map(|it| it.repeated).sum(),
-        system_share: lap.system_cpu.map(|cpu| cpu.as_secs_f64() / seconds),
+        resident_bytes: lap.system_bytes,
+        p50: statistics::median(ends.iter().map(|(_, took)| *took).collect()),
+        system_share: lap.system_share(),
         harness_share: lap.harness_share(),
+        ends,
     }
 }
 
@@ -115,7 +116,7 @@ impl Timeline {
     /// elsewhere nobody waits because the system is slow.
     fn start(&self, drive: Drive) -> Time {
         match drive {
-            Drive::Open => self.intended,
+            Drive::Open | Drive::Ramp | Drive::Soak => self.intended,
             Drive::Alone | Drive::Full | Drive::Sizes => self.registered.unwrap_or(self.intended),
         }
     }

@@ -10,6 +10,7 @@ mod compare;
 mod lap;
 mod measured;
 mod profile;
+mod ramp;
 mod remarks;
 mod resources;
 mod statistics;
@@ -18,6 +19,8 @@ mod timeline;
 mod work;
 
 use std::io;
+
+use gp2gp_model::bench::Drive;
 
 use crate::driver::DriverError;
 use crate::sut::OpenError;

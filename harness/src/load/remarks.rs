@@ -1,7 +1,7 @@
 //! What stands out in the figures, and what it means: said only beside the reference system, which was
 //! measured by turns on the same machine.
 
-use gp2gp_model::bench::{Drive, Environment, Measured, Remark, RemarkKind, Stage};
+use gp2gp_model::bench::{Drive, Environment, LapReport, Measured, Remark, RemarkKind, Stage};
 
 use super::bench::Laps;
 use super::lap::Lap;
@@ -16,10 +16,14 @@ const SYSTEM_IDLE: f64 = 0.5;
 const HARDLY_PARALLEL: f64 = 1.5;
 /// Taking in a document grows with this power of the size more than that of the reference: no noise does that.
 const STEEPER: f64 = 0.3;
-/// Milliseconds that every message takes longer, and a share of the whole.
-const LONGER_MS: f64 = 2.0;
-/// Messages of the two systems one after the other in the smallest transfer: request, core, acknowledgement.
-const IN_A_ROW: f64 = 3.0;
+/// Milliseconds that every request of the system takes longer: less is noise.
+const LONGER_MS: f64 = 0.5;
+/// Longer than so many times what the first laps took, and a system becomes slower.
+const SLOWER: f64 = 1.5;
+/// More memory than so many times what it had after the first laps, and it goes on growing.
+const GROWN: f64 = 1.3;
+/// And so much at least.
+const GROWN_BYTES: u64 = 32_000_000;
 
 type Seen<'a> = (&'a Laps, &'a Measured);
 
@@ -40,6 +44,8 @@ pub(super) fn remarks(
         }),
         does_one_thing_at_a_time(at_once, system, reference),
         grows(system.1, reference.1),
+        leaks(system.1),
+        slows_down(system.1, reference.1),
         waits(system, reference),
         computes(system.0),
     ];
@@ -96,7 +102,7 @@ fn is_not_conformant(measured: &Measured) -> Option<Remark> {
 /// Many transfers under way, and yet no more gets done than if they came one by one, while nothing is computed.
 fn does_one_thing_at_a_time(at_once: u32, system: Seen<'_>, reference: Seen<'_>) -> Option<Remark> {
     let (own, other) = (parallel(system)?, parallel(reference)?);
-    let busy = share(system.0, Drive::Full, system_share);
+    let busy = share(system.0, Drive::Full, Lap::system_share);
     let computes = busy.is_none_or(|share| share > SYSTEM_BUSY);
     if at_once < 4 || own > HARDLY_PARALLEL || computes || other < own * 0.9 {
         return None;
@@ -132,19 +138,73 @@ fn grows(system: &Measured, reference: &Measured) -> Option<Remark> {
     )
 }
 
-/// Alone every message takes longer than the reference's, and nothing is computed meanwhile.
+/// The longer it runs, the more memory it has.
+fn leaks(system: &Measured) -> Option<Remark> {
+    let soaked = soaked(system);
+    // The first lap fills what is kept for reuse.
+    let resident: Vec<u64> = soaked.iter().filter_map(|lap| lap.resident_bytes).collect();
+    let (first, last) = (*resident.get(1)?, *resident.last()?);
+    if resident.len() < 4 || last < first + GROWN_BYTES || (last as f64) < first as f64 * GROWN {
+        return None;
+    }
+    let transfers: usize = soaked.iter().skip(2).map(|lap| lap.transfers).sum();
+    remark(
+        RemarkKind::Leaks,
+        format!(
+            "{} had {:.0} MB resident after the second lap of the soak and {:.0} MB after the last, {transfers} transfers later: {:.0} KB stay for each",
+            system.name,
+            first as f64 / 1e6,
+            last as f64 / 1e6,
+            (last - first) as f64 / 1e3 / transfers.max(1) as f64
+        ),
+    )
+}
+
+/// The longer it runs, the longer it takes, and the reference does not.
+fn slows_down(system: &Measured, reference: &Measured) -> Option<Remark> {
+    let slower = |measured: &Measured| {
+        let p50: Vec<f64> = soaked(measured).iter().filter_map(|lap| lap.p50).collect();
+        let quarter = (p50.len() / 4).max(1);
+        if p50.len() < 4 {
+            return None;
+        }
+        let first = super::statistics::median(p50.iter().take(quarter).copied().collect())?;
+        let last = super::statistics::median(p50.iter().rev().take(quarter).copied().collect())?;
+        Some((first, last))
+    };
+    let (first, last) = slower(system)?;
+    let (other_first, other_last) = slower(reference)?;
+    if last < first * SLOWER || other_last > other_first * SLOWER {
+        return None;
+    }
+    remark(
+        RemarkKind::SlowsDown,
+        format!(
+            "half the transfers of {} took up to {first:.0} ms at the beginning of the soak and {last:.0} ms at its end (reference {other_first:.0} and {other_last:.0} ms)",
+            system.name
+        ),
+    )
+}
+
+fn soaked(measured: &Measured) -> Vec<&LapReport> {
+    let laps = measured.laps.iter();
+    laps.filter(|lap| lap.drive == Drive::Soak).collect()
+}
+
+/// Alone every request takes longer than the reference's, and nothing is computed meanwhile.
 fn waits(system: Seen<'_>, reference: Seen<'_>) -> Option<Remark> {
     let own = p50(system.1, Drive::Alone, Stage::Whole)?;
     let other = p50(reference.1, Drive::Alone, Stage::Whole)?;
-    let more = (own - other) / IN_A_ROW;
-    let busy = share(system.0, Drive::Alone, system_share)?;
+    let asked = system.0.median(Drive::Alone, |lap| lap.asked);
+    let more = (own - other) / asked.max(1.0);
+    let busy = share(system.0, Drive::Alone, Lap::system_share)?;
     if more < LONGER_MS || own < other * 1.3 || busy > SYSTEM_IDLE {
         return None;
     }
     remark(
         RemarkKind::Waits,
         format!(
-            "alone a transfer of {} takes {own:.0} ms (reference {other:.0} ms), some {more:.0} ms longer for each message, and {:.0} % of a processor: it waits for something, not for a processor",
+            "alone a transfer of {} takes {own:.0} ms (reference {other:.0} ms), {more:.1} ms longer for each of its {asked:.0} requests, and {:.0} % of a processor: it waits for something, not for a processor",
             system.1.name,
             busy * 100.0
         ),
@@ -152,7 +212,7 @@ fn waits(system: Seen<'_>, reference: Seen<'_>) -> Option<Remark> {
 }
 
 fn computes(system: &Laps) -> Option<Remark> {
-    let busy = share(system, Drive::Full, system_share)?;
+    let busy = share(system, Drive::Full, Lap::system_share)?;
     if busy < SYSTEM_BUSY {
         return None;
     }
@@ -169,11 +229,6 @@ fn p50(measured: &Measured, drive: Drive, stage: Stage) -> Option<f64> {
     let mut stages = measured.stages.iter();
     let found = stages.find(|it| it.drive == drive && it.stage == stage)?;
     Some(found.p50)
-}
-
-fn system_share(lap: &Lap) -> Option<f64> {
-    let seconds = lap.lasted.as_secs_f64();
-    (seconds > 0.0).then_some(lap.system_cpu?.as_secs_f64() / seconds)
 }
 
 fn share(laps: &Laps, drive: Drive, of: impl Fn(&Lap) -> Option<f64>) -> Option<f64> {
@@ -211,7 +266,6 @@ mod tests {
             pieces: None,
             ended: Some(begun + ms(lasts)),
             bytes,
-            repeated: 0,
             breaches: Vec::new(),
         }
     }
@@ -223,7 +277,7 @@ mod tests {
             system_cpu: Some(ms(lasted * system_share)),
             system_bytes: None,
             harness_cpu: Some(ms(lasted * 0.3)),
-            played: ms(lasted),
+            asked: 15.0,
             mishap: None,
         }
     }
@@ -289,10 +343,34 @@ mod tests {
     }
 
     #[test]
+    fn one_that_keeps_and_searches_everything_leaks_and_slows_down() {
+        let mut soaked = reference();
+        for lap_number in 1..=8_u32 {
+            let took = 10.0 * f64::from(lap_number);
+            let mut lap = lap(vec![transfer(0.0, took, 10_000)], 1e3, 0.5);
+            lap.system_bytes = Some(40_000_000 * u64::from(lap_number));
+            soaked.laps.push((Drive::Soak, lap_number as usize, lap));
+        }
+        let mut steady = reference();
+        for lap_number in 1..=8 {
+            let lap = lap(vec![transfer(0.0, 10.0, 10_000)], 1e3, 0.5);
+            steady.laps.push((Drive::Soak, lap_number, lap));
+        }
+        let found = kinds(&soaked, &steady);
+        let expected = [
+            RemarkKind::Leaks,
+            RemarkKind::SlowsDown,
+            RemarkKind::Computes,
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(kinds(&steady, &steady), [RemarkKind::Computes]);
+    }
+
+    #[test]
     fn a_busy_harness_makes_figures_unreliable() {
         let mut busy = reference();
         for (_, _, lap) in &mut busy.laps {
-            lap.harness_cpu = Some(lap.played);
+            lap.harness_cpu = Some(lap.lasted);
         }
         let kinds = kinds(&busy, &reference());
         assert_eq!(kinds, [RemarkKind::Unreliable, RemarkKind::Computes]);

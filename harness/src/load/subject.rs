@@ -90,10 +90,14 @@ fn served(
         system.name(),
         slowness.join(" ")
     );
+    let called = match slowness.is_empty() {
+        true => system.name(),
+        false => format!("{} ({})", system.name(), slowness.join(" ")),
+    };
     let text = format!(
         "[sut]\nname = {:?}\nroles = [{}]\n[environment]\nbinding = \"spine\"\n\
          [control]\ndriver = \"stdio\"\ncommand = {command:?}\n",
-        system.name(),
+        called,
         roles.join(", "),
     );
     let config = Config::parse("a system of the suite", &PathBuf::new(), &text, []);

@@ -29,8 +29,6 @@ pub(super) struct Timeline {
     pub(super) ended: Option<Time>,
     /// Bytes of its messages with documents.
     pub(super) bytes: u64,
-    /// Messages that a system posted a second time.
-    pub(super) repeated: usize,
     /// What speaks against it.
     pub(super) breaches: Vec<Breach>,
 }
@@ -120,7 +118,6 @@ impl Lines {
                     pieces: None,
                     ended: None,
                     bytes: 0,
-                    repeated: 0,
                     breaches: Vec::new(),
                 };
                 of_patient.insert(patient, line);

@@ -25,6 +25,8 @@ pub fn bench(report: &BenchReport) -> String {
             RemarkKind::NotConformant => "not conformant",
             RemarkKind::OneAtATime => "one at a time",
             RemarkKind::GrowsWithSize => "grows with size",
+            RemarkKind::Leaks => "leaks",
+            RemarkKind::SlowsDown => "slows down",
             RemarkKind::Waits => "waits",
             RemarkKind::Computes => "computes",
         };
@@ -89,6 +91,14 @@ fn throughput(report: &BenchReport) -> String {
         format!("{:.1}", own.bytes_per_second / 1e6),
         format!("{:.1}", other.bytes_per_second / 1e6),
     ));
+    if let Some(within) = report.within_ms {
+        let sustained = |measured: &Measured| shown(measured.sustained_per_second, "", 1.0);
+        text.push_str(&row(
+            &format!("sustained a second, p99 in {within:.0} ms"),
+            sustained(own),
+            sustained(other),
+        ));
+    }
     text.push_str(&row(
         "conformant of all transfers",
         share(own),
@@ -151,12 +161,20 @@ fn stages(report: &BenchReport, drive: Drive) -> String {
                 "open arrivals, {rate:.1} a second, from when the patient should have registered"
             )
         }
-        (Drive::Open, None) | (Drive::Sizes, _) => return String::new(),
+        (Drive::Open, None) | (Drive::Sizes | Drive::Ramp | Drive::Soak, _) => {
+            return String::new();
+        }
     };
     let mut text = format!(
-        "{:<62}{}\n",
+        "{}\n{}\n",
         paint(BOLD, &title),
-        paint(DIM, "ms: p50, p90, p99, longest (reference p50, p99)")
+        paint(
+            DIM,
+            format!(
+                "  {:<26}{:>9} {:>9} {:>9} {:>9}   reference",
+                "ms", "p50", "p90", "p99", "longest"
+            )
+        )
     );
     for stage in Stage::ALL {
         let of = |measured: &Measured| {
@@ -168,7 +186,9 @@ fn stages(report: &BenchReport, drive: Drive) -> String {
         let (Some(own), other) = (of(&report.system), of(&report.reference)) else {
             continue;
         };
-        let beside = other.map_or_else(String::new, |it| format!("({:.1}, {:.1})", it.p50, it.p99));
+        let beside = other.map_or_else(String::new, |it| {
+            format!("{:.1}, p99 {:.1}", it.p50, it.p99)
+        });
         let _ = writeln!(
             text,
             "  {:<26}{:>9.1} {:>9.1} {:>9.1} {:>9.1}   {beside}",
