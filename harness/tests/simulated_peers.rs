@@ -319,6 +319,9 @@ impl Luck for Planned {
     }
 }
 
+/// Messages, and when they were posted or accepted.
+type Log = Vec<(Time, Message)>;
+
 /// What the reference systems said over the wire.
 struct Wire {
     posts: Vec<(Time, Message)>,
@@ -376,7 +379,7 @@ impl Wire {
 }
 
 /// The posts of both systems as the model names them, and those that Spine accepted.
-fn messages(view: &View) -> (Vec<(Time, Message)>, Vec<(Time, Message)>) {
+fn messages(view: &View) -> (Log, Log) {
     let to_spine = view.posts.iter().filter(|post| post.to == Endpoint::Spine);
     let posts: Vec<&Post> = to_spine.collect();
     let number = |kind: MessageKind| {

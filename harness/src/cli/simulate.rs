@@ -57,13 +57,19 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
         return Ok(0);
     }
     let profile = read(args)?;
+    let transfers = args.transfers;
+    let transfers = transfers.unwrap_or_else(|| profile.transfers_in(args.days));
+    if i64::from(transfers) > MOST_TRANSFERS {
+        return Err(miette!(
+            help = "say fewer with --transfers, or fewer --days",
+            "{transfers} transfers are too many, at most {MOST_TRANSFERS} can be"
+        ));
+    }
     let order = Order {
         profile: &profile,
         seed: args.seed,
         days: args.days,
-        transfers: args
-            .transfers
-            .unwrap_or_else(|| profile.transfers_in(args.days)),
+        transfers,
     };
     let jobs = args.jobs.unwrap_or_else(usual_jobs);
     let bar = super::spinner();

@@ -212,6 +212,26 @@ impl Profile {
         if let Some((name, chance)) = chances.find(|(_, chance)| !(0.0..=1.0).contains(chance)) {
             return Some(format!("`{name}` is {chance}, and no probability"));
         }
+        self.unbearable().or_else(|| self.unsendable())
+    }
+
+    /// What would take more time or memory than anybody has.
+    fn unbearable(&self) -> Option<String> {
+        let mut suppliers = self.supplier.iter();
+        let is_unbearable = |it: &&Supplier| !(0.0..=MOST_OUTAGES).contains(&it.outages_per_year);
+        if let Some(supplier) = suppliers.find(is_unbearable) {
+            return Some(format!(
+                "{} has {} outages a year, at most {MOST_OUTAGES} can be",
+                supplier.name, supplier.outages_per_year
+            ));
+        }
+        let attachments = self.records.attachments.largest();
+        (attachments > MOST_ATTACHMENTS).then(|| {
+            format!("a record has {attachments} attachments, at most {MOST_ATTACHMENTS} can be")
+        })
+    }
+
+    fn unsendable(&self) -> Option<String> {
         (self.records.message_limit < 20_000 || self.records.attachment_limit < 1_000)
             .then(|| "no message fits into the limits of `records`".to_owned())
     }
@@ -260,6 +280,9 @@ impl Profile {
     }
 }
 
+const MOST_OUTAGES: f64 = 1_000.0;
+const MOST_ATTACHMENTS: f64 = 100_000.0;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,6 +313,14 @@ mod tests {
         assert_eq!(
             refused("weekdays = [18.6,", "weekdays = [-18.6,"),
             "mine.toml: `volume.weekdays` has to be shares, not all of them 0"
+        );
+        assert_eq!(
+            refused("outages_per_year = 2.0", "outages_per_year = 1e9"),
+            "mine.toml: EMIS has 1000000000 outages a year, at most 1000 can be"
+        );
+        assert_eq!(
+            refused("[1, 2_658]", "[1, 1e9]"),
+            "mine.toml: a record has 1000000000 attachments, at most 100000 can be"
         );
         let unreadable = refused("silence =", "silense =");
         assert!(

@@ -28,6 +28,11 @@ impl Quantiles {
         self.draw(dice) as u64
     }
 
+    /// What no value exceeds.
+    pub(super) fn largest(&self) -> f64 {
+        self.points.last().map_or(0.0, |(_, value)| *value)
+    }
+
     /// The value that this share does not exceed.
     fn at(&self, share: f64) -> f64 {
         let start = (share * f64::from(1_u32 << START_BITS)) as usize;
