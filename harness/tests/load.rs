@@ -41,7 +41,7 @@ fn profile(rest: &str) -> Profile {
 
 #[test]
 fn every_transfer_of_the_reference_counts_and_is_timed() {
-    let document = "[[document]]\ntype = \"text/rtf\"\nsize = \"6 MB\"\n";
+    let document = "[[document]]\ntype = \"image/tiff\"\nsize = \"6 MB\"\n";
     let report = measured(Sut::Reference, &profile(document));
     let drives: Vec<Drive> = report.system.laps.iter().map(|lap| lap.drive).collect();
     assert_eq!(drives, [Drive::Alone, Drive::Full, Drive::Open]);
