@@ -7,9 +7,9 @@ mod support;
 use std::num::NonZeroUsize;
 
 use gp2gp::driver::Sut;
-use gp2gp::load::{Bench, Profile, Subject, bench};
+use gp2gp::load::{Bench, Profile, Subject, bench, compare};
 use gp2gp_mocks::Defect;
-use gp2gp_model::bench::{BenchReport, Drive, RemarkKind, Stage};
+use gp2gp_model::bench::{BenchReport, Change, Drive, Ratio, RemarkKind, Stage};
 use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::Profile as Against;
 
@@ -91,6 +91,70 @@ fn a_transfer_that_breaks_a_must_does_not_count() {
             .iter()
             .any(|it| it.kind == RemarkKind::NotConformant)
     );
+}
+
+/// Transfers that nobody will ever decide on do not keep the others out for ever.
+#[test]
+fn whoever_does_not_come_to_an_end_makes_room() {
+    let defect = Defect::from_name("never-answers").unwrap();
+    let report = measured(Sut::Broken(defect), &profile(""));
+    assert_eq!(report.system.conformant, 0);
+    for lap in &report.system.laps {
+        assert_eq!(lap.transfers, 6, "{}", lap.drive.name());
+    }
+    assert!(report.system.breaches.len() + report.remarks.len() > 0);
+}
+
+fn ratio(ratio: f64) -> Option<Ratio> {
+    Some(Ratio {
+        ratio,
+        low: ratio / 1.05,
+        high: ratio * 1.05,
+        rounds: 5,
+    })
+}
+
+#[test]
+fn a_bench_is_compared_drawn_and_held_against_a_gate() {
+    let mut old = measured(Sut::Reference, &profile(""));
+    assert!(old.system.all_count());
+    old.score = ratio(1.0);
+    assert!(!old.is_certainly_below(1.04) && old.is_certainly_below(1.06));
+    let mut new = old.clone();
+    let change = |new: &BenchReport| compare(&old, new).change;
+    assert_eq!(change(&new), Some(Change::NoDifference));
+    new.score = ratio(0.5);
+    assert_eq!(change(&new), Some(Change::Worse));
+    new.score = ratio(2.0);
+    assert_eq!(change(&new), Some(Change::Better));
+    new.at_once = 4;
+    assert_eq!(change(&new), None, "other work");
+    new.environment.processors += 1;
+    let doubts = compare(&old, &new).doubts;
+    assert!(
+        doubts.len() == 1 && doubts[0].starts_with("the machine was"),
+        "{doubts:?}"
+    );
+
+    let table = gp2gp_reports::bench(&old);
+    for said in [
+        "conformant transfers a second",
+        "open arrivals, 50.0 a second",
+        "18/18",
+        "1.00 of the reference",
+    ] {
+        assert!(table.contains(said), "{said}: {table}");
+    }
+    for picture in [
+        gp2gp_reports::bench_latency(&old),
+        gp2gp_reports::bench_time(&old),
+    ] {
+        let svg = roxmltree::Document::parse(&picture).unwrap();
+        assert_eq!(svg.root_element().tag_name().name(), "svg");
+    }
+    let time = gp2gp_reports::bench_time(&old);
+    // Six transfers of each system, and two in the legend.
+    assert_eq!(time.matches("<circle").count(), 14);
 }
 
 #[test]

@@ -67,6 +67,10 @@ pub fn explain_requirement(
         "not yet checked"
     };
     text.push_str(&field("check", check));
+    if requirement.of_handler {
+        let handler = "not asked of a system behind the binding mhs-json: there the message handler keeps it, and that is ours";
+        text.push_str(&field("handler", wrap(handler, "                ").trim()));
+    }
     let scenarios = if scenarios.is_empty() {
         "none yet".to_owned()
     } else {

@@ -45,6 +45,20 @@ pub struct BenchReport {
     pub reproduce: String,
 }
 
+impl BenchReport {
+    /// Whether the system reaches less than this ratio, even if chance was against it.
+    pub fn is_certainly_below(&self, least: f64) -> bool {
+        self.score.is_none_or(|score| score.high < least)
+    }
+}
+
+impl Measured {
+    /// Whether every transfer came to its end and broke no MUST.
+    pub const fn all_count(&self) -> bool {
+        self.conformant == self.transfers
+    }
+}
+
 /// A machine, and how the suite was built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {

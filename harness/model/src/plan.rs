@@ -461,6 +461,24 @@ impl Act {
         }
     }
 
+    /// Who registers, if somebody does.
+    pub const fn registers(&self) -> Option<NhsNumber> {
+        if let Self::Register { patient, .. } = self {
+            Some(*patient)
+        } else {
+            None
+        }
+    }
+
+    /// Whose record people decide on, and how, if they do.
+    pub const fn decides(&self) -> Option<(NhsNumber, Decision)> {
+        if let Self::Decide { patient, decision } = self {
+            Some((*patient, *decision))
+        } else {
+            None
+        }
+    }
+
     /// Where a patient registers at yet another practice: who, and where.
     pub const fn move_on(&self) -> Option<(NhsNumber, &OdsCode)> {
         if let Self::MoveOn { patient, practice } = self {

@@ -578,27 +578,10 @@ impl View {
         {
             return Some(before.clone());
         }
-        let moved = self.acts.iter().rev().find_map(|acted| match &acted.act {
-            Act::MoveOn {
-                patient: who,
-                practice,
-            } if *who == patient && acted.at <= at => Some(practice),
-            Act::MoveOn { .. }
-            | Act::Relink { .. }
-            | Act::DealWithPooledList { .. }
-            | Act::Relist { .. }
-            | Act::Register { .. }
-            | Act::Decide { .. }
-            | Act::RepeatRequest { .. }
-            | Act::AcknowledgeAgain { .. }
-            | Act::RepeatExtract { .. }
-            | Act::Stray { .. }
-            | Act::File { .. }
-            | Act::AtOffice { .. }
-            | Act::AtHub { .. }
-            | Act::Book { .. }
-            | Act::SendUnrequested { .. } => None,
-        });
+        let earlier = self.acts.iter().rev().filter(|acted| acted.at <= at);
+        let moved = earlier
+            .filter_map(|acted| acted.act.move_on())
+            .find_map(|(who, practice)| (who == patient).then_some(practice));
         moved
             .or(planned.map(|truth| &truth.current_practice))
             .cloned()

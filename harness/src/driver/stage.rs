@@ -194,23 +194,8 @@ impl Stage {
             return Ok(Vec::new());
         }
         self.recorder.acted(now, on, act.clone(), false);
-        match &act {
-            Act::Register { .. } => self.registered += 1,
-            Act::Decide { .. } => self.decided += 1,
-            Act::RepeatRequest { .. }
-            | Act::AcknowledgeAgain { .. }
-            | Act::RepeatExtract { .. }
-            | Act::MoveOn { .. }
-            | Act::Relink { .. }
-            | Act::DealWithPooledList { .. }
-            | Act::Relist { .. }
-            | Act::Stray { .. }
-            | Act::File { .. }
-            | Act::AtOffice { .. }
-            | Act::AtHub { .. }
-            | Act::Book { .. }
-            | Act::SendUnrequested { .. } => {}
-        }
+        self.registered += usize::from(act.registers().is_some());
+        self.decided += usize::from(act.decides().is_some());
         if let Act::File { arrival, .. } = act
             && let Some(document) = self.arriving.get(arrival)
         {

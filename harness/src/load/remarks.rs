@@ -81,7 +81,7 @@ fn is_harness(system: &Laps) -> Option<Remark> {
 }
 
 fn is_not_conformant(measured: &Measured) -> Option<Remark> {
-    if measured.conformant == measured.transfers {
+    if measured.all_count() {
         return None;
     }
     let missing = measured.transfers - measured.conformant;

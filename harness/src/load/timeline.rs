@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gp2gp_model::plan::{Act, Plan, Role};
+use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::requirement::{Level, Requirement};
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use gp2gp_model::{ConversationId, NhsNumber, RequirementId, Time};
@@ -108,7 +108,7 @@ impl Lines {
     fn of(plan: &Plan, view: &View) -> Self {
         let mut of_patient = BTreeMap::new();
         for step in &plan.steps {
-            if let Act::Register { patient, .. } = step.act {
+            if let Some(patient) = step.act.registers() {
                 let line = Timeline {
                     intended: plan.starts_at + step.at,
                     registered: None,
@@ -124,9 +124,7 @@ impl Lines {
             }
         }
         for acted in &view.acts {
-            if let Act::Register { patient, .. } = acted.act
-                && let Some(line) = of_patient.get_mut(&patient)
-            {
+            if let Some(line) = (acted.act.registers()).and_then(|it| of_patient.get_mut(&it)) {
                 line.registered.get_or_insert(acted.at);
             }
         }
@@ -193,23 +191,9 @@ impl<'v> Whose<'v> {
             let patient = transfer.request()?.patient;
             Some((transfer.conversation, patient))
         });
-        let acts = view.acts.iter().filter_map(|acted| match acted.act {
-            Act::Register { patient, .. } | Act::Decide { patient, .. } => {
-                Some((acted.seq, patient))
-            }
-            Act::RepeatRequest { .. }
-            | Act::AcknowledgeAgain { .. }
-            | Act::RepeatExtract { .. }
-            | Act::MoveOn { .. }
-            | Act::Relink { .. }
-            | Act::DealWithPooledList { .. }
-            | Act::Relist { .. }
-            | Act::Stray { .. }
-            | Act::File { .. }
-            | Act::AtOffice { .. }
-            | Act::AtHub { .. }
-            | Act::Book { .. }
-            | Act::SendUnrequested { .. } => None,
+        let acts = view.acts.iter().filter_map(|acted| {
+            let decided = acted.act.decides().map(|(patient, _)| patient);
+            Some((acted.seq, acted.act.registers().or(decided)?))
         });
         Self {
             conversations: conversations.collect(),

@@ -325,27 +325,9 @@ impl<'v> Transfer<'v> {
             .skip(first)
             .take_while(|acted| acted.seq < until)
             .take_while(|acted| self.until.is_none_or(|until| acted.seq < until))
-            .filter_map(|acted| match &acted.act {
-                Act::Decide {
-                    patient: whose,
-                    decision,
-                } if *whose == patient => Some((acted, *decision)),
-                Act::Decide { .. }
-                | Act::Register { .. }
-                | Act::RepeatRequest { .. }
-                | Act::AcknowledgeAgain { .. }
-                | Act::RepeatExtract { .. }
-                | Act::MoveOn { .. }
-                | Act::Relink { .. }
-                | Act::DealWithPooledList { .. }
-                | Act::Relist { .. }
-                | Act::Stray { .. }
-                | Act::File { .. }
-                | Act::AtOffice { .. }
-                | Act::AtHub { .. }
-                | Act::Book { .. }
-                | Act::SendUnrequested { .. } => None,
-            })
+            .filter_map(|acted| Some((acted, acted.act.decides()?)))
+            .filter(|(_, (whose, _))| *whose == patient)
+            .map(|(acted, (_, decision))| (acted, decision))
             .find(|(acted, _)| is_supported(self.view, acted))
     }
 

@@ -290,7 +290,7 @@ impl<'a> Sockets<'a> {
         let under_way = self.stage.transfers_under_way();
         let under_way = under_way.saturating_sub(self.given_up);
         let is_full = |most: NonZeroU32| under_way >= most.get() as usize;
-        matches!(act, Act::Register { .. }) && plan.at_once.is_some_and(is_full)
+        act.registers().is_some() && plan.at_once.is_some_and(is_full)
     }
 
     /// When somebody of ours next does something by itself.
