@@ -1,4 +1,7 @@
-//! Messages that the benches encode and decode.
+//! Messages that the benches encode and decode, what goes over the wire, and Spine between two practices.
+
+pub mod delivering;
+pub mod traffic;
 
 use bytes::Bytes;
 use gp2gp_model::{

@@ -22,7 +22,6 @@ use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::pds::{GeneralPractitioner, PdsRecord, RecordVersion};
 use gp2gp_model::plan::{Act, Role};
 use gp2gp_model::registry::{Organisation, PractitionerLink, Registry};
-use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{GpCode, Interaction, NhsNumber, OdsCode, Time};
 use gp2gp_sim::Streams;
 use gp2gp_wire::fhir::{API_KEY, CORRELATION_ID, Outcome, REQUEST_ID};
@@ -108,7 +107,7 @@ impl Service {
         };
         let (tell, fired) = mpsc::unbounded_channel();
         let sds = Sds::new(config, Streams::new(1));
-        let served = serve_peer(any_port(), Endpoint::Sds, sds, clock(), tell).await;
+        let served = serve_peer(any_port(), sds, clock(), tell).await;
         Self {
             served: served.unwrap(),
             fired,
@@ -127,7 +126,7 @@ impl Service {
         };
         let (tell, fired) = mpsc::unbounded_channel();
         let pds = Pds::new(config, Streams::new(1));
-        let served = serve_peer(any_port(), Endpoint::Pds, pds, clock(), tell).await;
+        let served = serve_peer(any_port(), pds, clock(), tell).await;
         Self {
             served: served.unwrap(),
             fired,

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 
 use base64_simd::STANDARD;
 use bytes::Bytes;
+use gp2gp_benches::delivering::message_id;
+use gp2gp_benches::traffic::DOCUMENT_BYTES;
 use gp2gp_model::Sha256;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -16,8 +18,6 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use memchr::memmem;
 use tokio::net::TcpListener;
-
-use crate::traffic::DOCUMENT_BYTES;
 
 /// Size of the acknowledgment that is echoed.
 const REPLY_BYTES: usize = 1_500;
@@ -117,11 +117,6 @@ fn parts<'a>(content_type: &str, body: &'a [u8]) -> Option<Vec<&'a [u8]>> {
         from = at + delimiter.len();
     }
     Some(parts)
-}
-
-pub(crate) fn message_id(envelope: &[u8]) -> Option<&[u8]> {
-    let (_, rest) = split_once(envelope, b":MessageId>")?;
-    rest.get(..36)
 }
 
 fn split_once<'a>(text: &'a [u8], at: &[u8]) -> Option<(&'a [u8], &'a [u8])> {

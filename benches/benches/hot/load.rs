@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::traffic::Traffic;
+use gp2gp_benches::traffic::Traffic;
 
 /// Bytes of an answer that are read at a time.
 const PIECE_BYTES: usize = 256 * 1024;

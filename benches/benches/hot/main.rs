@@ -13,17 +13,21 @@ mod load;
 mod ours;
 mod server;
 mod table;
-mod traffic;
 
 use std::env;
 use std::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use gp2gp_benches::traffic::Traffic;
+use ours::DELIVERED;
 use server::{Kind, Server, pinned};
 use table::{Row, Work};
-use traffic::Traffic;
+
+/// For floors and ours alike; the binary has the allocator of the system.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Calls this program as a server.
 const SERVE: &str = "--serve";
@@ -42,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     if let Some(at) = args.iter().position(|arg| arg == SERVE) {
         let name = args.get(at + 1).ok_or("no server is named")?;
-        return runtime.block_on(server::serve(name));
+        return runtime.block_on(server::serve(name, args.get(at + 2).map(String::as_str)));
     }
     let picked: Vec<&String> = (args.iter()).filter(|arg| !arg.starts_with("--")).collect();
     let is_picked = |work: &Work| {
@@ -63,9 +67,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 async fn measure(work: &'static Work) -> Result<Row, Box<dyn Error>> {
     let numbers = Arc::new(AtomicU64::new(1));
     let mut row = Row::new(work);
+    let practice = ours::practice().await?;
     let mut servers = Vec::new();
     for kind in [work.floor, work.ours] {
-        let server = Server::start(kind)?;
+        let server = Server::start(kind, practice.addr())?;
         let traffic = Arc::new(match kind {
             Kind::Canned => Traffic::small()?.answered_blindly(),
             Kind::Echo | Kind::Spine | Kind::Forwarding => Traffic::small()?,
@@ -78,14 +83,27 @@ async fn measure(work: &'static Work) -> Result<Row, Box<dyn Error>> {
     for _ in 0..ROUNDS {
         for ((server, traffic), side) in servers.iter().zip([&mut row.floor, &mut row.ours]) {
             let before = server.on_core()?;
+            let delivered = DELIVERED.load(Ordering::Relaxed);
             let began = server::wall();
             let answered =
                 load::run(server.addr, traffic, work.connections, LASTS, &numbers).await?;
             let on_core = server.on_core()? - before;
+            let answered = match server.kind {
+                Kind::Forwarding => DELIVERED.load(Ordering::Relaxed) - delivered,
+                Kind::Canned
+                | Kind::Echo
+                | Kind::Digest
+                | Kind::Memory
+                | Kind::Spine
+                | Kind::Receiver
+                | Kind::Store => answered,
+            };
             side.add(answered, on_core, began.elapsed());
         }
     }
-    row.bytes = servers.last().map_or(0, |(_, traffic)| traffic.len());
+    row.bytes = servers
+        .last()
+        .map_or(0, |(_, traffic)| traffic.request_bytes());
     row.peak_kb = servers.last().and_then(|(server, _)| server.peak_kb());
     Ok(row)
 }

@@ -54,7 +54,7 @@ impl Kind {
 }
 
 /// Serves what is named, says where in one line, and ends with its input.
-pub(crate) async fn serve(name: &str) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn serve(name: &str, recipient: Option<&str>) -> Result<(), Box<dyn Error>> {
     let kind = (Kind::ALL.into_iter())
         .find(|kind| kind.name() == name)
         .ok_or("no such server")?;
@@ -65,7 +65,10 @@ pub(crate) async fn serve(name: &str) -> Result<(), Box<dyn Error>> {
         Kind::Digest => floor(Floor::Digest).await?,
         Kind::Memory => floor(Floor::Document).await?,
         Kind::Spine => opened(ours::spine(None).await?),
-        Kind::Forwarding => return Err("not yet".into()),
+        Kind::Forwarding => {
+            let recipient = recipient.ok_or("no recipient is named")?;
+            opened(ours::spine(Some(recipient.parse()?)).await?)
+        }
         Kind::Receiver => opened(ours::receiver().await?),
         Kind::Store => opened(ours::documents().await?),
     };
@@ -84,16 +87,17 @@ fn opened(open: ours::Open) -> (SocketAddr, Option<ours::Open>) {
 
 /// A process that serves. Dropped, it is ended.
 pub(crate) struct Server {
+    pub(crate) kind: Kind,
     pub(crate) addr: SocketAddr,
     child: Child,
 }
 
 impl Server {
-    pub(crate) fn start(kind: Kind) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn start(kind: Kind, recipient: SocketAddr) -> Result<Self, Box<dyn Error>> {
         let own = std::env::current_exe()?;
         let start = |mut command: Command| {
             command
-                .args([SERVE, kind.name()])
+                .args([SERVE, kind.name(), &format!("http://{recipient}")])
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .spawn()
@@ -105,6 +109,7 @@ impl Server {
         let said = child.stdout.take().ok_or("a server without output")?;
         BufReader::new(said).read_line(&mut line)?;
         Ok(Self {
+            kind,
             addr: line.trim().parse().map_err(|_| {
                 format!(
                     "server {} says `{}`, not where it is",

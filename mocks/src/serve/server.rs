@@ -209,7 +209,7 @@ async fn shake_hands(line: Line, guard: &Guard) -> Result<TlsStream<Line>, Cause
 const TLS_HANDSHAKE: u8 = 22;
 
 /// How a connection ends is for its client to judge.
-async fn speak_http<S>(line: impl AsyncRead + AsyncWrite + Unpin, service: S)
+pub(super) async fn speak_http<S>(line: impl AsyncRead + AsyncWrite + Unpin, service: S)
 where
     S: HttpService<IncomingBody, ResBody = Carried, Error = Unanswered>,
 {
@@ -288,7 +288,11 @@ pub(super) async fn read(
 }
 
 /// An answer to HEAD tells the length of the body that it does not have.
-fn http_response(asked: Method, answer: HttpResponse, conduct: Conduct) -> Response<Carried> {
+pub(super) fn http_response(
+    asked: Method,
+    answer: HttpResponse,
+    conduct: Conduct,
+) -> Response<Carried> {
     let head = Head {
         status: answer.status,
         content_type: answer.content_type,

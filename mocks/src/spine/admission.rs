@@ -8,6 +8,7 @@ use gp2gp_wire::hl7::Wrapper;
 use gp2gp_wire::limits::{SPINE_MESSAGE_BYTES, SPINE_PARTS};
 use gp2gp_wire::message::{self, Attachment, Location, OpenError, Received};
 use gp2gp_wire::mime;
+use memchr::{memchr2, memmem};
 
 use super::PATH;
 use super::answer::Obstacle;
@@ -121,14 +122,21 @@ const HEAD_BYTES: usize = 8_192;
 /// The recipient ASID as a glance at the payload shows it: a router need not read a record of
 /// 5 MB for it.
 pub(super) fn recipient_in_head(payload: &[u8]) -> Option<Asid> {
-    const FUNCTION: &str = "communicationFunctionRcv";
-    let head = String::from_utf8_lossy(payload.get(..HEAD_BYTES).unwrap_or(payload));
-    let (_, rest) = head.split_once(FUNCTION)?;
-    let (device, _) = rest.split_once(FUNCTION)?;
-    let (_, quoted) = device.split_once("extension=")?;
-    let value = quoted.strip_prefix(['"', '\''])?;
-    let (asid, _) = value.split_once(['"', '\''])?;
-    asid.parse().ok()
+    const FUNCTION: &[u8] = b"communicationFunctionRcv";
+    let head = payload.get(..HEAD_BYTES).unwrap_or(payload);
+    let (_, rest) = split_once(head, FUNCTION)?;
+    let (device, _) = split_once(rest, FUNCTION)?;
+    let (_, quoted) = split_once(device, b"extension=")?;
+    let [b'"' | b'\'', value @ ..] = quoted else {
+        return None;
+    };
+    let asid = value.get(..memchr2(b'"', b'\'', value)?)?;
+    String::from_utf8_lossy(asid).parse().ok()
+}
+
+fn split_once<'a>(text: &'a [u8], at: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let found = memmem::find(text, at)?;
+    Some((text.get(..found)?, text.get(found + at.len()..)?))
 }
 
 fn check_parties(directory: &Directory, arrival: &Arrival) -> Result<(), Refusal> {

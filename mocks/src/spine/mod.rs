@@ -86,7 +86,7 @@ impl Spine {
         }
     }
 
-    fn answer(&mut self, now: Time, id: AnswerId, request: &HttpRequest) {
+    fn answer(&mut self, now: Time, id: AnswerId, request: HttpRequest) {
         if !request.method.is_post() {
             let response = HttpResponse::method_not_allowed(&[Method::Post]);
             return self.put_answer(id, response, Conduct::Clean);
@@ -97,21 +97,21 @@ impl Spine {
             let response = self.refused_on_purpose(now, None, &refusal);
             return self.put_answer(id, response, Conduct::Clean);
         }
-        let arrival = match admission::read(request) {
+        let arrival = match admission::read(&request) {
             Ok(arrival) => arrival,
             Err(refusal) => {
                 let response = self.speaker.refused(now, refusal);
                 return self.put_answer(id, response, Conduct::Clean);
             }
         };
-        match self.mishap(now, &arrival, request) {
+        match self.mishap(now, &arrival, &request) {
             None => {
-                let response = self.admit(now, &arrival, request);
+                let response = self.admit(now, arrival, request);
                 self.put_answer(id, response, Conduct::Clean);
             }
             Some((fault, mishap)) => {
                 self.outputs.push_back(Output::FaultFired(fault));
-                self.answer_amiss(now, id, &arrival, request, mishap);
+                self.answer_amiss(now, id, arrival, request, mishap);
             }
         }
     }
@@ -121,13 +121,13 @@ impl Spine {
         &mut self,
         now: Time,
         id: AnswerId,
-        arrival: &Arrival,
-        request: &HttpRequest,
+        arrival: Arrival,
+        request: HttpRequest,
         mishap: Mishap,
     ) {
         let conduct = match mishap {
             Mishap::Refused(refusal) => {
-                let response = self.refused_on_purpose(now, Some(arrival), &refusal);
+                let response = self.refused_on_purpose(now, Some(&arrival), &refusal);
                 return self.put_answer(id, response, Conduct::Clean);
             }
             Mishap::Silence => {
@@ -150,11 +150,9 @@ impl Spine {
             Mishap::AnswerCut { percent } => Conduct::Truncate { percent },
             Mishap::AnswerSlow { bytes_per_second } => Conduct::Slow { bytes_per_second },
         };
+        let poster = self.endpoints.get(&arrival.header().from).copied();
         let response = self.admit(now, arrival, request);
-        if let (Mishap::PosterCrashes(down_for), Some(system)) =
-            (mishap, self.endpoints.get(&arrival.header().from))
-        {
-            let system = *system;
+        if let (Mishap::PosterCrashes(down_for), Some(system)) = (mishap, poster) {
             self.outputs.push_back(Output::Crash { system, down_for });
         }
         self.put_answer(id, response, conduct);
@@ -186,7 +184,7 @@ impl Spine {
 
     /// The answer to a readable message. A repeated one gets the bytes of the first time and has no
     /// other effect, even if its time to live has passed meanwhile.
-    fn admit(&mut self, now: Time, arrival: &Arrival, request: &HttpRequest) -> HttpResponse {
+    fn admit(&mut self, now: Time, arrival: Arrival, request: HttpRequest) -> HttpResponse {
         match self.acknowledge(now, arrival, request) {
             Ok(acknowledgment) => answer::accepted(acknowledgment),
             Err(refusal) => self.speaker.refused(now, refusal),
@@ -196,14 +194,14 @@ impl Spine {
     fn acknowledge(
         &mut self,
         now: Time,
-        arrival: &Arrival,
-        request: &HttpRequest,
+        arrival: Arrival,
+        request: HttpRequest,
     ) -> Result<Bytes, Refusal> {
-        admission::check_header(&self.directory, request, arrival)?;
+        admission::check_header(&self.directory, &request, &arrival)?;
         if let Some(acknowledgment) = self.answered.acknowledgment(arrival.header()) {
             return Ok(acknowledgment);
         }
-        admission::check_new(now, arrival)?;
+        admission::check_new(now, &arrival)?;
         let acknowledgment = self.speaker.acknowledgment(now, arrival.header());
         self.answered
             .remember(arrival.header(), acknowledgment.clone());
@@ -211,12 +209,12 @@ impl Spine {
         Ok(acknowledgment)
     }
 
-    fn route(&mut self, now: Time, arrival: &Arrival, request: &HttpRequest) {
-        let fate = self.fate(now, arrival, request);
+    fn route(&mut self, now: Time, arrival: Arrival, request: HttpRequest) {
+        let fate = self.fate(now, &arrival, &request);
         if let Some((fault, Fate::Lost)) = fate {
             return self.outputs.push_back(Output::FaultFired(fault));
         }
-        match admission::obstacle(&self.directory, arrival) {
+        match admission::obstacle(&self.directory, &arrival) {
             Some((why, wrapper)) => {
                 let sender = &arrival.header().from;
                 let cpa_id = self
@@ -234,23 +232,21 @@ impl Spine {
 
     /// The message as it would have come from a system that breaks it. A message that cannot be
     /// broken this way goes on whole, and the fault has not fired.
-    fn malformed(&mut self, request: &HttpRequest, fault: String, how: Break) -> HttpRequest {
+    fn malformed(&mut self, request: HttpRequest, fault: String, how: Break) -> HttpRequest {
         let whole = Encoded {
             content_type: request.content_type.clone(),
             soap_action: request.soap_action.clone().unwrap_or_default(),
             body: request.body.clone(),
         };
         let Some(broken) = raw::break_message(&whole, how) else {
-            return request.clone();
+            return request;
         };
         self.outputs.push_back(Output::FaultFired(fault));
         HttpRequest {
-            method: request.method,
-            path: request.path.clone(),
             soap_action: Some(broken.soap_action),
             content_type: broken.content_type,
-            headers: request.headers.clone(),
             body: broken.body,
+            ..request
         }
     }
 
@@ -282,10 +278,11 @@ impl Spine {
     fn forward(
         &mut self,
         now: Time,
-        arrival: &Arrival,
-        request: &HttpRequest,
+        arrival: Arrival,
+        request: HttpRequest,
         fate: Option<(String, Fate)>,
     ) {
+        let about = self.role_of(&arrival).map(|role| (role, arrival.kind));
         let header = arrival.header();
         let contract = arrival
             .message
@@ -295,20 +292,20 @@ impl Spine {
             to: header.to.clone(),
             endpoint: self.endpoints.get(&header.to).copied(),
             message_id: header.message_id.clone(),
-            request: request.clone(),
-            about: self.role_of(arrival).map(|role| (role, arrival.kind)),
+            request,
+            about,
             copies: Copies::One,
             stumble: None,
             number: None,
             persistence: Persistence::new(now, contract, header.time_to_live),
-            sent_with: Some(Box::new(header.clone())),
+            sent_with: Some(Box::new(arrival.message.header)),
         };
         match fate {
             // Lost messages do not come this far.
             None | Some((_, Fate::Lost)) => {}
             Some((fault, Fate::Doubled)) => delivery.copies = Copies::Two { fault },
             Some((fault, Fate::Malformed(how))) => {
-                delivery.request = self.malformed(request, fault, how);
+                delivery.request = self.malformed(delivery.request, fault, how);
             }
             Some((fault, Fate::Stumbles(stumble))) => delivery.stumble = Some((fault, stumble)),
             Some((fault, Fate::Kept(keeping))) => {
@@ -384,7 +381,7 @@ impl Spine {
 impl Peer for Spine {
     fn handle(&mut self, now: Time, input: Input) {
         match input {
-            Input::Request { id, request } => self.answer(now, id, &request),
+            Input::Request { id, request } => self.answer(now, id, request),
             Input::Response { post, response } => self.outbox.answered(now, post, &response),
             Input::Failed { post, error: _ } => self.outbox.failed(now, post),
             Input::Act(act) => {

@@ -7,6 +7,7 @@ use gp2gp_model::plan::MissingReason;
 
 use super::faults::StoreFault;
 use super::fhir::{self, BINARY_END, binary_start};
+use super::kept::Kept;
 use super::outcome::{Code, Refusal};
 use super::reply::{Body, Content, FHIR_JSON, Reply};
 use super::shelf::Document;
@@ -57,6 +58,7 @@ impl Wanted {
 /// The content as the headers want it, or as a fault spoils it.
 pub(super) fn reply(
     document: &Document,
+    kept: &mut Kept,
     headers: &Headers,
     fault: Option<StoreFault>,
 ) -> Result<Reply, Refusal> {
@@ -84,24 +86,26 @@ pub(super) fn reply(
     }
     // Accept speaks of the type that the list says, Range of the bytes that there are.
     let wanted = Wanted::of(headers, &document.spec.media_type, &given)?;
-    Ok(content(&given, &wanted))
+    Ok(content(&given, kept, &wanted))
 }
 
-fn content(document: &Document, wanted: &Wanted) -> Reply {
+fn content(document: &Document, kept: &mut Kept, wanted: &Wanted) -> Reply {
     let spec = &document.spec;
-    let (status, content_type, content) = match (wanted.form, &wanted.range) {
+    let (status, content_type, body) = match (wanted.form, &wanted.range) {
         (Form::Fhir, _) => {
             let start = binary_start(&document.number, &spec.media_type);
             let content = Content::base64(spec, start, BINARY_END);
-            (200, FHIR_JSON, content)
+            (200, FHIR_JSON, streamed(content))
         }
         (Form::Raw, None) => {
-            let content = Content::raw(spec, 0, spec.bytes);
-            (200, spec.media_type.as_str(), content)
+            let body = kept
+                .content(document)
+                .map_or_else(|| streamed(Content::raw(spec, 0, spec.bytes)), Body::Whole);
+            (200, spec.media_type.as_str(), body)
         }
         (Form::Raw, Some(range)) => {
             let content = Content::raw(spec, range.start, range.end - range.start);
-            (206, spec.media_type.as_str(), content)
+            (206, spec.media_type.as_str(), streamed(content))
         }
     };
     let mut headers = Headers::new().with("ETag", etag(document, wanted.form));
@@ -115,9 +119,13 @@ fn content(document: &Document, wanted: &Wanted) -> Reply {
     Reply {
         content_type: Some(content_type.to_owned()),
         headers,
-        body: Body::Content(Box::new(content)),
+        body,
         ..Reply::empty(status)
     }
+}
+
+fn streamed(content: Content) -> Body {
+    Body::Content(Box::new(content))
 }
 
 /// A `Binary` that breaks off in its content, whatever was asked for.

@@ -65,6 +65,7 @@ mod audit;
 mod binary;
 mod faults;
 mod fhir;
+mod kept;
 mod outcome;
 mod record;
 mod reply;
@@ -90,6 +91,7 @@ use serde_json::{Value, json};
 use self::binary::Wanted;
 use self::faults::{Faults, Fired, Occasion, StoreFault};
 use self::fhir::Misstated;
+use self::kept::Kept;
 use self::outcome::{Code, Refusal};
 use self::reply::{FHIR_JSON, XML};
 use self::route::Route;
@@ -145,6 +147,7 @@ pub struct Store {
     /// By their logical ids.
     patients: BTreeMap<String, RecordSpec>,
     shelf: Shelf,
+    kept: Kept,
     /// What has not come yet, by the number of the arrival.
     arriving: BTreeMap<usize, Document>,
     faults: Faults,
@@ -183,6 +186,7 @@ impl Store {
             practice: config.practice,
             patients,
             shelf: Shelf::new(config.policy, documents),
+            kept: Kept::default(),
             arriving: BTreeMap::new(),
             faults: Faults::new(config.faults, config.started, streams),
             expired: BTreeSet::new(),
@@ -352,7 +356,7 @@ impl Store {
                 if let Some(refusal) = binary::standing_refusal(document) {
                     return Err(refusal);
                 }
-                binary::reply(document, &request.headers, known.fault())
+                binary::reply(document, &mut self.kept, &request.headers, known.fault())
             }
             DocumentOperation::Delete => Ok(Reply::empty(204)),
             DocumentOperation::Archive

@@ -1,5 +1,6 @@
 //! The ebXML SOAP envelope: message header with manifest, acknowledgment, error list, SOAP fault.
 
+mod plain;
 mod read;
 mod write;
 

@@ -1,10 +1,12 @@
 //! Envelope from bytes, from any prefix, white space and attribute order.
 
+use std::borrow::Cow;
+
 use gp2gp_model::time::TimeError;
 use gp2gp_model::{ContentId, EbxmlMessageId, IdError, PartyKey, Time};
 use percent_encoding::percent_decode_str;
-use roxmltree::Node;
 
+use super::plain::{self, Element};
 use super::{
     AckRequested, Acknowledgment, EbxmlError, EbxmlErrorCode, Envelope, EnvelopeError, ErrorList,
     Fault, Header, Href, NaspError, Reference, TO_PARTY_MSH,
@@ -19,65 +21,77 @@ const ERRORS: &str = "urn:oasis:names:tc:ebxml-msg:service:errors";
 /// An envelope with a manifest is a message, even where an acknowledgment or warnings ride along;
 /// one that holds nothing at all lacks its manifest.
 pub fn parse(xml: &[u8]) -> Result<Envelope, EnvelopeError> {
+    if let Some(plain) = plain::read(xml) {
+        return parse_envelope(plain.root());
+    }
     let tree = xml::tree(xml).map_err(EnvelopeError::Xml)?;
-    let envelope = tree.root_element();
-    let root = envelope.tag_name().name();
+    parse_envelope(tree.root_element())
+}
+
+fn parse_envelope<'a>(envelope: impl Element<'a>) -> Result<Envelope, EnvelopeError> {
+    let root = envelope.name();
     if root != "Envelope" {
         return Err(EnvelopeError::NotSoap(root.chars().take(64).collect()));
     }
 
-    if let Some(fault) = xml::find(&envelope, &["Body", "Fault"]) {
-        return parse_fault(&fault).map(Envelope::Fault);
+    if let Some(fault) = envelope.find(&["Body", "Fault"]) {
+        return parse_fault(fault).map(Envelope::Fault);
     }
-    let soap_header = child(&envelope, "Header", "soap:Header")?;
-    let header = parse_header(&soap_header)?;
-    if let Some(manifest) = xml::find(&envelope, &["Body", "Manifest"]) {
-        let references: Result<_, _> = xml::children(&manifest, "Reference")
-            .map(|node| parse_reference(&node))
+    let soap_header = child(envelope, "Header", "soap:Header")?;
+    let header = parse_header(soap_header)?;
+    if let Some(manifest) = envelope.find(&["Body", "Manifest"]) {
+        let references: Result<_, _> = children(manifest, "Reference")
+            .map(|node| parse_reference(node))
             .collect();
         Ok(Envelope::Message(header, references?))
-    } else if let Some(list) = xml::child(&soap_header, "ErrorList") {
-        parse_error_list(header, &list).map(Envelope::ErrorList)
-    } else if let Some(ack) = xml::child(&soap_header, "Acknowledgment") {
-        parse_acknowledgment(header, &ack).map(Envelope::Acknowledgment)
+    } else if let Some(list) = soap_header.child("ErrorList") {
+        parse_error_list(header, list).map(Envelope::ErrorList)
+    } else if let Some(ack) = soap_header.child("Acknowledgment") {
+        parse_acknowledgment(header, ack).map(Envelope::Acknowledgment)
     } else {
         Err(EnvelopeError::Missing("eb:Manifest"))
     }
 }
 
-fn parse_header(soap_header: &Node<'_, '_>) -> Result<Header, EnvelopeError> {
+fn parse_header<'a>(soap_header: impl Element<'a>) -> Result<Header, EnvelopeError> {
     let header = child(soap_header, "MessageHeader", "eb:MessageHeader")?;
-    let data = child(&header, "MessageData", "eb:MessageData")?;
+    let data = child(header, "MessageData", "eb:MessageData")?;
     Ok(Header {
-        from: party(&header, "From", "eb:From/eb:PartyId")?,
-        to: party(&header, "To", "eb:To/eb:PartyId")?,
-        cpa_id: text(&header, "CPAId", "eb:CPAId")?.parse()?,
-        conversation_id: text(&header, "ConversationId", "eb:ConversationId")?.parse()?,
-        service: text(&header, "Service", "eb:Service")?,
-        action: text(&header, "Action", "eb:Action")?,
-        message_id: text(&data, "MessageId", "eb:MessageId")?.parse()?,
-        timestamp: parse_time(&text(&data, "Timestamp", "eb:Timestamp")?)?,
-        time_to_live: optional_text(&data, "TimeToLive")
+        from: party(header, "From", "eb:From/eb:PartyId")?,
+        to: party(header, "To", "eb:To/eb:PartyId")?,
+        cpa_id: text(header, "CPAId", "eb:CPAId")?.parse()?,
+        conversation_id: text(header, "ConversationId", "eb:ConversationId")?.parse()?,
+        service: text(header, "Service", "eb:Service")?.into_owned(),
+        action: text(header, "Action", "eb:Action")?.into_owned(),
+        message_id: text(data, "MessageId", "eb:MessageId")?.parse()?,
+        timestamp: parse_time(&text(data, "Timestamp", "eb:Timestamp")?)?,
+        time_to_live: optional_text(data, "TimeToLive")
             .map(|ttl| parse_time(&ttl))
             .transpose()?,
-        ref_to_message_id: ref_to_message_id(&data)?,
-        duplicate_elimination: xml::child(&header, "DuplicateElimination").is_some(),
-        ack_requested: xml::child(soap_header, "AckRequested").map(|node| AckRequested {
+        ref_to_message_id: ref_to_message_id(data)?,
+        duplicate_elimination: header.child("DuplicateElimination").is_some(),
+        ack_requested: soap_header.child("AckRequested").map(|node| AckRequested {
             // Left out, it means the To party (ebMS 2.0, 6.3.1.1).
-            actor: attribute(&node, "actor").unwrap_or_else(|| TO_PARTY_MSH.to_owned()),
-            signed: matches!(xml::attribute(&node, "signed"), Some("true" | "1")),
+            actor: attribute(node, "actor").unwrap_or_else(|| TO_PARTY_MSH.to_owned()),
+            signed: matches!(node.attribute("signed"), Some("true" | "1")),
         }),
-        sync_reply: xml::child(soap_header, "SyncReply")
-            .map(|node| attribute(&node, "actor").unwrap_or_default()),
+        sync_reply: soap_header
+            .child("SyncReply")
+            .map(|node| attribute(node, "actor").unwrap_or_default()),
     })
 }
 
-fn parse_reference(node: &Node<'_, '_>) -> Result<Reference, EnvelopeError> {
+fn parse_reference<'a>(node: impl Element<'a>) -> Result<Reference, EnvelopeError> {
     Ok(Reference {
         id: attribute(node, "id"),
-        href: parse_href(xml::attribute(node, "href").ok_or(EnvelopeError::Missing("xlink:href"))?),
-        description: xml::child(node, "Description").map(|node| xml::text(&node).into_owned()),
-        is_payload: xml::child(node, "Payload").is_some(),
+        href: parse_href(
+            node.attribute("href")
+                .ok_or(EnvelopeError::Missing("xlink:href"))?,
+        ),
+        description: node
+            .child("Description")
+            .map(|node| node.text().into_owned()),
+        is_payload: node.child("Payload").is_some(),
     })
 }
 
@@ -102,9 +116,12 @@ fn parse_url_id<T>(target: &str, parse: impl Fn(&str) -> Result<T, IdError>) -> 
         .or_else(|| parse(target).ok())
 }
 
-fn parse_error_list(header: Header, list: &Node<'_, '_>) -> Result<ErrorList, EnvelopeError> {
-    let errors: Vec<_> = xml::children(list, "Error")
-        .map(|node| parse_error(&node))
+fn parse_error_list<'a>(
+    header: Header,
+    list: impl Element<'a>,
+) -> Result<ErrorList, EnvelopeError> {
+    let errors: Vec<_> = children(list, "Error")
+        .map(|node| parse_error(node))
         .collect::<Result<_, _>>()?;
     if errors.is_empty() {
         return Err(EnvelopeError::Missing("eb:Error"));
@@ -121,20 +138,22 @@ fn parse_error_list(header: Header, list: &Node<'_, '_>) -> Result<ErrorList, En
     })
 }
 
-fn parse_error(node: &Node<'_, '_>) -> Result<EbxmlError, EnvelopeError> {
+fn parse_error<'a>(node: impl Element<'a>) -> Result<EbxmlError, EnvelopeError> {
     let code = attribute(node, "errorCode").filter(|code| !code.is_empty());
     Ok(EbxmlError {
         code: EbxmlErrorCode::from_text(&code.ok_or(EnvelopeError::Missing("eb:errorCode"))?),
         code_context: attribute(node, "codeContext").unwrap_or_else(|| ERRORS.to_owned()),
-        is_error: xml::attribute(node, "severity") != Some("Warning"),
+        is_error: node.attribute("severity") != Some("Warning"),
         location: attribute(node, "location"),
-        description: optional_text(node, "Description").unwrap_or_default(),
+        description: optional_text(node, "Description")
+            .unwrap_or_default()
+            .into_owned(),
     })
 }
 
-fn parse_acknowledgment(
+fn parse_acknowledgment<'a>(
     header: Header,
-    ack: &Node<'_, '_>,
+    ack: impl Element<'a>,
 ) -> Result<Acknowledgment, EnvelopeError> {
     Ok(Acknowledgment {
         from: header.from,
@@ -150,21 +169,23 @@ fn parse_acknowledgment(
     })
 }
 
-fn parse_fault(fault: &Node<'_, '_>) -> Result<Fault, EnvelopeError> {
-    let errors = xml::find(fault, &["detail", "errorList"]);
+fn parse_fault<'a>(fault: impl Element<'a>) -> Result<Fault, EnvelopeError> {
+    let errors = fault.find(&["detail", "errorList"]);
     Ok(Fault {
-        code: text(fault, "faultcode", "faultcode")?,
-        string: optional_text(fault, "faultstring").unwrap_or_default(),
+        code: text(fault, "faultcode", "faultcode")?.into_owned(),
+        string: optional_text(fault, "faultstring")
+            .unwrap_or_default()
+            .into_owned(),
         errors: errors
-            .iter()
-            .flat_map(|list| xml::children(list, "error"))
-            .map(|node| parse_nasp_error(&node))
+            .into_iter()
+            .flat_map(|list| children(list, "error"))
+            .map(|node| parse_nasp_error(node))
             .collect(),
     })
 }
 
-fn parse_nasp_error(node: &Node<'_, '_>) -> NaspError {
-    let field = |name| optional_text(node, name).unwrap_or_default();
+fn parse_nasp_error<'a>(node: impl Element<'a>) -> NaspError {
+    let field = |name| optional_text(node, name).unwrap_or_default().into_owned();
     NaspError {
         code_context: field("codeContext"),
         code: field("errorCode"),
@@ -174,18 +195,20 @@ fn parse_nasp_error(node: &Node<'_, '_>) -> NaspError {
     }
 }
 
-fn party(
-    header: &Node<'_, '_>,
+fn party<'a>(
+    header: impl Element<'a>,
     side: &str,
     called: &'static str,
 ) -> Result<PartyKey, EnvelopeError> {
-    let id = xml::find(header, &[side, "PartyId"]).ok_or(EnvelopeError::Missing(called))?;
-    Ok(filled(xml::text(&id).into_owned())
+    let id = header
+        .find(&[side, "PartyId"])
+        .ok_or(EnvelopeError::Missing(called))?;
+    Ok(filled(id.text())
         .ok_or(EnvelopeError::Missing(called))?
         .parse()?)
 }
 
-fn ref_to_message_id(node: &Node<'_, '_>) -> Result<Option<EbxmlMessageId>, IdError> {
+fn ref_to_message_id<'a>(node: impl Element<'a>) -> Result<Option<EbxmlMessageId>, IdError> {
     optional_text(node, "RefToMessageId")
         .map(|id| id.parse())
         .transpose()
@@ -197,29 +220,37 @@ fn parse_time(text: &str) -> Result<Time, TimeError> {
         .or_else(|error| format!("{text}Z").parse().map_err(|_| error))
 }
 
-fn child<'a, 'input>(
-    node: &Node<'a, 'input>,
+fn child<'a, E: Element<'a>>(
+    node: E,
     name: &str,
     called: &'static str,
-) -> Result<Node<'a, 'input>, EnvelopeError> {
-    xml::child(node, name).ok_or(EnvelopeError::Missing(called))
+) -> Result<E, EnvelopeError> {
+    node.child(name).ok_or(EnvelopeError::Missing(called))
 }
 
-fn text(node: &Node<'_, '_>, name: &str, called: &'static str) -> Result<String, EnvelopeError> {
+fn text<'a>(
+    node: impl Element<'a>,
+    name: &str,
+    called: &'static str,
+) -> Result<Cow<'a, str>, EnvelopeError> {
     optional_text(node, name).ok_or(EnvelopeError::Missing(called))
 }
 
 /// Text of a child; `None` if it is absent or empty.
-fn optional_text(node: &Node<'_, '_>, name: &str) -> Option<String> {
-    xml::child(node, name).and_then(|node| filled(xml::text(&node).into_owned()))
+fn optional_text<'a>(node: impl Element<'a>, name: &str) -> Option<Cow<'a, str>> {
+    node.child(name).and_then(|node| filled(node.text()))
 }
 
-fn filled(text: String) -> Option<String> {
+fn children<'a, E: Element<'a>>(node: E, name: &'static str) -> impl Iterator<Item = E> {
+    node.children().filter(move |child| child.name() == name)
+}
+
+fn filled(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-fn attribute(node: &Node<'_, '_>, name: &str) -> Option<String> {
-    xml::attribute(node, name).map(str::to_owned)
+fn attribute<'a>(node: impl Element<'a>, name: &str) -> Option<String> {
+    node.attribute(name).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! orders and spaces them. A character that XML cannot hold becomes U+FFFD.
 
 mod style;
+mod template;
 mod writer;
 
 use gp2gp_model::{EbxmlMessageId, PartyKey, Time};
@@ -37,6 +38,11 @@ pub fn message(header: &Header, manifest: &[Reference], dialect: Dialect) -> Str
 
 /// Writes an acknowledgment, `Content-Type` `text/xml`.
 pub fn acknowledgment(ack: &Acknowledgment) -> String {
+    template::filled(ack)
+}
+
+/// The same, element by element.
+fn written_acknowledgment(ack: &Acknowledgment) -> String {
     let header = Header {
         from: ack.from.clone(),
         to: ack.to.clone(),
@@ -211,13 +217,16 @@ fn write_ref_to_message_id(w: &mut Writer, id: &EbxmlMessageId) {
 
 /// Whole seconds as every system writes them; a fraction, which some do, only where there is one.
 fn write_time(w: &mut Writer, name: &str, time: Time) {
+    w.text(name, &[], &time_text(time));
+}
+
+fn time_text(time: Time) -> String {
     if time == time.to_whole_second() {
-        w.text(name, &[], &time.to_ebxml());
-    } else {
-        let exact = time.to_string();
-        let digits = exact.trim_end_matches('Z').trim_end_matches('0');
-        w.text(name, &[], &format!("{digits}Z"));
+        return time.to_ebxml();
     }
+    let exact = time.to_string();
+    let digits = exact.trim_end_matches('Z').trim_end_matches('0');
+    format!("{digits}Z")
 }
 
 fn write_reference(w: &mut Writer, reference: &Reference, action: &str) {

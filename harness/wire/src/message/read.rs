@@ -90,7 +90,7 @@ fn find_payload(reference: &Reference, parts: &[Part]) -> Result<(usize, Bytes),
         Href::Cid(id) => parts
             .iter()
             .enumerate()
-            .find(|(_, part)| part.content_id().as_ref() == Some(id))
+            .find(|(_, part)| part.is_called(id))
             .map(|(at, part)| (at, part.body.clone()))
             .ok_or_else(|| missing(format!("cid:{id}"))),
         Href::Mid(id) => Err(missing(format!("mid:{id}"))),
@@ -114,6 +114,10 @@ impl ManifestJoin {
         parts: &[Part],
         is_attachment: impl Fn(&usize) -> bool,
     ) -> Self {
+        let names_no_other = manifest.is_empty() && parts.len() == 2 && !is_attachment(&0);
+        if names_no_other && !is_attachment(&1) && !are_alike(parts) {
+            return Self::empty();
+        }
         let carried = CarriedParts::of(parts);
         let named: BTreeSet<&ContentId> =
             manifest.iter().chain([payload]).filter_map(cid).collect();
@@ -136,6 +140,23 @@ impl ManifestJoin {
             stray_parts,
             doubled_parts: carried.doubled,
         }
+    }
+
+    /// Of an envelope and a payload alone, as most messages are.
+    const fn empty() -> Self {
+        Self {
+            attachments: Vec::new(),
+            stray_parts: Vec::new(),
+            doubled_parts: Vec::new(),
+        }
+    }
+}
+
+/// Whether two parts carry the same content id.
+fn are_alike(parts: &[Part]) -> bool {
+    match parts {
+        [one, other] => one.content_id().is_some_and(|id| other.is_called(&id)),
+        [] | [_] | [_, _, ..] => false,
     }
 }
 

@@ -196,6 +196,12 @@ impl Part {
         ContentId::parse(without_brackets(self.header("content-id")?)).ok()
     }
 
+    /// Whether [`Part::content_id`] is this one.
+    pub fn is_called(&self, id: &ContentId) -> bool {
+        let written = self.header("content-id").map(without_brackets);
+        written.is_some_and(|written| written.trim().eq_ignore_ascii_case(id.as_str()))
+    }
+
     /// `Content-Type` without parameters, lower case.
     pub fn media_type(&self) -> Option<String> {
         let value = self.header("content-type")?;
@@ -223,9 +229,7 @@ impl Multipart {
     pub fn root(&self) -> usize {
         let named = self.start.as_deref().and_then(|start| {
             let start = ContentId::parse(without_brackets(start)).ok()?;
-            self.parts
-                .iter()
-                .position(|part| part.content_id().as_ref() == Some(&start))
+            self.parts.iter().position(|part| part.is_called(&start))
         });
         named.unwrap_or(0)
     }

@@ -4,33 +4,36 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gp2gp_benches::{fragment_with, messages};
+use gp2gp_mocks::peer::HttpRequest;
 use gp2gp_mocks::spine;
 use gp2gp_mocks::store::{Requester, StoreConfig, StoredPatient};
 use gp2gp_mocks::synthetic::{DocumentKind, DocumentSpec, Patient, RecordSpec};
 use gp2gp_model::directory::{Contract, Directory, Practice};
+use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::store::{ActingRole, DeletePolicy, DocumentOperation};
 use gp2gp_model::{Dialect, Interaction, Time};
 use gp2gp_wire::Encoded;
 use memchr::memmem;
 
+use crate::{fragment_with, messages};
+
 /// The time of every server.
-pub(crate) const NOW: Time = Time::from_micros(1_767_603_600_000_000);
+pub const NOW: Time = Time::from_micros(1_767_603_600_000_000);
 /// Size of the document that is downloaded.
-pub(crate) const DOCUMENT_BYTES: usize = 20 * 1024 * 1024;
+pub const DOCUMENT_BYTES: usize = 20 * 1024 * 1024;
 /// Size of the document whose message is as large as Spine takes one.
 const ATTACHMENT_BYTES: u64 = 3_370_000;
 /// Size of a small message.
 const SMALL_BYTES: usize = 6_000;
 
 /// The bytes of one request, and what its answer must be.
-pub(crate) struct Traffic {
+pub struct Traffic {
     request: Vec<u8>,
     ids: Ids,
     /// Status of the answer.
-    pub(crate) status: u16,
+    pub status: u16,
     /// Least bytes of its body.
-    pub(crate) least_bytes: usize,
+    pub least_bytes: usize,
     /// Whether its answer names the message.
     is_named: bool,
 }
@@ -43,7 +46,7 @@ struct Ids {
 
 impl Traffic {
     /// A request for a record, with white space in its payload up to 6 KB.
-    pub(crate) fn small() -> Result<Self, Box<dyn Error>> {
+    pub fn small() -> Result<Self, Box<dyn Error>> {
         let (_, message) = messages(Bytes::new())?.swap_remove(0);
         let encoded = message.encode(Dialect::NationalMhs);
         let blanks = SMALL_BYTES.saturating_sub(encoded.body.len());
@@ -57,14 +60,14 @@ impl Traffic {
     }
 
     /// A fragment with a document in it, 4.5 MB.
-    pub(crate) fn large() -> Result<Self, Box<dyn Error>> {
+    pub fn large() -> Result<Self, Box<dyn Error>> {
         let document = DocumentSpec::generate(1, 1, DocumentKind::Tiff, ATTACHMENT_BYTES);
         let message = fragment_with(&document.to_bytes())?;
         Ok(Self::message(&message.encode(Dialect::NationalMhs)))
     }
 
     /// A request for the document of [`store`], as its own bytes.
-    pub(crate) fn document(base: &str) -> Result<Self, Box<dyn Error>> {
+    pub fn document(base: &str) -> Result<Self, Box<dyn Error>> {
         let config = store()?;
         let asker = Requester {
             asid: "200000000205".parse()?,
@@ -104,8 +107,8 @@ impl Traffic {
         let places = |id: &str| memmem::find_iter(&request, id).collect();
         Self {
             ids: Ids {
-                message: places(gp2gp_benches::MESSAGE_ID),
-                conversation: places(gp2gp_benches::CONVERSATION),
+                message: places(crate::MESSAGE_ID),
+                conversation: places(crate::CONVERSATION),
             },
             request,
             status: 202,
@@ -115,25 +118,43 @@ impl Traffic {
     }
 
     /// The same for a server that answers the same to everything.
-    pub(crate) fn answered_blindly(self) -> Self {
+    pub fn answered_blindly(self) -> Self {
         Self {
             is_named: false,
             ..self
         }
     }
 
+    /// The request as a peer sees it.
+    pub fn for_peer(request: &[u8]) -> Option<HttpRequest> {
+        let end = memmem::find(request, b"\r\n\r\n")?;
+        let head = std::str::from_utf8(request.get(..end)?).ok()?;
+        let header = |name: &str| {
+            let mut lines = head.lines();
+            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+        };
+        Some(HttpRequest {
+            method: Method::Post,
+            path: head.split(' ').nth(1)?.to_owned(),
+            soap_action: header("SOAPAction").map(str::to_owned),
+            content_type: header("Content-Type")?.to_owned(),
+            headers: Headers::new(),
+            body: Bytes::copy_from_slice(request.get(end + 4..)?),
+        })
+    }
+
     /// Bytes of a request, its head included.
-    pub(crate) fn len(&self) -> usize {
+    pub fn request_bytes(&self) -> usize {
         self.request.len()
     }
 
     /// The request on its own, for one connection to send again and again.
-    pub(crate) fn copy(&self) -> Vec<u8> {
+    pub fn copy(&self) -> Vec<u8> {
         self.request.clone()
     }
 
     /// Gives the request new ids, and says which its answer must name.
-    pub(crate) fn renew(&self, request: &mut [u8], number: u64) -> Option<[u8; 36]> {
+    pub fn renew(&self, request: &mut [u8], number: u64) -> Option<[u8; 36]> {
         let message = uuid(2 * number);
         for (places, id) in [
             (&self.ids.message, message),
@@ -169,7 +190,7 @@ const fn mixed(number: u64) -> u64 {
 }
 
 /// The two practices that the messages are between.
-pub(crate) fn directory() -> Result<Directory, Box<dyn Error>> {
+pub fn directory() -> Result<Directory, Box<dyn Error>> {
     let practice = |ods: &str, asid: &str, party_key: &str| -> Result<_, Box<dyn Error>> {
         Ok(Practice {
             ods: ods.parse()?,
@@ -203,7 +224,7 @@ pub(crate) fn directory() -> Result<Directory, Box<dyn Error>> {
 }
 
 /// A store with one document.
-pub(crate) fn store() -> Result<StoreConfig, Box<dyn Error>> {
+pub fn store() -> Result<StoreConfig, Box<dyn Error>> {
     let document = document_spec();
     let record = RecordSpec {
         patient: Patient::generate(1, 0),
