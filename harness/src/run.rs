@@ -5,8 +5,8 @@ use std::path::Path;
 
 use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::report::{
-    Excused, ExpectationReport, FaultReport, Mishap, MishapKind, RunReport, SYNTHETIC_NOTICE,
-    ScenarioReport,
+    Excused, ExpectationReport, FORMAT, FaultReport, Mishap, MishapKind, RunReport,
+    SYNTHETIC_NOTICE, ScenarioReport, ScenarioSource,
 };
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::{Bodies, TimeMode, Trace};
@@ -264,6 +264,8 @@ pub struct Named {
     pub id: Option<ScenarioId>,
     /// One line.
     pub title: String,
+    /// Where it is written; `None` for a recording.
+    pub source: Option<ScenarioSource>,
     /// The one line that comes to this again.
     pub reproduce: String,
 }
@@ -305,6 +307,7 @@ pub fn scenario_report(view: &View, named: Named, judged: Judged) -> ScenarioRep
     ScenarioReport {
         id: named.id,
         title: named.title,
+        source: named.source,
         verdict,
         missing_facts,
         expectations,
@@ -436,6 +439,7 @@ fn without_trace(plan: &Plan, options: &Options<'_>) -> ScenarioReport {
     ScenarioReport {
         id: named.id,
         title: named.title,
+        source: named.source,
         verdict: Verdict::CouldNotRun,
         missing_facts: Vec::new(),
         expectations: Vec::new(),
@@ -461,7 +465,18 @@ fn named(plan: &Plan, options: &Options<'_>) -> Named {
     Named {
         id: Some(plan.scenario.clone()),
         title: plan.title.clone(),
+        source: Some(source(plan)),
         reproduce: reproduce(plan, options),
+    }
+}
+
+/// Where a plan is written.
+pub fn source(plan: &Plan) -> ScenarioSource {
+    ScenarioSource {
+        file: plan.written.path.clone(),
+        sha256: plan.scenario_digest,
+        seed: plan.seed,
+        lines: plan.written.lines.clone(),
     }
 }
 
@@ -482,6 +497,7 @@ fn report(scenarios: Vec<ScenarioReport>, options: &Options<'_>) -> RunReport {
     }
     let score = score::score(options.catalogue, &roles, &requirements, &scenarios);
     RunReport {
+        format: FORMAT.to_owned(),
         notice: SYNTHETIC_NOTICE.to_owned(),
         suite: SUITE.to_owned(),
         sut: match options.attached {

@@ -80,7 +80,7 @@ fn every_command_says_what_the_pages_say() {
     }
 }
 
-/// The files for CI call nothing but these two, and with them a job has its JUnit file.
+/// The files for CI call nothing but these, and with them a job has what it collects.
 #[test]
 fn the_commands_of_the_ci_files_leave_what_they_collect() {
     let mut called: Vec<String> = Vec::new();
@@ -100,11 +100,12 @@ fn the_commands_of_the_ci_files_leave_what_they_collect() {
     assert!(called.len() >= 7, "{called:?}");
     called.sort();
     called.dedup();
-    let (doctor, run) = (
+    let (doctor, run, on_github) = (
         "gp2gp doctor --sut sut.toml",
         "gp2gp run --sut sut.toml --junit gp2gp.xml",
+        "gp2gp run --sut sut.toml --junit gp2gp.xml --sarif gp2gp.sarif --comment gp2gp.md",
     );
-    assert_eq!(called, [doctor, run]);
+    assert_eq!(called, [doctor, run, on_github]);
     if !has_python() {
         return;
     }
@@ -113,10 +114,16 @@ fn the_commands_of_the_ci_files_leave_what_they_collect() {
         "GP2GP_SUT__SUITE__SCENARIOS",
         "[\"transfer/small-record-to-small-system\"]",
     );
-    let (status, text) = system.run(run, &[few]);
+    let (status, text) = system.run(on_github, &[few]);
     assert!([0, 3].contains(&status), "{text}");
-    let junit = std::fs::read_to_string(system.folder.path().join("gp2gp.xml")).unwrap();
-    assert!(junit.contains("<testsuite "), "{junit}");
+    for (file, holds) in [
+        ("gp2gp.xml", "<testsuite "),
+        ("gp2gp.sarif", "\"version\": \"2.1.0\""),
+        ("gp2gp.md", "# gp2gp: "),
+    ] {
+        let text = std::fs::read_to_string(system.folder.path().join(file)).unwrap();
+        assert!(text.contains(holds), "{text}");
+    }
     assert!(system.folder.path().join("gp2gp-out").is_dir());
 }
 

@@ -2,17 +2,32 @@
 //!
 //! [`RunReport`]: gp2gp_model::report::RunReport
 
+mod annotations;
+mod badge;
 mod bench;
 mod coverage;
+#[cfg(test)]
+mod fixture;
+mod json;
 mod junit;
+mod markdown;
 mod matrix;
+mod problem;
+mod rows;
+mod sarif;
 mod style;
 mod terminal;
 mod text;
 
+pub use annotations::annotations;
+pub use badge::{badge_json, badge_svg};
 pub use bench::{bench, change as bench_change, latency as bench_latency, time as bench_time};
 pub use coverage::coverage;
+pub use json::json;
 pub use junit::junit;
+pub use markdown::{Room, markdown};
 pub use matrix::matrix;
+pub use rows::csv;
+pub use sarif::sarif;
 pub use terminal::{custody, recording, run, story};
 pub use text::{explain_requirement, wrap};

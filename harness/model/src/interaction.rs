@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Prefix of a `SOAPAction`, and value of `eb:Service`.
@@ -87,7 +88,9 @@ impl fmt::Display for Interaction {
 }
 
 /// What a message is for: the five kinds of spec 00's glossary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum MessageKind {
     /// The requesting system asks for the record.

@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::NhsNumber;
 
 /// The five ends of a transfer for the practice that sent the record (S120-S125).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(into = "u8", try_from = "u8")]
 pub enum PrintState {
     /// 1: the new practice has the record.
@@ -91,7 +94,7 @@ impl TryFrom<u8> for PrintState {
 }
 
 /// What goes on paper of one patient who has moved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Paper {
     /// Whose record.
     pub patient: NhsNumber,

@@ -1,5 +1,6 @@
 //! What will be done: a scenario after lowering. Everything a run needs, nothing about files.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub struct Plan {
     pub scenario_digest: Sha256,
     /// The scenario file itself.
     pub text: Arc<str>,
+    /// Where that is.
+    pub written: Written,
     /// How a person asks for it again: its id, or the path of its file (and the cell).
     pub asked_as: String,
     /// One line for lists.
@@ -107,6 +110,15 @@ impl Plan {
         };
         self.patients.iter().map(held).sum()
     }
+}
+
+/// Where a scenario is written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Written {
+    /// Path of its file: of one that is built in below the repository of the suite, of any other as it was given.
+    pub path: String,
+    /// The line of the file, from 1, that names a requirement.
+    pub lines: BTreeMap<RequirementId, u32>,
 }
 
 /// One of the two practices.

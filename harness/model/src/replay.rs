@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Act, Role};
@@ -10,7 +11,7 @@ use crate::trace::Endpoint;
 use crate::{MessageKind, NhsNumber, Time};
 
 /// A recorded system in a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RecordedSystem {
     /// In which role.
     pub role: Role,
@@ -19,7 +20,7 @@ pub struct RecordedSystem {
 }
 
 /// Something that a recorded system saw, did, or was told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "item", rename_all = "kebab-case")]
 pub enum Item {
     /// A message through Spine.
@@ -67,7 +68,7 @@ pub enum Item {
 }
 
 /// Where a recorded system and its recording part, because the live side took another course.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "divergence", rename_all = "kebab-case")]
 pub enum Divergence {
     /// Something recorded was not done again: what it waited for never came.

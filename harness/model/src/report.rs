@@ -1,8 +1,12 @@
 //! What a run comes to: findings, score, exit status. Rendered by `gp2gp-reports`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::control;
 use crate::paper::Paper;
@@ -16,9 +20,15 @@ use crate::{Capability, NhsNumber, RequirementId, ScenarioId, Sha256, Time};
 /// Printed on everything that people read.
 pub const SYNTHETIC_NOTICE: &str = "synthetic data: no real patient, no real practice";
 
+/// Version of the form that reports have in JSON. Within one, fields are added at most: who reads reports
+/// passes over what it does not know. What goes, or gets another meaning, makes the next.
+pub const FORMAT: &str = "gp2gp-report/1";
+
 /// Everything a reporter needs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunReport {
+    /// [`FORMAT`].
+    pub format: String,
     /// [`SYNTHETIC_NOTICE`], or that a recording was judged.
     pub notice: String,
     /// Name and version of the suite.
@@ -53,7 +63,7 @@ pub struct RunReport {
 }
 
 /// A requirement that is not asked of a system.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Excused {
     /// Which.
     pub requirement: RequirementId,
@@ -62,12 +72,15 @@ pub struct Excused {
 }
 
 /// What came of one scenario.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScenarioReport {
     /// Id; `None` for a recording.
     pub id: Option<ScenarioId>,
     /// One line.
     pub title: String,
+    /// Where it is written; `None` for a recording.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<ScenarioSource>,
     /// Worst of its findings and expectations, or `could_not_run` if it was not exercised.
     pub verdict: Verdict,
     /// Facts that should have been found and were not: not exercised.
@@ -110,8 +123,21 @@ pub struct ScenarioReport {
     pub reproduce: String,
 }
 
+/// Where a scenario is written, and what made this run of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScenarioSource {
+    /// Path of its file: of one that is built in below the repository of the suite, of any other as it was given.
+    pub file: String,
+    /// Digest of the file.
+    pub sha256: Sha256,
+    /// Seed of every random stream of the run.
+    pub seed: u64,
+    /// The line of the file, from 1, that names a requirement.
+    pub lines: BTreeMap<RequirementId, u32>,
+}
+
 /// Something wrong with a system under test as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mishap {
     /// Of which kind.
     pub kind: MishapKind,
@@ -125,7 +151,7 @@ pub struct Mishap {
 }
 
 /// Ways in which a system under test can be wrong as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MishapKind {
     /// Nobody is there, or no longer.
@@ -157,7 +183,7 @@ impl fmt::Display for Mishap {
 }
 
 /// Where a document was, from the first to the last event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CustodyReport {
     /// Whose.
     pub patient: NhsNumber,
@@ -174,7 +200,7 @@ pub struct CustodyReport {
 }
 
 /// A step in the life of a document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CustodyStep {
     /// When.
     pub at: Time,
@@ -187,7 +213,7 @@ pub struct CustodyStep {
 }
 
 /// A planned fault.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FaultReport {
     /// Its name in the scenario.
     pub name: String,
@@ -198,7 +224,7 @@ pub struct FaultReport {
 }
 
 /// Something that a scenario expects of good systems, and what came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectationReport {
     /// In words.
     pub expected: String,
@@ -209,7 +235,7 @@ pub struct ExpectationReport {
 }
 
 /// A document as it arrived.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DocumentReport {
     /// File name, from the description.
     pub file_name: String,
@@ -226,7 +252,7 @@ pub struct DocumentReport {
 }
 
 /// A requirement over all scenarios.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RequirementOutcome {
     /// Which.
     pub id: RequirementId,
@@ -243,7 +269,7 @@ pub struct RequirementOutcome {
 }
 
 /// Parts of a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Share {
     /// Passed.
     pub passed: usize,
@@ -263,7 +289,7 @@ impl Share {
 }
 
 /// Conformance score.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Score {
     /// The grade in a word.
     pub grade: Grade,
@@ -280,7 +306,7 @@ pub struct Score {
 }
 
 /// Grade.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Grade {
     /// Every MUST that was required passed.
@@ -294,12 +320,25 @@ pub enum Grade {
 }
 
 /// Exit status of the process, with everything that contributed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exit {
     /// 0 conforms, 1 failures, 2 usage, 3 incomplete, 4 stale baseline, 5 gate, 6 self-test, 7 SUT, 70 harness.
     pub code: u8,
     /// All statuses that apply, in order of precedence.
     pub all: Vec<u8>,
+}
+
+/// The JSON schema of [`RunReport`], as it lies in `docs/report.schema.json`.
+pub fn schema() -> serde_json::Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let mut schema = settings
+        .into_generator()
+        .into_root_schema_for::<RunReport>();
+    schema.insert("title".to_owned(), json!("What a run of gp2gp came to"));
+    if let Some(format) = schema.pointer_mut("/properties/format") {
+        *format = json!({ "description": "The version of this form.", "const": FORMAT });
+    }
+    schema.to_value()
 }
 
 /// The catalogue as the reports need it.

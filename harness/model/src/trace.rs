@@ -91,7 +91,7 @@ pub struct Practices {
 }
 
 /// How time passed during a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TimeMode {
     /// In process, under the virtual clock.

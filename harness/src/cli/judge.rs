@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use gp2gp_model::plan::{Plan, Role};
-use gp2gp_model::report::{RunReport, SYNTHETIC_NOTICE};
+use gp2gp_model::report::{FORMAT, RunReport, SYNTHETIC_NOTICE};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::{Header, TimeMode};
 use miette::IntoDiagnostic as _;
@@ -13,7 +13,7 @@ use super::{ProfileArg, suite};
 use crate::check::View;
 use crate::judge::{Question, Required};
 use crate::recording::{self, Recording};
-use crate::run::{Judged, Named, scenario_report};
+use crate::run::{Judged, Named, scenario_report, source};
 use crate::score::{self, Scope};
 use crate::{driver, expect, facts};
 
@@ -81,6 +81,7 @@ fn judge(
     let scenarios = vec![scenario_report(&view, named, judged)];
     let requirements = score::outcomes(catalogue, roles, &scenarios, &Scope::Selection);
     Ok(RunReport {
+        format: FORMAT.to_owned(),
         notice: notice(header.time_mode).to_owned(),
         suite: driver::SUITE.to_owned(),
         sut: header.sut.clone(),
@@ -130,6 +131,7 @@ fn named(header: &Header, plan: Option<&Plan>, args: &Args) -> Named {
     Named {
         id: header.scenario.clone(),
         title,
+        source: plan.map(source),
         reproduce: format!("gp2gp judge {path}{profile}"),
     }
 }

@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod doctor;
 mod explain;
+mod formats;
 mod init;
 mod judge;
 mod list;

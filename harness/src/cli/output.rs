@@ -30,6 +30,11 @@ impl Output {
         unless_closed(anstream::stdout().lock().write_all(text.as_bytes()))
     }
 
+    /// What is no result, word for word.
+    pub(super) fn aside(&self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
     /// Why there is no result.
     ///
     /// Words go to stderr; whoever asked for JSON gets an object on stdout as well.

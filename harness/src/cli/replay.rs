@@ -13,6 +13,7 @@ use gp2gp_model::verdict::Profile;
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 
 use super::attach::{self, Unattached};
+use super::formats::Formats;
 use super::output::Output;
 use super::run::{self, Subject, TransportArg};
 use super::{ProfileArg, suite};
@@ -47,15 +48,14 @@ pub(super) struct Args {
     /// Folder for reports, traces and bodies; never that of the recording.
     #[arg(long, value_name = "OUT", default_value = "gp2gp-replay")]
     out: PathBuf,
-    /// Also write JUnit XML to this file.
-    #[arg(long, value_name = "FILE")]
-    junit: Option<PathBuf>,
     /// Scenarios that run at the same time [default: as many as there are processors].
     #[arg(long, value_name = "NUMBER")]
     jobs: Option<NonZeroUsize>,
     /// Also print the story of every transfer; a few scenarios that are named tell theirs anyway.
     #[arg(long)]
     story: bool,
+    #[command(flatten)]
+    formats: Formats,
 }
 
 /// `--as`.
@@ -118,7 +118,9 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     });
     bar.finish_and_clear();
 
-    let files = run::write_reports(&report, &catalogue, (&args.out, args.junit.as_deref()))?;
+    let formats = &args.formats;
+    let mut files = formats.write(&report, &catalogue, (Some(&args.out), output))?;
+    files.push(args.out.join("runs"));
     output.result(&report, || {
         let mut text = String::new();
         let is_small = !args.scenarios.is_empty() && report.scenarios.len() <= run::TOLD_UNASKED;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use gp2gp_mocks::Defect;
 use gp2gp_model::Capability;
 use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::report::RunReport;
-use gp2gp_model::requirement::Requirement;
 use gp2gp_model::verdict::{Profile, Verdict};
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 
 use super::attach::{self, Unattached};
+use super::formats::Formats;
 use super::output::Output;
 use super::{ProfileArg, suite};
 use crate::driver::{Sut, Transport};
@@ -49,9 +49,6 @@ pub(super) struct Args {
     /// Folder for reports, traces and bodies.
     #[arg(long, value_name = "DIR", default_value = "gp2gp-out")]
     out: PathBuf,
-    /// Also write JUnit XML to this file.
-    #[arg(long, value_name = "FILE")]
-    junit: Option<PathBuf>,
     /// Also run the heavy scenarios, which move a gigabyte. A heavy scenario that is named runs
     /// without this.
     #[arg(long)]
@@ -65,6 +62,8 @@ pub(super) struct Args {
     /// Also print the story of every transfer; a few scenarios that are named tell theirs anyway.
     #[arg(long)]
     story: bool,
+    #[command(flatten)]
+    formats: Formats,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -181,7 +180,9 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     });
     bar.finish_and_clear();
 
-    let files = write_reports(&report, &catalogue, (&args.out, args.junit.as_deref()))?;
+    let formats = &args.formats;
+    let mut files = formats.write(&report, &catalogue, (Some(&args.out), output))?;
+    files.push(args.out.join("runs"));
     output.result(&report, || {
         let mut text = String::new();
         let is_small = !args.scenarios.is_empty() && report.scenarios.len() <= TOLD_UNASKED;
@@ -254,37 +255,6 @@ pub(super) const fn is_red(verdict: Verdict) -> bool {
 
 pub(super) fn stories(report: &RunReport) -> String {
     report.scenarios.iter().map(gp2gp_reports::story).collect()
-}
-
-pub(super) fn write_reports(
-    report: &RunReport,
-    catalogue: &[Requirement],
-    (out, junit): (&Path, Option<&Path>),
-) -> miette::Result<Vec<PathBuf>> {
-    let json = out.join("report.json");
-    write(
-        &json,
-        &(serde_json::to_string_pretty(report).into_diagnostic()? + "\n"),
-    )?;
-    let junit = junit.map_or_else(|| out.join("junit.xml"), Path::to_owned);
-    let xml = gp2gp_reports::junit(report, catalogue)
-        .map_err(|error| miette!("junit report: {error}"))?;
-    write(&junit, &xml)?;
-    Ok(vec![json, junit, out.join("runs")])
-}
-
-fn write(file: &Path, text: &str) -> miette::Result<()> {
-    if let Some(folder) = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        fs::create_dir_all(folder)
-            .into_diagnostic()
-            .wrap_err_with(|| format!("making {}", folder.display()))?;
-    }
-    fs::write(file, text)
-        .into_diagnostic()
-        .wrap_err_with(|| format!("writing {}", file.display()))
 }
 
 /// On a terminal only: indicatif hides it elsewhere.

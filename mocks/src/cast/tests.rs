@@ -86,6 +86,7 @@ fn plan(dialect: Dialect, patients: Vec<PatientPlan>) -> Plan {
         file: ScenarioId::parse("cast/test").unwrap(),
         scenario_digest: Sha256::of(b""),
         text: "".into(),
+        written: gp2gp_model::plan::Written::default(),
         asked_as: "test".to_owned(),
         title: String::new(),
         story: String::new(),

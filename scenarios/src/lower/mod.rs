@@ -11,11 +11,12 @@ mod practices;
 mod registry;
 mod steps;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gp2gp_model::manner::{Manner, MessageIds};
-use gp2gp_model::plan::{Caps, Plan, Role};
+use gp2gp_model::plan::{Caps, Plan, Role, Written};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::terms::Terms;
 use gp2gp_model::trace::TimeMode;
@@ -85,6 +86,7 @@ fn plan(
         file: scenario.source.id.clone(),
         scenario_digest: scenario.digest(),
         text: Arc::clone(&scenario.source.text),
+        written: written(scenario, catalogue)?,
         asked_as: scenario.id().to_string(),
         title: file.title.get_ref().trim().to_owned(),
         story: file.story.trim().to_owned(),
@@ -237,6 +239,23 @@ fn requirements(file: &File, catalogue: &[Requirement]) -> Result<Vec<Requiremen
         }
     }
     Ok(ids)
+}
+
+fn written(scenario: &Scenario, catalogue: &[Requirement]) -> Result<Written, Problem> {
+    let text = scenario.source.text.as_bytes();
+    let mut lines = BTreeMap::new();
+    for written in &scenario.file.requirements {
+        let before = text.get(..written.span().start).unwrap_or(text);
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let id = requirement(written, catalogue)?.clone();
+        lines
+            .entry(id)
+            .or_insert(u32::try_from(line).unwrap_or(u32::MAX));
+    }
+    Ok(Written {
+        path: scenario.source.file.clone(),
+        lines,
+    })
 }
 
 fn requirement<'a>(
