@@ -31,6 +31,7 @@ pub fn judge(
                 expected: expectation.to_string(),
                 seen,
                 verdict,
+                known: None,
             }
         })
         .collect()

@@ -125,6 +125,8 @@ fn blank(
         violations: Vec::new(),
         breaches: 0,
         note: None,
+        known: None,
+        since: None,
     }
 }
 

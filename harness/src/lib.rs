@@ -4,6 +4,7 @@
 //! [`score`], report. [`recording`] enters it with a trace that somebody else made, [`replay`] with
 //! a system that played in another run.
 
+pub mod baseline;
 pub mod bench;
 pub mod bodies;
 pub mod check;
@@ -20,6 +21,7 @@ mod parallel;
 pub mod recorder;
 pub mod recording;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod score;
 pub mod serve;

@@ -12,8 +12,8 @@ use gp2gp_model::verdict::{Profile, Verdict};
 use crate::check::View;
 use crate::driver::{Sut, Transport};
 use crate::run::{Options, judged, trace};
-use crate::score::Scope;
 use crate::{expect, parallel};
+use gp2gp_model::run_log::Scope;
 
 /// Runs each pairing once. The report is the same on any number of threads.
 pub fn run(

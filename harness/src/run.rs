@@ -1,17 +1,19 @@
 //! The walk: plan, trace, findings, score. One function for each arrow, called here in order.
 
+use std::env;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
 use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::report::{
-    Excused, ExpectationReport, FORMAT, FaultReport, Mishap, MishapKind, RunReport,
-    SYNTHETIC_NOTICE, ScenarioReport, ScenarioSource,
+    Excused, ExpectationReport, FaultReport, Mishap, MishapKind, RunReport, SYNTHETIC_NOTICE,
+    ScenarioReport, ScenarioSource,
 };
 use gp2gp_model::requirement::Requirement;
+use gp2gp_model::run_log::{self, Fingerprint, KeptScenario, RunHead, RunLog, Scope};
 use gp2gp_model::trace::{Bodies, TimeMode, Trace};
 use gp2gp_model::verdict::{Finding, Profile, Verdict};
-use gp2gp_model::{Capability, ScenarioId};
+use gp2gp_model::{Capability, ScenarioId, Sha256, Time};
 
 use crate::bodies::BodyStore;
 use crate::check::View;
@@ -20,11 +22,12 @@ use crate::check::documents::Document;
 use crate::check::paper;
 use crate::driver::{self, Attached, DriverError, SUITE, Sut, Transport};
 use crate::judge::{self, Question, Required};
+use crate::keep::RunWriter;
 pub use crate::parallel::usual_jobs;
 use crate::replay::{self, Replay};
-use crate::score::{self, Scope};
-use crate::sut::Attachment;
-use crate::{expect, facts, keep, parallel, story};
+use crate::report::Beside;
+use crate::sut::{Attachment, wall};
+use crate::{expect, facts, keep, parallel, report, story};
 
 /// What to run and how.
 pub struct Options<'a> {
@@ -44,34 +47,102 @@ pub struct Options<'a> {
     pub profile: Profile,
     /// Whether the plans are the whole suite.
     pub scope: Scope,
-    /// Where runs are kept, if they are.
-    pub out: Option<&'a Path>,
+    /// Where the run is kept, if it is.
+    pub out: Option<Keep<'a>>,
     /// Heavy scenarios that belong to the plans and are not among them.
     pub left_out: &'a [ScenarioId],
     /// On how many threads; the report is the same on any number of them.
     pub jobs: NonZeroUsize,
 }
 
+/// Where a run is kept, and when that was.
+#[derive(Debug, Clone, Copy)]
+pub struct Keep<'a> {
+    /// A folder that is there.
+    pub folder: &'a Path,
+    /// When the run begins, by the clock of the machine.
+    pub begun_at: Time,
+}
+
+impl<'a> Keep<'a> {
+    /// Begun now, or when `SOURCE_DATE_EPOCH` says: who builds the same thing twice wants the same bytes.
+    pub fn now(folder: &'a Path) -> Self {
+        let told = env::var("SOURCE_DATE_EPOCH").ok();
+        let seconds: Option<u64> = told.and_then(|text| text.parse().ok());
+        let begun_at = seconds.map(|it| Time::from_micros(it.saturating_mul(1_000_000)));
+        Self {
+            folder,
+            begun_at: begun_at.unwrap_or_else(wall::now),
+        }
+    }
+}
+
 /// Runs every plan, judges and scores. `progress` is told before each plan. Plans that are kept
 /// have ids of their own.
-pub fn run(plans: &[Plan], options: &Options<'_>, progress: &(dyn Fn(&Plan) + Sync)) -> RunReport {
+///
+/// # Errors
+///
+/// If the run is to be kept and its folder cannot be written.
+pub fn run(
+    plans: &[Plan],
+    options: &Options<'_>,
+    progress: &(dyn Fn(&Plan) + Sync),
+) -> Result<RunReport, DriverError> {
     // A foreign system plays one scenario after the other.
     let jobs = match options.attached {
         Some(_) => NonZeroUsize::MIN,
         None => options.jobs,
     };
+    let head = head(plans, options);
+    let writer = match options.out {
+        Some(keep) => Some(RunWriter::begin(keep.folder, head.clone()).map_err(keep::writing)?),
+        None => None,
+    };
+    let numbered: Vec<(usize, &Plan)> = plans.iter().enumerate().collect();
     let scenarios = parallel::map(
-        plans,
+        &numbered,
         jobs,
-        |plan| weight(plan, options),
-        |plan| {
+        |(_, plan)| weight(plan, options),
+        |(position, plan)| {
             progress(plan);
-            run_one(plan, options)
+            let kept = KeptScenario {
+                position: *position,
+                trace_sha256: None,
+                report: run_one(plan, options),
+            };
+            match &writer {
+                None => kept,
+                Some(writer) => add(writer, kept, plan, options),
+            }
         },
     );
-    report(scenarios, options)
+    if let Some(writer) = writer {
+        writer.end().map_err(keep::writing)?;
+    }
+    let log = RunLog {
+        head,
+        scenarios,
+        is_whole: true,
+    };
+    Ok(report::of(log, options.catalogue, &Beside::default()))
 }
 
+/// Adds a scenario to what is kept of the run; one that cannot be kept is not judged.
+fn add(
+    writer: &RunWriter,
+    mut kept: KeptScenario,
+    plan: &Plan,
+    options: &Options<'_>,
+) -> KeptScenario {
+    // Without a trace there is nothing to have a digest.
+    kept.trace_sha256 = writer.trace_digest(&plan.scenario).ok();
+    if let Err(error) = writer.add(&kept) {
+        kept.report = could_not_judge(plan, &keep::writing(error), options);
+    }
+    kept
+}
+
+/// One plan, from its start to what is said of it.
 fn run_one(plan: &Plan, options: &Options<'_>) -> ScenarioReport {
     if let Some(attached) = options.attached
         && !judged_roles(plan, options).is_empty()
@@ -128,7 +199,7 @@ pub fn trace(plan: &Plan, options: &Options<'_>) -> Result<Traced, DriverError> 
 fn played(plan: &Plan, options: &Options<'_>) -> Result<Attached, DriverError> {
     let folder = options
         .out
-        .map(|out| out.join("runs").join(plan.scenario.as_str()));
+        .map(|keep| keep::folder_of(keep.folder, &plan.scenario));
     let bodies = match &folder {
         Some(folder) => BodyStore::in_folder(&keep::fresh(folder)?).map_err(keep::writing)?,
         None => BodyStore::temporary(),
@@ -142,7 +213,7 @@ fn played(plan: &Plan, options: &Options<'_>) -> Result<Attached, DriverError> {
     };
     if let Some(folder) = &folder {
         let (trace, bodies) = &played.traced;
-        keep::trace(folder, trace, bodies)?;
+        keep::trace(folder, &plan.text, trace, bodies)?;
     }
     Ok(played)
 }
@@ -311,6 +382,7 @@ pub fn scenario_report(view: &View, named: Named, judged: Judged) -> ScenarioRep
         verdict,
         missing_facts,
         expectations,
+        ended_since: None,
         not_applicable: None,
         error: None,
         mishap: None,
@@ -338,23 +410,27 @@ pub(crate) fn verdict(
     expectations: &[ExpectationReport],
     missing_facts: &[String],
 ) -> Verdict {
-    let has = |verdict| {
-        let findings = findings.iter().map(|finding| finding.verdict);
+    let has = |verdict: &Verdict| {
+        let findings = findings.iter().map(Finding::weighs);
         let expectations = expectations.iter().map(|it| it.verdict);
-        findings.chain(expectations).any(|other| other == verdict)
+        findings.chain(expectations).any(|other| other == *verdict)
     };
-    let order = [Verdict::HarnessError, Verdict::Fail];
-    if let Some(worst) = order.into_iter().find(|verdict| has(*verdict)) {
+    // What is broken explains why the point was not reached, also where that is borne.
+    let worst = [
+        Verdict::HarnessError,
+        Verdict::Fail,
+        Verdict::Flaky,
+        Verdict::KnownFailure,
+    ];
+    if let Some(worst) = worst.into_iter().find(has) {
         return worst;
     }
     let is_gap = !missing_facts.is_empty() || findings.is_empty();
-    if is_gap || has(Verdict::CouldNotRun) {
+    if is_gap || has(&Verdict::CouldNotRun) {
         return Verdict::CouldNotRun;
     }
-    [Verdict::Unknown, Verdict::Warn]
-        .into_iter()
-        .find(|verdict| has(*verdict))
-        .unwrap_or(Verdict::Pass)
+    let rest = [Verdict::Unknown, Verdict::UnexpectedPass, Verdict::Warn];
+    rest.into_iter().find(has).unwrap_or(Verdict::Pass)
 }
 
 /// Why a scenario proves nothing about this system, run in this way.
@@ -443,6 +519,7 @@ fn without_trace(plan: &Plan, options: &Options<'_>) -> ScenarioReport {
         verdict: Verdict::CouldNotRun,
         missing_facts: Vec::new(),
         expectations: Vec::new(),
+        ended_since: None,
         not_applicable: None,
         error: None,
         mishap: None,
@@ -480,7 +557,8 @@ pub fn source(plan: &Plan) -> ScenarioSource {
     }
 }
 
-fn report(scenarios: Vec<ScenarioReport>, options: &Options<'_>) -> RunReport {
+/// What runs on what.
+fn head(plans: &[Plan], options: &Options<'_>) -> RunHead {
     let mut roles = match options.attached {
         Some(attached) => attached.roles().to_vec(),
         None => Role::ALL.to_vec(),
@@ -488,16 +566,8 @@ fn report(scenarios: Vec<ScenarioReport>, options: &Options<'_>) -> RunReport {
     if let Some(replay) = options.replay {
         roles.retain(|role| *role == replay.role().other());
     }
-    let mut requirements = score::outcomes(options.catalogue, &roles, &scenarios, &options.scope);
-    let excused = excused(options);
-    for outcome in &mut requirements {
-        if excused.iter().any(|it| it.requirement == outcome.id) {
-            outcome.verdict = Verdict::NotApplicable;
-        }
-    }
-    let score = score::score(options.catalogue, &roles, &requirements, &scenarios);
-    RunReport {
-        format: FORMAT.to_owned(),
+    RunHead {
+        format: run_log::FORMAT.to_owned(),
         notice: SYNTHETIC_NOTICE.to_owned(),
         suite: SUITE.to_owned(),
         sut: match options.attached {
@@ -505,16 +575,33 @@ fn report(scenarios: Vec<ScenarioReport>, options: &Options<'_>) -> RunReport {
             None => options.sut.name(),
         },
         roles,
-        profile: options.profile,
         not_claimed: options.not_claimed.to_vec(),
-        excused,
+        profile: options.profile,
+        excused: excused(options),
         time_mode: time_mode(options),
         level: options.attached.and_then(Attachment::level),
-        score,
-        exit: score::exit(&scenarios, &requirements),
-        requirements,
-        scenarios,
+        scope: options.scope,
         left_out: options.left_out.to_vec(),
+        scenarios: plans.len(),
+        fingerprint: options
+            .out
+            .map(|keep| fingerprint(plans, options.catalogue, keep.begun_at)),
+    }
+}
+
+fn fingerprint(plans: &[Plan], catalogue: &[Requirement], made_at: Time) -> Fingerprint {
+    let mut suite = Sha256::hasher();
+    for requirement in catalogue {
+        suite.update(format!("{requirement:?}\n").as_bytes());
+    }
+    for plan in plans {
+        let line = format!("{} {} {}\n", plan.scenario, plan.scenario_digest, plan.seed);
+        suite.update(line.as_bytes());
+    }
+    Fingerprint {
+        made_at,
+        suite_sha256: suite.finish().0,
+        platform: format!("{} {}", env::consts::OS, env::consts::ARCH),
     }
 }
 

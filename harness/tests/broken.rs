@@ -19,12 +19,12 @@ use std::collections::BTreeSet;
 
 use gp2gp::driver::{Sut, Transport};
 use gp2gp::run::{Options, run, usual_jobs};
-use gp2gp::score::Scope;
 use gp2gp::sut::Attachment;
 use gp2gp_mocks::{Defect, ExportingDefect, HubDefect, SendingDefect};
 use gp2gp_model::plan::Plan;
 use gp2gp_model::report::{Grade, RunReport};
 use gp2gp_model::requirement::Level;
+use gp2gp_model::run_log::Scope;
 use gp2gp_model::verdict::{Finding, Profile, Verdict};
 
 /// Scenarios run on a broken requesting system: the smallest that exercise what it breaks.
@@ -189,7 +189,7 @@ fn run_broken(
         left_out: &[],
         jobs: usual_jobs(),
     };
-    run(plans, &options, &|_| {})
+    run(plans, &options, &|_| {}).unwrap()
 }
 
 /// Breaches of what must be, and of what should be.

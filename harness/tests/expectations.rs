@@ -8,12 +8,12 @@ use std::num::NonZeroUsize;
 
 use gp2gp::driver::{Sut, Transport};
 use gp2gp::run::{Options, run};
-use gp2gp::score::Scope;
 use gp2gp_mocks::Defect;
 use gp2gp_model::Capability;
 use gp2gp_model::expectation::{Expectation, Of, Outcome};
 use gp2gp_model::plan::Plan;
 use gp2gp_model::report::{ExpectationReport, Grade, RunReport, ScenarioReport};
+use gp2gp_model::run_log::Scope;
 use gp2gp_model::trace::TimeMode;
 use gp2gp_model::verdict::{Profile, Verdict};
 use gp2gp_scenarios::{load_str, lower, parse};
@@ -33,7 +33,7 @@ fn report(plan: &Plan, sut: Sut, not_claimed: &[Capability]) -> RunReport {
         left_out: &[],
         jobs: NonZeroUsize::MIN,
     };
-    run(std::slice::from_ref(plan), &options, &|_| {})
+    run(std::slice::from_ref(plan), &options, &|_| {}).unwrap()
 }
 
 fn scenario(report: &RunReport) -> &ScenarioReport {

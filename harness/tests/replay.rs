@@ -16,14 +16,14 @@ use gp2gp::driver::{Sut, Transport};
 use gp2gp::keep::{BODIES_FOLDER, TRACE_FILE};
 use gp2gp::recording::RecordingError;
 use gp2gp::replay::{Replay, ReplayError, kept};
-use gp2gp::run::{Options, run, usual_jobs};
-use gp2gp::score::Scope;
+use gp2gp::run::{Keep, Options, run, usual_jobs};
 use gp2gp::sut::Attachment;
 use gp2gp_mocks::Defect;
 use gp2gp_model::MessageKind;
 use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::replay::{Divergence, Item};
 use gp2gp_model::report::{RunReport, ScenarioReport};
+use gp2gp_model::run_log::Scope;
 use gp2gp_model::trace::{Endpoint, Trace, What};
 use gp2gp_model::verdict::{Profile, Verdict};
 
@@ -61,11 +61,11 @@ fn runs(
         not_claimed: &attached.map(Attachment::not_claimed).unwrap_or_default(),
         profile: Profile::Strict,
         scope: Scope::Selection,
-        out: Some(out),
+        out: Some(Keep::now(out)),
         left_out: &[],
         jobs: usual_jobs(),
     };
-    run(plans, &options, &|_| {})
+    run(plans, &options, &|_| {}).unwrap()
 }
 
 /// A recording of these plans, in a folder that lasts as long as it.

@@ -12,9 +12,9 @@ use std::time::Duration;
 use gp2gp::bodies::BodyStore;
 use gp2gp::driver::{self, Sut, Transport};
 use gp2gp::run::{Options, run, usual_jobs};
-use gp2gp::score::Scope;
 use gp2gp_model::plan::Role;
 use gp2gp_model::report::{DocumentReport, RunReport, ScenarioReport};
+use gp2gp_model::run_log::Scope;
 use gp2gp_model::trace::{Endpoint, Event, What};
 use gp2gp_model::verdict::{Profile, Verdict};
 
@@ -33,7 +33,7 @@ fn report(transport: Transport, profile: Profile) -> RunReport {
         left_out: &[],
         jobs: usual_jobs(),
     };
-    run(&support::plans(), &options, &|_| {})
+    run(&support::plans(), &options, &|_| {}).unwrap()
 }
 
 #[test]

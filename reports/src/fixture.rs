@@ -61,6 +61,7 @@ pub(crate) fn report() -> RunReport {
             expected: "the record is filed".to_owned(),
             seen: HOSTILE.to_owned(),
             verdict: Verdict::Fail,
+            known: None,
         }],
         ..scenario(EVERY, Verdict::Fail)
     };
@@ -105,6 +106,10 @@ pub(crate) fn report() -> RunReport {
         excused: Vec::new(),
         time_mode: TimeMode::Virtual,
         level: None,
+        fingerprint: None,
+        changes: None,
+        baseline: None,
+        not_run: 0,
         scenarios: vec![every, again, good, elsewhere, pointless, hung, ours],
         left_out: Vec::new(),
         requirements: (1..)
@@ -115,6 +120,7 @@ pub(crate) fn report() -> RunReport {
                 family: "SND".to_owned(),
                 safety: number == 3,
                 verdict,
+                known: false,
                 exercised_in: 1,
             })
             .collect(),
@@ -173,6 +179,7 @@ fn scenario(name: &str, verdict: Verdict) -> ScenarioReport {
         verdict,
         missing_facts: Vec::new(),
         expectations: Vec::new(),
+        ended_since: None,
         not_applicable: None,
         error: None,
         mishap: None,
@@ -218,6 +225,8 @@ fn finding(number: u32, verdict: Verdict, level: Level) -> Finding {
         breaches: violations.len() * 3,
         violations,
         note: Some(format!("note of {number}")),
+        known: None,
+        since: None,
     }
 }
 

@@ -5,6 +5,7 @@
 mod annotations;
 mod badge;
 mod bench;
+mod beside;
 mod coverage;
 #[cfg(test)]
 mod fixture;

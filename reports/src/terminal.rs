@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 
 use gp2gp_model::paper;
 use gp2gp_model::report::{
-    DocumentReport, Excused, FaultReport, Grade, RunReport, ScenarioReport, Score, Share, find,
+    DocumentReport, Excused, FaultReport, Grade, RunName, RunReport, ScenarioReport, Score, Share,
+    find,
 };
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::TimeMode;
 use gp2gp_model::verdict::{Finding, Verdict};
 
+use crate::beside::beside;
 use crate::style::{BOLD, DIM, of, paint};
 use crate::text::wrap;
 
@@ -34,6 +36,7 @@ pub fn run(report: &RunReport, catalogue: &[Requirement]) -> String {
     for scenario in &report.scenarios {
         text.push_str(&troubles(scenario, catalogue));
     }
+    text.push_str(&beside(report));
     text.push_str(&score(report));
     text
 }
@@ -265,7 +268,8 @@ fn troubles(scenario: &ScenarioReport, catalogue: &[Requirement]) -> String {
         text.push_str(&field("reproduce", &scenario.reproduce));
         text.push('\n');
     }
-    let is_explained = scenario.verdict == Verdict::Fail || scenario.mishap.is_some();
+    let is_broken = matches!(scenario.verdict, Verdict::Fail | Verdict::KnownFailure);
+    let is_explained = is_broken || scenario.mishap.is_some();
     if !scenario.missing_facts.is_empty() && !is_explained {
         let _ = writeln!(
             text,
@@ -320,6 +324,10 @@ fn wrong_ends(scenario: &ScenarioReport) -> String {
     for (verdict, what) in [
         (Verdict::Fail, "the run did not end as between good systems"),
         (Verdict::CouldNotRun, "nobody says how the run ended"),
+        (
+            Verdict::UnexpectedPass,
+            "the run ended as between good systems, and the baseline says it does not",
+        ),
     ] {
         let expectations = scenario.expectations.iter();
         let found: Vec<_> = expectations
@@ -337,6 +345,7 @@ fn wrong_ends(scenario: &ScenarioReport) -> String {
             text.push_str(&field("expected", &expectation.expected));
             text.push_str(&field("seen", &expectation.seen));
         }
+        text.push_str(&since(scenario.ended_since.as_ref()));
         text.push_str(&field("reproduce", &scenario.reproduce));
         text.push('\n');
     }
@@ -346,7 +355,11 @@ fn wrong_ends(scenario: &ScenarioReport) -> String {
 fn shown(finding: &Finding, scenario: &ScenarioReport) -> bool {
     match finding.verdict {
         Verdict::Pass | Verdict::NotApplicable | Verdict::KnownFailure => false,
-        Verdict::CouldNotRun => scenario.id.is_some() && scenario.verdict != Verdict::Fail,
+        Verdict::CouldNotRun | Verdict::Unknown if finding.known.is_some() => false,
+        Verdict::CouldNotRun => {
+            let is_explained = matches!(scenario.verdict, Verdict::Fail | Verdict::KnownFailure);
+            scenario.id.is_some() && !is_explained
+        }
         Verdict::Fail
         | Verdict::Warn
         | Verdict::Unknown
@@ -400,9 +413,15 @@ fn trouble(finding: &Finding, scenario: &ScenarioReport, catalogue: &[Requiremen
     if let Some(note) = &finding.note {
         text.push_str(&field("note", note));
     }
+    text.push_str(&since(finding.since.as_ref()));
     text.push_str(&field("reproduce", &scenario.reproduce));
     text.push('\n');
     text
+}
+
+/// Since which run it is like this, where an earlier one was given.
+fn since(run: Option<&RunName>) -> String {
+    run.map_or_else(String::new, |run| field("since", &run.to_string()))
 }
 
 fn documents(documents: &[DocumentReport]) -> String {
@@ -528,6 +547,14 @@ fn score(report: &RunReport) -> String {
         "       {judged} of {} scenarios passed{others}",
         report.scenarios.len()
     );
+    if report.not_run > 0 {
+        let _ = writeln!(
+            text,
+            "       {}: the run was broken off, {} did not run",
+            paint(of(Verdict::CouldNotRun), "incomplete"),
+            paper::count(report.not_run as u64, "scenario"),
+        );
+    }
     for (why, ids) in excused(report) {
         let _ = writeln!(text, "       not asked: {} ({why})", ids.join(", "));
     }

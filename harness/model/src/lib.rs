@@ -3,6 +3,7 @@
 //! No IO, no clock, no randomness: every other crate speaks in these types.
 
 pub mod alert;
+pub mod baseline;
 pub mod bench;
 pub mod capability;
 pub mod control;
@@ -29,6 +30,7 @@ pub mod replay;
 pub mod report;
 pub mod requirement;
 pub mod response_code;
+pub mod run_log;
 pub mod store;
 pub mod terms;
 pub mod time;

@@ -5,7 +5,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::baseline::KnownFailure;
 use crate::plan::Role;
+use crate::report::RunName;
 use crate::requirement::Level;
 use crate::{RequirementId, ScenarioId};
 
@@ -112,6 +114,16 @@ pub struct Violation {
     pub seen: String,
 }
 
+impl Finding {
+    /// What it weighs in its scenario: a gap or a doubt that the baseline knows is borne like a failure.
+    pub const fn weighs(&self) -> Verdict {
+        match (self.verdict, &self.known) {
+            (Verdict::CouldNotRun | Verdict::Unknown, Some(_)) => Verdict::KnownFailure,
+            (verdict, _) => verdict,
+        }
+    }
+}
+
 /// A requirement's outcome in one scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
@@ -135,4 +147,10 @@ pub struct Finding {
     pub breaches: usize,
     /// Why it could not run or is undecided, or which accepted way was taken.
     pub note: Option<String>,
+    /// What the baseline says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<KnownFailure>,
+    /// The first of the runs that all had this verdict, where an earlier run was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<RunName>,
 }

@@ -14,8 +14,8 @@ use super::measure::peak_bytes;
 use super::orders::{self, Order};
 use super::{BenchError, catalogue, io_error, plans, word};
 use crate::driver::{Sut, Transport};
-use crate::run::{Options, run};
-use crate::score::Scope;
+use crate::run::{Keep, Options, run};
+use gp2gp_model::run_log::Scope;
 
 /// A transfer whose memory is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,11 +162,11 @@ fn transfer(plan: &Plan, catalogue: &[Requirement]) -> Result<(), BenchError> {
         attached: None,
         profile: Profile::Strict,
         scope: Scope::Selection,
-        out: Some(out.path()),
+        out: Some(Keep::now(out.path())),
         left_out: &[],
         jobs: NonZeroUsize::MIN,
     };
-    let report = run(std::slice::from_ref(plan), &options, &|_| {});
+    let report = run(std::slice::from_ref(plan), &options, &|_| {})?;
     let verdict = report.scenarios.first().map(|scenario| scenario.verdict);
     match verdict {
         Some(Verdict::Pass) => Ok(()),

@@ -17,7 +17,7 @@ use crate::bodies::BodyStore;
 use crate::driver::{Scene, Sut, Transport};
 use crate::keep;
 use crate::run::{Options, judged};
-use crate::score::Scope;
+use gp2gp_model::run_log::Scope;
 
 const DOCUMENTS: u32 = 8;
 const DOCUMENT_BYTES: u64 = 25_000_000;
@@ -128,7 +128,8 @@ fn round(plan: &Plan, options: &Options<'_>) -> Result<Transfers, BenchError> {
         let (named, naming) = on_this_thread(|| recorder.into_trace());
         let (trace, bodies) = named.map_err(io_error("naming the bodies of a trace"))?;
         let folder = tempfile::tempdir().map_err(io_error("making a folder for a run"))?;
-        let (kept, keeping) = on_this_thread(|| keep::trace(folder.path(), &trace, &bodies));
+        let (kept, keeping) =
+            on_this_thread(|| keep::trace(folder.path(), &plan.text, &trace, &bodies));
         kept?;
         let (report, judging) = on_this_thread(|| judged(plan, &trace, &bodies, options));
         if report.verdict != Verdict::Pass {

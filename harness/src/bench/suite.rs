@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::measure::on_all_threads;
 use super::{BenchError, catalogue, io_error, plans, word};
 use crate::driver::{Sut, Transport};
-use crate::run::{Options, run, usual_jobs};
-use crate::score::Scope;
+use crate::run::{Keep, Options, run, usual_jobs};
+use gp2gp_model::run_log::Scope;
 
 const VIRTUAL_LIMIT_S: f64 = 5.0;
 const HTTP_LIMIT_S: f64 = 60.0;
@@ -50,11 +50,12 @@ pub(super) fn measure(transport: Transport) -> Result<SuiteTime, BenchError> {
         attached: None,
         profile: Profile::Strict,
         scope: Scope::Suite,
-        out: Some(out.path()),
+        out: Some(Keep::now(out.path())),
         left_out: &[],
         jobs: usual_jobs(),
     };
     let (report, took) = on_all_threads(|| run(&suite, &options, &|_| {}));
+    let report = report?;
     let (name, limit_s) = match transport {
         Transport::Virtual => ("virtual clock", VIRTUAL_LIMIT_S),
         Transport::Http => ("loopback HTTP", HTTP_LIMIT_S),

@@ -14,8 +14,9 @@ use crate::check::View;
 use crate::judge::{Question, Required};
 use crate::recording::{self, Recording};
 use crate::run::{Judged, Named, scenario_report, source};
-use crate::score::{self, Scope};
-use crate::{driver, expect, facts};
+use crate::score;
+use crate::{driver, expect, facts, keep};
+use gp2gp_model::run_log::Scope;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -41,7 +42,10 @@ fn judge(
 ) -> miette::Result<RunReport> {
     let header = &recording.trace.header;
     let view = View::new(&recording.trace, &recording.bodies);
-    let plan = plan(header, catalogue)?;
+    let plan = match keep::plan(&args.path, header, catalogue)? {
+        Some(beside) => Some(beside),
+        None => built_in(header, catalogue)?,
+    };
     let mut roles = plan
         .as_ref()
         .map_or_else(|| Role::OF_TRANSFERS.to_vec(), |plan| plan.judges.clone());
@@ -79,7 +83,7 @@ fn judge(
     };
     let named = named(header, plan.as_ref(), args);
     let scenarios = vec![scenario_report(&view, named, judged)];
-    let requirements = score::outcomes(catalogue, roles, &scenarios, &Scope::Selection);
+    let requirements = score::outcomes(catalogue, roles, &scenarios, Scope::Selection);
     Ok(RunReport {
         format: FORMAT.to_owned(),
         notice: notice(header.time_mode).to_owned(),
@@ -91,16 +95,20 @@ fn judge(
         profile: args.profile.into(),
         time_mode: header.time_mode,
         level: None,
+        fingerprint: None,
+        changes: None,
+        baseline: None,
+        not_run: 0,
         score: score::score(catalogue, roles, &requirements, &scenarios),
-        exit: score::exit(&scenarios, &requirements),
+        exit: score::exit(&scenarios, &requirements, None, true),
         requirements,
         scenarios,
         left_out: Vec::new(),
     })
 }
 
-/// The plan of a kept run, if its scenario is built in and still the same.
-fn plan(header: &Header, catalogue: &[Requirement]) -> miette::Result<Option<Plan>> {
+/// The plan of a run that was kept without its scenario, if that is built in and still the same.
+fn built_in(header: &Header, catalogue: &[Requirement]) -> miette::Result<Option<Plan>> {
     let Some(id) = &header.scenario else {
         return Ok(None);
     };

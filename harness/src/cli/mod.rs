@@ -2,6 +2,7 @@
 
 mod attach;
 mod bench;
+mod beside;
 mod check;
 mod doctor;
 mod explain;
@@ -12,6 +13,7 @@ mod list;
 mod matrix;
 mod output;
 mod replay;
+mod report;
 mod run;
 mod schema;
 mod serve;
@@ -32,7 +34,8 @@ use output::Output;
 ///
 /// Without a command: runs every scenario against the built-in reference system.
 ///
-/// Exit status: 0 conforms, 1 failures, 2 usage or scenario error, 3 incomplete, 7 the system under
+/// Exit status: 0 conforms, 1 failures, 2 usage or scenario error, 3 incomplete, 4 the baseline of known failures is out of
+/// date, 7 the system under
 /// test is not there or violates the control contract, 70 harness defect.
 #[derive(Debug, Parser)]
 #[command(name = "gp2gp", version, args_conflicts_with_subcommands = true)]
@@ -74,6 +77,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Print the JSON schema of scenario files or of sut.toml, for editors.
     Schema(schema::Args),
+    /// Make the reports of a kept run again, or in other forms.
+    Report(report::Args),
     /// Replay what a system did in kept runs against another system.
     Replay(replay::Args),
     /// Simulate a national year of transfers in virtual time, without bodies.
@@ -132,6 +137,7 @@ pub fn main() -> ExitCode {
         Some(Command::Init(args)) => init::main(&args, &output),
         Some(Command::Doctor(args)) => doctor::main(&args, &output),
         Some(Command::Schema(args)) => schema::main(&args, &output),
+        Some(Command::Report(args)) => report::main(&args, &output),
         Some(Command::Replay(args)) => replay::main(&args, &output),
         Some(Command::Simulate(args)) => simulate::main(&args, &output),
         Some(Command::Serve(args)) => serve::main(&args, &output),

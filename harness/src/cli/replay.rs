@@ -13,14 +13,16 @@ use gp2gp_model::verdict::Profile;
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 
 use super::attach::{self, Unattached};
+use super::beside::BesideArgs;
 use super::formats::Formats;
 use super::output::Output;
 use super::run::{self, Subject, TransportArg};
 use super::{ProfileArg, suite};
+use crate::keep::Kept;
 use crate::replay::{self, Replay, ReplayError};
-use crate::run::{Options, run as run_all, usual_jobs};
-use crate::score::Scope;
+use crate::run::{Keep, Options, run as run_all, usual_jobs};
 use crate::sut::config::Config;
+use gp2gp_model::run_log::Scope;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -48,6 +50,8 @@ pub(super) struct Args {
     /// Folder for reports, traces and bodies; never that of the recording.
     #[arg(long, value_name = "OUT", default_value = "gp2gp-replay")]
     out: PathBuf,
+    #[command(flatten)]
+    beside: BesideArgs,
     /// Scenarios that run at the same time [default: as many as there are processors].
     #[arg(long, value_name = "NUMBER")]
     jobs: Option<NonZeroUsize>,
@@ -79,6 +83,7 @@ impl From<RecordedRole> for Role {
 pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     let role = Role::from(args.role);
     let catalogue = suite::catalogue()?;
+    let beside = args.beside.load(&catalogue)?;
     let plans = plans(args, &catalogue)?;
     let replay = Replay::open(&args.recording, role, &plans).map_err(|error| explained(&error))?;
     make_out(args)?;
@@ -107,16 +112,19 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
             (None, None) => Profile::Strict,
         },
         scope: Scope::Selection,
-        out: Some(&args.out),
+        out: Some(Keep::now(&args.out)),
         left_out: &[],
         jobs: args.jobs.unwrap_or_else(usual_jobs),
     };
     let bar = run::progress(plans.len());
-    let report = run_all(&plans, &options, &|plan: &Plan| {
+    run_all(&plans, &options, &|plan: &Plan| {
         bar.set_message(plan.scenario.to_string());
         bar.inc(1);
-    });
+    })
+    .into_diagnostic()?;
     bar.finish_and_clear();
+    beside.keep(&args.out)?;
+    let report = Kept::open(&args.out, &catalogue)?.report(&catalogue);
 
     let formats = &args.formats;
     let mut files = formats.write(&report, &catalogue, (Some(&args.out), output))?;
@@ -127,15 +135,7 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
         if args.story || is_small {
             text.push_str(&run::stories(&report));
         }
-        text.push_str(&gp2gp_reports::run(&report, &catalogue));
-        for file in &files {
-            text.push_str(&format!("report {}\n", file.display()));
-        }
-        let mut red = report.scenarios.iter().filter(|it| run::is_red(it.verdict));
-        if let Some(failed) = red.next() {
-            let again = &failed.reproduce;
-            text.push_str(&format!("reproduce the first of these with: {again}\n"));
-        }
+        text.push_str(&run::told(&report, &catalogue, &files));
         text
     })?;
     Ok(report.exit.code)

@@ -11,17 +11,20 @@ use gp2gp_mocks::Defect;
 use gp2gp_model::Capability;
 use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::report::RunReport;
+use gp2gp_model::requirement::Requirement;
 use gp2gp_model::verdict::{Profile, Verdict};
 use indicatif::{ProgressBar, ProgressStyle};
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 
 use super::attach::{self, Unattached};
+use super::beside::BesideArgs;
 use super::formats::Formats;
 use super::output::Output;
 use super::{ProfileArg, suite};
 use crate::driver::{Sut, Transport};
-use crate::run::{Options, run, usual_jobs};
-use crate::score::Scope;
+use crate::keep::Kept;
+use crate::run::{Keep, Options, run, usual_jobs};
+use gp2gp_model::run_log::Scope;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -49,6 +52,8 @@ pub(super) struct Args {
     /// Folder for reports, traces and bodies.
     #[arg(long, value_name = "DIR", default_value = "gp2gp-out")]
     out: PathBuf,
+    #[command(flatten)]
+    beside: BesideArgs,
     /// Also run the heavy scenarios, which move a gigabyte. A heavy scenario that is named runs
     /// without this.
     #[arg(long)]
@@ -135,6 +140,7 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
         Some(_) | None => &args.scenarios,
     };
     let catalogue = suite::catalogue()?;
+    let beside = args.beside.load(&catalogue)?;
     attach::check_exemptions(&configs, &catalogue)?;
     let seed = args.seed.or(suite.as_ref().and_then(|suite| suite.seed));
     let terms = attach::terms(&configs)?;
@@ -169,16 +175,19 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
         } else {
             Scope::Selection
         },
-        out: Some(&args.out),
+        out: Some(Keep::now(&args.out)),
         left_out: &left_out,
         jobs: args.jobs.unwrap_or_else(usual_jobs),
     };
     let bar = progress(plans.len());
-    let report = run(&plans, &options, &|plan: &Plan| {
+    run(&plans, &options, &|plan: &Plan| {
         bar.set_message(plan.scenario.to_string());
         bar.inc(1);
-    });
+    })
+    .into_diagnostic()?;
     bar.finish_and_clear();
+    beside.keep(&args.out)?;
+    let report = Kept::open(&args.out, &catalogue)?.report(&catalogue);
 
     let formats = &args.formats;
     let mut files = formats.write(&report, &catalogue, (Some(&args.out), output))?;
@@ -194,20 +203,7 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
                 text.push_str(&gp2gp_reports::custody(scenario, wanted));
             }
         }
-        text.push_str(&gp2gp_reports::run(&report, &catalogue));
-        for file in &files {
-            text.push_str(&format!("report {}\n", file.display()));
-        }
-        if let Some(failed) = report
-            .scenarios
-            .iter()
-            .find(|scenario| is_red(scenario.verdict))
-        {
-            text.push_str(&format!(
-                "reproduce the first of these with: {}\n",
-                failed.reproduce
-            ));
-        }
+        text.push_str(&told(&report, &catalogue, &files));
         text
     })?;
     Ok(report.exit.code)
@@ -241,7 +237,7 @@ pub(super) fn built_in(subjects: &[Subject]) -> Sut {
 /// So many stories can be read.
 pub(super) const TOLD_UNASKED: usize = 8;
 
-pub(super) const fn is_red(verdict: Verdict) -> bool {
+const fn is_red(verdict: Verdict) -> bool {
     match verdict {
         Verdict::Fail
         | Verdict::CouldNotRun
@@ -251,6 +247,20 @@ pub(super) const fn is_red(verdict: Verdict) -> bool {
         | Verdict::Flaky => true,
         Verdict::Pass | Verdict::Warn | Verdict::NotApplicable | Verdict::KnownFailure => false,
     }
+}
+
+/// The run as people read it, where its reports are, and what to do next.
+pub(super) fn told(report: &RunReport, catalogue: &[Requirement], files: &[PathBuf]) -> String {
+    let mut text = gp2gp_reports::run(report, catalogue);
+    for file in files {
+        text.push_str(&format!("report {}\n", file.display()));
+    }
+    let mut red = report.scenarios.iter().filter(|it| is_red(it.verdict));
+    if let Some(failed) = red.next() {
+        let again = &failed.reproduce;
+        text.push_str(&format!("reproduce the first of these with: {again}\n"));
+    }
+    text
 }
 
 pub(super) fn stories(report: &RunReport) -> String {

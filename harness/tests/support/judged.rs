@@ -2,10 +2,10 @@
 
 use gp2gp::driver::{Sut, Transport};
 use gp2gp::run::{Options, run, usual_jobs};
-use gp2gp::score::Scope;
 use gp2gp::sut::Attachment;
 use gp2gp_model::plan::Plan;
 use gp2gp_model::report::RunReport;
+use gp2gp_model::run_log::Scope;
 use gp2gp_model::verdict::Profile;
 
 pub(crate) fn judge(plans: &[Plan], attached: Option<&Attachment>) -> RunReport {
@@ -22,5 +22,5 @@ pub(crate) fn judge(plans: &[Plan], attached: Option<&Attachment>) -> RunReport 
         left_out: &[],
         jobs: usual_jobs(),
     };
-    run(plans, &options, &|_| {})
+    run(plans, &options, &|_| {}).unwrap()
 }

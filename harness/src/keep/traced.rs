@@ -1,4 +1,4 @@
-//! Keeping a run on disk: trace and bodies, so that every report can be made again.
+//! What one scenario leaves behind.
 
 use std::fs;
 use std::io;
@@ -11,6 +11,8 @@ use crate::driver::DriverError;
 
 /// File of a trace in its folder.
 pub const TRACE_FILE: &str = "trace.jsonl";
+/// File of the scenario, beside its trace: a scenario of somebody else is judged again by it.
+pub const SCENARIO_FILE: &str = "scenario.toml";
 /// Folder of bodies beside the trace.
 pub const BODIES_FOLDER: &str = "bodies";
 
@@ -25,12 +27,18 @@ pub fn fresh(folder: &Path) -> Result<PathBuf, DriverError> {
     Ok(bodies)
 }
 
-/// Writes trace and bodies.
-pub fn trace(folder: &Path, trace: &Trace, bodies: &BodyStore) -> Result<(), DriverError> {
+/// Writes trace, bodies and the scenario file.
+pub fn trace(
+    folder: &Path,
+    scenario: &str,
+    trace: &Trace,
+    bodies: &BodyStore,
+) -> Result<(), DriverError> {
     bodies.save(&folder.join(BODIES_FOLDER)).map_err(writing)?;
     let text = trace.to_json_lines().map_err(|error| {
         DriverError::Defect(format!("trace cannot be written as JSON: {error}"))
     })?;
+    fs::write(folder.join(SCENARIO_FILE), scenario).map_err(writing)?;
     fs::write(folder.join(TRACE_FILE), text).map_err(writing)
 }
 

@@ -1,5 +1,7 @@
 //! What a run comes to: findings, score, exit status. Rendered by `gp2gp-reports`.
 
+mod change;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -8,14 +10,18 @@ use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::baseline::{BaselineReport, KnownFailure};
 use crate::control;
 use crate::paper::Paper;
 use crate::plan::Role;
 use crate::replay::{Divergence, RecordedSystem};
 use crate::requirement::{Level, Requirement};
+use crate::run_log::Fingerprint;
 use crate::trace::TimeMode;
 use crate::verdict::{Finding, Profile, Verdict};
 use crate::{Capability, NhsNumber, RequirementId, ScenarioId, Sha256, Time};
+
+pub use change::{Change, ChangeKind, Changes, Earlier, EarlierFinding, EarlierScenario, RunName};
 
 /// Printed on everything that people read.
 pub const SYNTHETIC_NOTICE: &str = "synthetic data: no real patient, no real practice";
@@ -49,6 +55,18 @@ pub struct RunReport {
     /// How much of the control contract a system that is not ours has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<control::Level>,
+    /// What it was made with and on, and when; `None` for a recording.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// What is not as it was in an earlier run, if one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
+    /// What a baseline of known failures did, if one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineReport>,
+    /// Scenarios that were to run and did not, because the run was broken off.
+    #[serde(default)]
+    pub not_run: usize,
     /// One per scenario (or one for a recording).
     pub scenarios: Vec<ScenarioReport>,
     /// Heavy scenarios that were not asked for.
@@ -87,6 +105,9 @@ pub struct ScenarioReport {
     pub missing_facts: Vec<String>,
     /// How it should have ended, and how it did.
     pub expectations: Vec<ExpectationReport>,
+    /// The first of the runs that all ended like this, where an earlier run was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_since: Option<RunName>,
     /// Why the scenario does not apply to the system, or to this way of running it.
     pub not_applicable: Option<String>,
     /// Why the run could not be judged at all.
@@ -230,8 +251,11 @@ pub struct ExpectationReport {
     pub expected: String,
     /// In words.
     pub seen: String,
-    /// `pass`, `fail`, or `could_not_run`.
+    /// `pass`, `fail`, or `could_not_run`; `known_failure` or `unexpected_pass` by a baseline.
     pub verdict: Verdict,
+    /// What the baseline says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<KnownFailure>,
 }
 
 /// A document as it arrived.
@@ -264,6 +288,9 @@ pub struct RequirementOutcome {
     pub safety: bool,
     /// Worst over all scenarios in which it was exercised.
     pub verdict: Verdict,
+    /// Everything that made it so is borne by the baseline.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub known: bool,
     /// Scenarios in which it was exercised.
     pub exercised_in: usize,
 }
