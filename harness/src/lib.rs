@@ -18,6 +18,7 @@ pub mod load;
 pub mod matrix;
 mod pages;
 mod parallel;
+pub mod recheck;
 pub mod recorder;
 pub mod recording;
 pub mod replay;

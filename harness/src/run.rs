@@ -225,37 +225,74 @@ pub(crate) fn judged(
     bodies: &dyn Bodies,
     options: &Options<'_>,
 ) -> ScenarioReport {
-    let view = View::new(trace, bodies);
-    let mut findings = Question {
+    let asked = Asked {
         catalogue: options.catalogue,
         roles: &judged_roles(plan, options),
         profile: options.profile,
-        required: Required::Named(plan),
-    }
-    .ask(&view);
-    excuse(&mut findings, options);
-    findings.extend(of_recorded(plan, &view, options));
-    let missing_facts = facts::missing(plan, &view);
-    let expectations = expect::judge(&plan.expects, &view, missing_facts.is_empty());
-    let faults = facts::fired(&plan.faults, &view);
-    let judged = Judged {
-        findings,
-        missing_facts,
-        expectations,
-        faults,
+        excused: &excused(options),
     };
-    scenario_report(&view, named(plan, options), judged)
+    asked.judge(plan, trace, bodies, named(plan, options))
 }
 
-/// Takes out what is not asked of a foreign system, for a reason.
-fn excuse(findings: &mut [Finding], options: &Options<'_>) {
-    let excused = excused(options);
-    for finding in findings {
-        let mut excused = excused.iter();
-        if let Some(excuse) = excused.find(|it| it.requirement == finding.requirement) {
-            finding.verdict = Verdict::NotApplicable;
-            finding.note = Some(excuse.why.clone());
+/// What is asked of a system in one scenario.
+pub(crate) struct Asked<'a> {
+    pub(crate) catalogue: &'a [Requirement],
+    pub(crate) roles: &'a [Role],
+    pub(crate) profile: Profile,
+    pub(crate) excused: &'a [Excused],
+}
+
+impl Asked<'_> {
+    /// What the trace alone says: the same for a run that ended just now and for one that was kept.
+    pub(crate) fn judge(
+        &self,
+        plan: &Plan,
+        trace: &Trace,
+        bodies: &dyn Bodies,
+        named: Named,
+    ) -> ScenarioReport {
+        let view = View::new(trace, bodies);
+        let mut findings = Question {
+            catalogue: self.catalogue,
+            roles: self.roles,
+            profile: self.profile,
+            required: Required::Named(plan),
         }
+        .ask(&view);
+        self.excuse(&mut findings);
+        findings.extend(self.of_recorded(plan, &view));
+        let missing_facts = facts::missing(plan, &view);
+        let expectations = expect::judge(&plan.expects, &view, missing_facts.is_empty());
+        let faults = facts::fired(&plan.faults, &view);
+        let judged = Judged {
+            findings,
+            missing_facts,
+            expectations,
+            faults,
+        };
+        scenario_report(&view, named, judged)
+    }
+
+    /// Takes out what is not asked of a foreign system, for a reason.
+    fn excuse(&self, findings: &mut [Finding]) {
+        for finding in findings {
+            let mut excused = self.excused.iter();
+            if let Some(excuse) = excused.find(|it| it.requirement == finding.requirement) {
+                finding.verdict = Verdict::NotApplicable;
+                finding.note = Some(excuse.why.clone());
+            }
+        }
+    }
+
+    /// What the scenario asks of a recorded system is neither proof nor failure of anybody here.
+    fn of_recorded(&self, plan: &Plan, view: &View) -> Vec<Finding> {
+        let Some(recorded) = &view.header.recorded else {
+            return Vec::new();
+        };
+        let why = format!("recorded: {recorded} is not judged");
+        let mut findings = judge::not_applicable(plan, self.catalogue, self.profile, &why);
+        findings.retain(|finding| finding.role == recorded.role);
+        findings
     }
 }
 
@@ -263,18 +300,6 @@ fn excuse(findings: &mut [Finding], options: &Options<'_>) {
 fn excused(options: &Options<'_>) -> Vec<Excused> {
     let attached = options.attached;
     attached.map_or_else(Vec::new, |it| it.excused(options.catalogue))
-}
-
-/// What the scenario asks of a recorded system is neither proof nor failure of anybody here.
-fn of_recorded(plan: &Plan, view: &View, options: &Options<'_>) -> Vec<Finding> {
-    let Some(recorded) = &view.header.recorded else {
-        return Vec::new();
-    };
-    let (catalogue, profile) = (options.catalogue, options.profile);
-    let why = format!("recorded: {recorded} is not judged");
-    let mut findings = judge::not_applicable(plan, catalogue, profile, &why);
-    findings.retain(|finding| finding.role == recorded.role);
-    findings
 }
 
 /// The roles whose conduct is judged: of a foreign system those that it has.
@@ -291,7 +316,7 @@ fn judged_roles(plan: &Plan, options: &Options<'_>) -> Vec<Role> {
 
 /// What a system did not do while it was gone, or hung, it may have done otherwise: what looks like a
 /// breach is open. What it left behind makes a pass doubtful.
-fn doubted(mut report: ScenarioReport, mishap: Mishap) -> ScenarioReport {
+pub(crate) fn doubted(mut report: ScenarioReport, mishap: Mishap) -> ScenarioReport {
     let spoils = match mishap.kind {
         MishapKind::Gone | MishapKind::Hung | MishapKind::ContractViolated => true,
         MishapKind::Residue => false,
@@ -316,7 +341,7 @@ fn doubted(mut report: ScenarioReport, mishap: Mishap) -> ScenarioReport {
 }
 
 /// What did not come about because nobody could tell a foreign system to does not apply to it. What was seen of it stays.
-fn untold(mut report: ScenarioReport, why: &str) -> ScenarioReport {
+pub(crate) fn untold(mut report: ScenarioReport, why: &str) -> ScenarioReport {
     for finding in &mut report.findings {
         if finding.verdict == Verdict::CouldNotRun {
             finding.verdict = Verdict::NotApplicable;
