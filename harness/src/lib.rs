@@ -9,6 +9,7 @@ pub mod bench;
 pub mod bodies;
 pub mod check;
 pub mod cli;
+pub mod conversations;
 pub mod driver;
 pub mod expect;
 pub mod facts;

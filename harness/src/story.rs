@@ -189,7 +189,7 @@ enum Bulk {
 }
 
 /// `EHR extract 1`, `fragment 12`: numbers by kind, in order of first sight.
-struct Names<'v> {
+pub(crate) struct Names<'v> {
     /// By conversation and message id: ids may collide between conversations (RCV-37).
     messages: BTreeMap<Name<'v>, String>,
     payloads: BTreeMap<(&'v ConversationId, Hl7MessageId), String>,
@@ -200,7 +200,7 @@ struct Names<'v> {
 type Name<'v> = (&'v ConversationId, &'v EbxmlMessageId);
 
 impl<'v> Names<'v> {
-    fn of(view: &'v View) -> Self {
+    pub(crate) fn of(view: &'v View) -> Self {
         let mut counts: BTreeMap<MessageKind, usize> = BTreeMap::new();
         let mut names = Self {
             messages: BTreeMap::new(),
@@ -228,6 +228,11 @@ impl<'v> Names<'v> {
             names.messages.insert(name, told);
         }
         names
+    }
+
+    /// What a post is and says, in one line.
+    pub(crate) fn say(&self, view: &View, post: &Post) -> String {
+        self.line(view, post).text
     }
 
     fn message(&self, post: &Post) -> String {
@@ -393,7 +398,7 @@ fn tell_attachment(attachment: &AttachmentSeen) -> String {
     }
 }
 
-fn tell_ending(ending: &Ending) -> String {
+pub(crate) fn tell_ending(ending: &Ending) -> String {
     match ending {
         Ending::Answered { status, .. } => format!("HTTP {status}"),
         Ending::NoAnswer { why, .. } => why.clone(),
@@ -401,7 +406,7 @@ fn tell_ending(ending: &Ending) -> String {
     }
 }
 
-fn tell_act(act: &Act, not_supported: bool) -> String {
+pub(crate) fn tell_act(act: &Act, not_supported: bool) -> String {
     let what = match act {
         Act::Register { gp, .. } => {
             let gp = gp.map_or_else(String::new, |gp| format!(" with GP {gp}"));

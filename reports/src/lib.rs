@@ -9,6 +9,7 @@ mod beside;
 mod coverage;
 #[cfg(test)]
 mod fixture;
+mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -24,6 +25,7 @@ pub use annotations::annotations;
 pub use badge::{badge_json, badge_svg};
 pub use bench::{bench, change as bench_change, latency as bench_latency, time as bench_time};
 pub use coverage::coverage;
+pub use html::{Page, Source, html};
 pub use json::json;
 pub use junit::junit;
 pub use markdown::{Room, markdown};

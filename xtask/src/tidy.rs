@@ -59,7 +59,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     ))
 }
 
-/// Files below a folder, without what is built and what is hidden.
+/// Files below a folder, without what is built, fetched or hidden.
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
@@ -67,7 +67,7 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in entries {
         let (path, kind) = (entry.path(), entry.file_type()?);
         let name = entry.file_name();
-        if name == "target" || name.to_string_lossy().starts_with('.') {
+        if name == "target" || name == "node_modules" || name.to_string_lossy().starts_with('.') {
             continue;
         }
         if kind.is_dir() {

@@ -12,6 +12,7 @@ use gp2gp_reports::Room;
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 
 use super::output::Output;
+use super::page::{self, Traces};
 
 /// File of the whole report in a folder of reports.
 pub(super) const REPORT_FILE: &str = "report.json";
@@ -20,6 +21,9 @@ pub(super) const REPORT_FILE: &str = "report.json";
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Reports")]
 pub(super) struct Formats {
+    /// Write the HTML report to this file, not to the folder of the run.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Write JUnit XML to this file, too.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -70,8 +74,8 @@ fn parse_badge(text: &str) -> Result<BadgeFile, String> {
 }
 
 impl Formats {
-    /// Writes `report.json` and, unless it is asked for elsewhere, `junit.xml` to the folder of the run, if one is
-    /// given; then everything that was asked for. Gives the files.
+    /// Writes `report.json` and, unless they are asked for elsewhere, `report.html` and `junit.xml` to the folder of the
+    /// run, if one is given; then everything that was asked for. Gives the files.
     pub(super) fn write(
         &self,
         report: &RunReport,
@@ -115,7 +119,14 @@ impl Formats {
             write(file, text)?;
         }
         self.tell_github(report, catalogue, output);
-        Ok(files.into_iter().map(|(file, _)| file).collect())
+        let mut files: Vec<PathBuf> = files.into_iter().map(|(file, _)| file).collect();
+        if let Some(folder) = folder {
+            let html = self.html.clone();
+            let html = html.unwrap_or_else(|| folder.join("report.html"));
+            page::write(&html, report, catalogue, &Traces::KeptIn(folder))?;
+            files.push(html);
+        }
+        Ok(files)
     }
 
     /// Annotations go to stderr, which the runner reads as well: stdout may be JSON.

@@ -9,6 +9,7 @@ use gp2gp_model::trace::{Header, TimeMode};
 use miette::IntoDiagnostic as _;
 
 use super::output::Output;
+use super::page::{self, Traces};
 use super::{ProfileArg, suite};
 use crate::check::View;
 use crate::judge::{Question, Required};
@@ -25,12 +26,18 @@ pub(super) struct Args {
     /// Judge against the specification or against what deployed systems do.
     #[arg(long, value_enum, default_value_t = ProfileArg::Strict)]
     profile: ProfileArg,
+    /// Also write the HTML report to this file.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     let catalogue = suite::catalogue()?;
     let recording = recording::load(&args.path).into_diagnostic()?;
     let report = judge(&recording, &catalogue, args)?;
+    if let Some(file) = &args.html {
+        page::write(file, &report, &catalogue, &Traces::Of(&recording))?;
+    }
     output.result(&report, || gp2gp_reports::recording(&report, &catalogue))?;
     Ok(report.exit.code)
 }

@@ -12,6 +12,7 @@ mod judge;
 mod list;
 mod matrix;
 mod output;
+mod page;
 mod replay;
 mod report;
 mod run;

@@ -1,6 +1,7 @@
 //! What a run comes to: findings, score, exit status. Rendered by `gp2gp-reports`.
 
 mod change;
+pub mod conversation;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,0 +1,97 @@
+//! The HTML report, written while the kept runs are read one after the other.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
+use std::path::Path;
+
+use gp2gp_model::report::conversation::{Depth, ScenarioMaterial};
+use gp2gp_model::report::{RunReport, ScenarioReport};
+use gp2gp_model::requirement::Requirement;
+use gp2gp_reports::Page;
+use miette::{IntoDiagnostic as _, WrapErr as _};
+
+use crate::conversations;
+use crate::recording::Recording;
+
+/// Where traces are.
+pub(super) enum Traces<'a> {
+    /// In the folder of a run.
+    KeptIn(&'a Path),
+    /// There is one, and it is at hand.
+    Of(&'a Recording),
+}
+
+/// Writes the page of a run or a recording.
+pub(super) fn write(
+    file: &Path,
+    report: &RunReport,
+    catalogue: &[Requirement],
+    traces: &Traces<'_>,
+) -> miette::Result<()> {
+    let page = Page {
+        report,
+        catalogue,
+        bench: None,
+    };
+    let mut source = |scenario: &ScenarioReport, depth: Depth| match traces {
+        Traces::KeptIn(out) => kept(out, scenario, depth),
+        Traces::Of(recording) => {
+            let material = conversations::material(&recording.trace, &recording.bodies, depth);
+            Some(material)
+        }
+    };
+    let writing = || format!("writing {}", file.display());
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)
+            .into_diagnostic()
+            .wrap_err_with(writing)?;
+    }
+    let mut target = File::create(file)
+        .into_diagnostic()
+        .wrap_err_with(writing)?;
+    let mut text = Utf8::new(BufWriter::new(&mut target));
+    let written = gp2gp_reports::html(&page, &mut source, &mut text);
+    text.ended(written).into_diagnostic().wrap_err_with(writing)
+}
+
+/// What is shown of a kept run; nothing of one that left no trace. That its trace cannot be read is said on the page.
+fn kept(out: &Path, scenario: &ScenarioReport, depth: Depth) -> Option<ScenarioMaterial> {
+    let id = scenario.id.as_ref()?;
+    if scenario.messages == 0 {
+        return None;
+    }
+    let folder = out.join("runs").join(id.as_str());
+    conversations::of_kept(&folder, depth).ok()
+}
+
+/// Text into bytes, with the error that [`fmt::Error`] cannot tell.
+struct Utf8<W> {
+    into: W,
+    failed: Option<io::Error>,
+}
+
+impl<W: io::Write> Utf8<W> {
+    const fn new(into: W) -> Self {
+        Self { into, failed: None }
+    }
+
+    fn ended(mut self, written: fmt::Result) -> io::Result<()> {
+        match (written, self.failed.take()) {
+            (_, Some(error)) => Err(error),
+            (Err(fmt::Error), None) => {
+                Err(io::Error::other("a part of the page cannot be written"))
+            }
+            (Ok(()), None) => self.into.flush(),
+        }
+    }
+}
+
+impl<W: io::Write> fmt::Write for Utf8<W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.into.write_all(text.as_bytes()).map_err(|error| {
+            self.failed = Some(error);
+            fmt::Error
+        })
+    }
+}

@@ -1,0 +1,424 @@
+//! The HTML report of a run with three planted defects, as a reviewer meets it: what failed, whose fault, which
+//! clause, what message, how to reproduce; and as a browser does.
+
+#![cfg(test)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use gp2gp::conversations;
+use gp2gp::driver::{Sut, Transport};
+use gp2gp::run::{Options, run, trace, usual_jobs};
+use gp2gp::score::{self, Scope};
+use gp2gp_mocks::Defect;
+use gp2gp_model::ScenarioId;
+use gp2gp_model::plan::Role;
+use gp2gp_model::report::conversation::{Depth, Happening, ScenarioMaterial};
+use gp2gp_model::report::{RunReport, ScenarioReport};
+use gp2gp_model::requirement::Requirement;
+use gp2gp_model::verdict::{Finding, Profile, Verdict};
+use gp2gp_reports::Page;
+
+/// A defect, a scenario that shows it, the requirement that catches it.
+const PLANTED: [(&str, &str, &str); 3] = [
+    ("serves-twice", "duplicate/request", "SND-18"),
+    ("continue-twice", "transfer/bare-reference-ids", "RCV-15"),
+    ("early-continue-forgotten", "order/early-continue", "SND-32"),
+];
+
+/// Scenarios of the same run in which all is well.
+const SOUND: [&str; 2] = ["transfer/mixed", "people/reject-new-patient"];
+
+/// A run, and what is shown of each scenario.
+struct Material {
+    report: RunReport,
+    catalogue: Vec<Requirement>,
+    shown: BTreeMap<ScenarioId, (ScenarioMaterial, ScenarioMaterial)>,
+}
+
+fn played() -> &'static Material {
+    static PLAYED: OnceLock<Material> = OnceLock::new();
+    PLAYED.get_or_init(|| {
+        let catalogue = support::catalogue();
+        let mut scenarios: Vec<ScenarioReport> = Vec::new();
+        let mut shown = BTreeMap::new();
+        let mut whole = None;
+        let sound = SOUND.iter().map(|id| (Sut::Reference, *id));
+        let planted = PLANTED.iter().map(|(defect, id, _)| {
+            (
+                Sut::Broken(Defect::from_name(defect).expect("a defect")),
+                *id,
+            )
+        });
+        for (sut, id) in sound.chain(planted) {
+            let options = Options {
+                catalogue: &catalogue,
+                sut,
+                not_claimed: &[],
+                transport: Transport::Virtual,
+                replay: None,
+                attached: None,
+                profile: Profile::Strict,
+                scope: Scope::Selection,
+                out: None,
+                left_out: &[],
+                jobs: usual_jobs(),
+            };
+            let plan = support::plan(id);
+            let (trace, bodies) = trace(&plan, &options).expect("it runs");
+            let material = |depth| conversations::material(&trace, &bodies, depth);
+            shown.insert(
+                plan.scenario.clone(),
+                (material(Depth::Brief), material(Depth::Whole)),
+            );
+            let report = run(&[plan], &options, &|_| {});
+            scenarios.extend(report.scenarios.clone());
+            whole = Some(report);
+        }
+        let roles = Role::OF_TRANSFERS.to_vec();
+        let requirements = score::outcomes(&catalogue, &roles, &scenarios, &Scope::Selection);
+        let report = RunReport {
+            sut: "planted".to_owned(),
+            score: score::score(&catalogue, &roles, &requirements, &scenarios),
+            exit: score::exit(&scenarios, &requirements),
+            requirements,
+            scenarios,
+            roles,
+            ..whole.expect("at least one run")
+        };
+        Material {
+            report,
+            catalogue,
+            shown,
+        }
+    })
+}
+
+impl Material {
+    fn page(&self) -> String {
+        let page = Page {
+            report: &self.report,
+            catalogue: &self.catalogue,
+            bench: None,
+        };
+        let mut text = String::new();
+        let mut source = |scenario: &ScenarioReport, depth: Depth| {
+            let (brief, whole) = self.shown.get(scenario.id.as_ref()?)?;
+            Some(match depth {
+                Depth::Brief => brief.clone(),
+                Depth::Whole => whole.clone(),
+            })
+        };
+        gp2gp_reports::html(&page, &mut source, &mut text).expect("the page is written");
+        text
+    }
+
+    fn failures(&self) -> Vec<(&ScenarioReport, &Finding)> {
+        let scenarios = self.report.scenarios.iter();
+        scenarios
+            .flat_map(|scenario| scenario.findings.iter().map(move |it| (scenario, it)))
+            .filter(|(_, finding)| finding.verdict == Verdict::Fail)
+            .collect()
+    }
+}
+
+/// As it stands in the page.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&#38;")
+        .replace('<', "&#60;")
+        .replace('>', "&#62;")
+        .replace('"', "&#34;")
+        .replace('\'', "&#39;")
+}
+
+/// Values of an attribute, in order.
+fn attributes<'p>(page: &'p str, name: &str) -> Vec<&'p str> {
+    let start = format!(" {name}=\"");
+    let found = page.split(start.as_str()).skip(1);
+    found
+        .map(|rest| rest.split('"').next().unwrap_or_default())
+        .collect()
+}
+
+#[test]
+fn every_planted_defect_is_caught_in_its_scenario() {
+    let failures = played().failures();
+    for (defect, id, requirement) in PLANTED {
+        let mut of_scenario = failures
+            .iter()
+            .filter(|(scenario, _)| scenario.id.as_ref().is_some_and(|own| own.as_str() == id));
+        assert!(
+            of_scenario.any(|(_, finding)| finding.requirement.as_str().starts_with(requirement)),
+            "{defect} in {id}: {:?}",
+            failures
+                .iter()
+                .map(|(_, it)| &it.requirement)
+                .collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
+fn the_page_alone_says_what_failed_whose_fault_which_clause_what_message_and_how_to_reproduce() {
+    let material = played();
+    let page = material.page();
+    for (scenario, finding) in material.failures() {
+        let requirement = material
+            .catalogue
+            .iter()
+            .find(|it| it.id == finding.requirement)
+            .unwrap();
+        let start = page
+            .split("<article ")
+            .find(|article| {
+                article.contains(&format!(
+                    "<dd class=\"nhsuk-summary-list__value\">{} (",
+                    requirement.id
+                ))
+            })
+            .unwrap_or_else(|| panic!("no failure of {}", requirement.id));
+        let article = start.split("</article>").next().unwrap();
+        let must_say = [
+            format!("the {} system (planted), which is under test", finding.role),
+            finding.violations[0]
+                .seen
+                .split('`')
+                .next()
+                .unwrap()
+                .to_owned(),
+            scenario.reproduce.clone(),
+        ];
+        for words in must_say {
+            assert!(
+                article.contains(&escaped(&words)),
+                "{}: {words}",
+                requirement.id
+            );
+        }
+        assert!(article.contains("What led to event"), "{}", requirement.id);
+        assert!(
+            article.contains("class=\"step focus\""),
+            "{}",
+            requirement.id
+        );
+    }
+}
+
+#[test]
+fn the_event_that_shows_a_failure_is_marked_in_the_diagram_and_linked_from_the_failure() {
+    let material = played();
+    let page = material.page();
+    let ids: BTreeSet<&str> = attributes(&page, "id").into_iter().collect();
+    for (at, scenario) in material.report.scenarios.iter().enumerate() {
+        for finding in scenario
+            .findings
+            .iter()
+            .filter(|it| it.verdict == Verdict::Fail)
+        {
+            for event in finding.violations.iter().filter_map(|it| it.event) {
+                let id = format!("s{}e{event}", at + 1);
+                assert!(ids.contains(id.as_str()), "{id} of {}", finding.requirement);
+                let row = page.split(&format!("id=\"{id}\"")).nth(1).unwrap();
+                let row = row.split("<li class=\"step").next().unwrap();
+                assert!(
+                    row.contains(&format!("shows {}: fail", finding.requirement)),
+                    "{id} does not say that it shows {}",
+                    finding.requirement
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_led_to_a_second_continue_is_the_extract_and_not_what_people_were_told() {
+    let material = played();
+    let (_, shown) = &material.shown[&ScenarioId::parse("transfer/bare-reference-ids").unwrap()];
+    let continues: Vec<u64> = shown
+        .steps()
+        .iter()
+        .filter(|step| match &step.what {
+            Happening::Message(message) => {
+                message.says.starts_with("Continue")
+                    && message.from != gp2gp_model::trace::Endpoint::Spine
+            }
+            Happening::Calls { .. } | Happening::At { .. } => false,
+        })
+        .map(|step| step.event)
+        .collect();
+    let led_to: Vec<String> = shown
+        .led_to(continues[1])
+        .iter()
+        .map(|step| match &step.what {
+            Happening::Message(message) => {
+                format!(
+                    "{} to {}: {}",
+                    message.from,
+                    message.to,
+                    message.says.split(':').next().unwrap()
+                )
+            }
+            Happening::Calls { from, to, .. } => format!("{from} calls {to}"),
+            Happening::At { text, .. } => text.clone(),
+        })
+        .collect();
+    insta::assert_snapshot!(led_to.join("\n"));
+}
+
+#[test]
+fn the_same_run_gives_the_same_page() {
+    assert!(played().page() == played().page());
+}
+
+#[test]
+fn ids_are_unique_and_every_link_leads_somewhere_on_the_page() {
+    let page = played().page();
+    let ids = attributes(&page, "id");
+    let unique: BTreeSet<&str> = ids.iter().copied().collect();
+    assert_eq!(ids.len(), unique.len());
+    for href in attributes(&page, "href") {
+        let target = href
+            .strip_prefix('#')
+            .unwrap_or_else(|| panic!("{href} leads away"));
+        assert!(unique.contains(target), "{href} leads nowhere");
+    }
+}
+
+#[test]
+fn nothing_is_fetched() {
+    let page = played().page();
+    assert!(attributes(&page, "src").is_empty());
+    for fetches in [
+        "<link", "@import", "url(", "<iframe", "<img", "<object", "<base", "srcset",
+    ] {
+        assert!(!page.contains(fetches), "{fetches}");
+    }
+}
+
+#[test]
+fn what_comes_from_outside_is_text_wherever_it_stands() {
+    const HOSTILE: &str = "</pre></title><script>alert(1)</script><img src=x onerror='a'>\"&";
+    let mut material = Material {
+        report: played().report.clone(),
+        catalogue: played().catalogue.clone(),
+        shown: played().shown.clone(),
+    };
+    let spoil = |text: &mut String| text.push_str(HOSTILE);
+    let report = &mut material.report;
+    for text in [&mut report.sut, &mut report.notice, &mut report.suite] {
+        spoil(text);
+    }
+    for (at, scenario) in report.scenarios.iter_mut().enumerate() {
+        spoil(&mut scenario.title);
+        spoil(&mut scenario.reproduce);
+        scenario.story.iter_mut().for_each(spoil);
+        for finding in &mut scenario.findings {
+            finding.note.get_or_insert_default().push_str(HOSTILE);
+            for violation in &mut finding.violations {
+                spoil(&mut violation.seen);
+                spoil(&mut violation.expected);
+            }
+        }
+        for life in &mut scenario.custody {
+            spoil(&mut life.file_name);
+            spoil(&mut life.whereabouts);
+            for step in &mut life.steps {
+                spoil(&mut step.what);
+                spoil(&mut step.held_by);
+            }
+        }
+        for fault in &mut scenario.faults {
+            spoil(&mut fault.planned);
+            spoil(&mut fault.name);
+        }
+        for paper in &mut scenario.paper {
+            spoil(&mut paper.why);
+        }
+        for expectation in &mut scenario.expectations {
+            spoil(&mut expectation.expected);
+            spoil(&mut expectation.seen);
+        }
+        if at == 0 {
+            scenario.verdict = Verdict::HarnessError;
+            scenario.error = Some(HOSTILE.to_owned());
+        }
+    }
+    for (brief, whole) in material.shown.values_mut() {
+        for step in [brief, whole]
+            .into_iter()
+            .flat_map(|it| &mut it.conversations)
+            .flat_map(|it| &mut it.steps)
+        {
+            step.faults.push(HOSTILE.to_owned());
+            match &mut step.what {
+                Happening::Message(message) => {
+                    spoil(&mut message.says);
+                    spoil(&mut message.ending.text);
+                    message
+                        .headers
+                        .push((HOSTILE.to_owned(), HOSTILE.to_owned()));
+                    for part in &mut message.parts {
+                        spoil(&mut part.name);
+                        spoil(&mut part.excerpt);
+                        part.headers.push((HOSTILE.to_owned(), HOSTILE.to_owned()));
+                    }
+                }
+                Happening::Calls { calls, .. } => {
+                    for call in calls {
+                        spoil(&mut call.what);
+                        spoil(&mut call.ending.text);
+                    }
+                }
+                Happening::At { text, .. } => spoil(text),
+            }
+        }
+    }
+    for requirement in &mut material.catalogue {
+        requirement.wording.push_str(HOSTILE);
+        requirement.rationale.push_str(HOSTILE);
+        requirement.evidence.push_str(HOSTILE);
+        requirement.clause.push(HOSTILE.to_owned());
+    }
+    let page = material.page();
+    assert_eq!(page.matches("<script>").count(), 1, "the page's own");
+    assert!(!page.contains("<img"));
+    assert!(page.matches("&#60;script&#62;alert(1)").count() > 100);
+}
+
+/// Scripts, pictures and rules of axe in a real browser, wide and narrow, light and dark.
+#[test]
+fn a_browser_finds_nothing_that_keeps_anybody_from_reading_the_page() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reports/tests/axe");
+    let browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
+    let has_browser =
+        std::env::var_os("CHROMIUM").is_some() || browsers.iter().any(|it| Path::new(it).exists());
+    if !has_browser || !project.join("node_modules").is_dir() {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "no Chromium, or `npm ci` was not run in reports/tests/axe"
+        );
+        eprintln!(
+            "notice: no Chromium, or no `npm ci` in reports/tests/axe; the report is not looked at in a browser"
+        );
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.html");
+    std::fs::write(&file, played().page()).unwrap();
+    let looked = Command::new("node")
+        .arg(project.join("check.mjs"))
+        .arg(&file)
+        .args(std::env::var_os("GP2GP_PICTURES"))
+        .output()
+        .expect("node runs");
+    assert!(
+        looked.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&looked.stdout),
+        String::from_utf8_lossy(&looked.stderr)
+    );
+}

@@ -1,0 +1,86 @@
+//! The custody timelines of a scenario: where each document was, and who had it, until the end.
+
+use std::collections::BTreeMap;
+
+use gp2gp_model::report::{CustodyReport, CustodyStep, ScenarioReport};
+
+use super::words;
+
+/// Documents of a scenario in which all is well that are shown one by one.
+const SHOWN: usize = 12;
+
+/// Documents of a scenario that is not well.
+const SHOWN_OF_TROUBLED: usize = 150;
+
+pub(super) struct Lives<'a> {
+    pub(super) shown: Vec<Life<'a>>,
+    /// The rest, by where they are at the end.
+    pub(super) rest: Vec<(&'a str, usize)>,
+}
+
+pub(super) struct Life<'a> {
+    pub(super) document: &'a CustodyReport,
+    pub(super) size: String,
+    pub(super) is_lost: bool,
+    pub(super) stages: Vec<Stage<'a>>,
+}
+
+/// Steps at one time, and who has the document from then on, where that changes.
+pub(super) struct Stage<'a> {
+    pub(super) step: &'a CustodyStep,
+    pub(super) at: String,
+    /// Empty where nothing changes.
+    pub(super) held_by: &'a str,
+}
+
+impl<'a> Lives<'a> {
+    pub(super) fn of(scenario: &'a ScenarioReport) -> Self {
+        let most = if words::is_troubled(scenario.verdict) {
+            SHOWN_OF_TROUBLED
+        } else {
+            SHOWN
+        };
+        // Nobody looks for a lost one behind a hundred others.
+        let mut all: Vec<&CustodyReport> = scenario.custody.iter().collect();
+        all.sort_by_key(|it| !is_lost(it));
+        let (shown, rest) = all.split_at(most.min(all.len()));
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for life in rest {
+            *counts.entry(&life.whereabouts).or_default() += 1;
+        }
+        Self {
+            shown: shown.iter().map(|life| Life::of(life)).collect(),
+            rest: counts.into_iter().collect(),
+        }
+    }
+}
+
+impl<'a> Life<'a> {
+    fn of(document: &'a CustodyReport) -> Self {
+        let mut before = "";
+        let stages = document.steps.iter().map(|step| {
+            let held_by = if step.held_by == before {
+                ""
+            } else {
+                step.held_by.as_str()
+            };
+            before = &step.held_by;
+            Stage {
+                step,
+                at: step.at.to_string(),
+                held_by,
+            }
+        });
+        Self {
+            stages: stages.collect(),
+            size: words::size(document.bytes),
+            is_lost: is_lost(document),
+            document,
+        }
+    }
+}
+
+/// As the ledger says it.
+fn is_lost(life: &CustodyReport) -> bool {
+    life.whereabouts == "LOST"
+}

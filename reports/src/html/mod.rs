@@ -1,0 +1,556 @@
+//! The HTML report: one file that needs nothing else, for a reviewer who knows GP2GP and not the tool.
+//!
+//! Written section by section, so that of all conversations one is in memory at a time.
+
+mod lives;
+mod requirements;
+mod sequence;
+mod trouble;
+mod words;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use askama::Template;
+use gp2gp_model::Sha256;
+use gp2gp_model::bench::BenchReport;
+use gp2gp_model::paper;
+use gp2gp_model::report::conversation::{Depth, ScenarioMaterial};
+use gp2gp_model::report::{FaultReport, Grade, RunReport, ScenarioReport, Share};
+use gp2gp_model::requirement::Requirement;
+use gp2gp_model::trace::TimeMode;
+use gp2gp_model::verdict::Verdict;
+
+use lives::Lives;
+use requirements::RequirementRow;
+use sequence::{Drawer, Mark, Sequence};
+use trouble::{Case, Trouble, troubles};
+
+/// Where what is shown of each scenario beside its report comes from; `None` if there is no trace of it.
+pub type Source<'s> = dyn FnMut(&ScenarioReport, Depth) -> Option<ScenarioMaterial> + 's;
+
+/// What a page is of.
+pub struct Page<'a> {
+    /// The run.
+    pub report: &'a RunReport,
+    /// What was asked for.
+    pub catalogue: &'a [Requirement],
+    /// Throughput, if it was measured.
+    pub bench: Option<&'a BenchReport>,
+}
+
+/// Bytes of messages that a page shows for one scenario, at most and where hundreds are not well.
+const EXCERPTS_OF_ONE: usize = 400_000;
+const EXCERPTS_OF_ALL: usize = 6_000_000;
+const EXCERPTS_AT_LEAST: usize = 20_000;
+
+/// Scenarios that are shown open: more cannot be looked at in one go.
+const SHOWN_OPEN: usize = 6;
+
+/// Writes the page.
+pub fn html(page: &Page<'_>, source: &mut Source<'_>, out: &mut dyn fmt::Write) -> fmt::Result {
+    let report = page.report;
+    let troubles = troubles(report, page.catalogue);
+    let marks = marks(report, &troubles);
+    write(&Head::of(page, &troubles), out)?;
+    failures(&troubles, report, source, &marks, out)?;
+    conversations(page, source, &marks, out)?;
+    write(&Requirements::of(page), out)?;
+    write(&Scenarios::of(report), out)?;
+    write(&Foot::of(page), out)
+}
+
+fn write(template: &impl Template, out: &mut dyn fmt::Write) -> fmt::Result {
+    template.render_into(out).map_err(|_| fmt::Error)
+}
+
+/// What of a scenario is not well, and which events show it.
+#[derive(Default)]
+struct Marks {
+    by_event: BTreeMap<u64, Vec<Mark>>,
+    all: Vec<(usize, String)>,
+}
+
+/// Of every scenario, in the order of the report.
+fn marks(report: &RunReport, troubles: &[Trouble<'_>]) -> Vec<Marks> {
+    let mut marks: Vec<Marks> = Vec::new();
+    marks.resize_with(report.scenarios.len(), Marks::default);
+    for trouble in troubles {
+        for case in &trouble.cases {
+            let Some(of_scenario) = marks.get_mut(case.at) else {
+                continue;
+            };
+            of_scenario.all.push((trouble.number, trouble.short()));
+            for event in case.showings.iter().filter_map(|it| it.event) {
+                let of_event = of_scenario.by_event.entry(event).or_default();
+                if of_event.iter().all(|mark| mark.trouble != trouble.number) {
+                    of_event.push(Mark {
+                        trouble: trouble.number,
+                        words: trouble.short(),
+                    });
+                }
+            }
+        }
+    }
+    marks
+}
+
+/// Banner, and what there is below it.
+#[derive(Template)]
+#[template(path = "head.html")]
+struct Head<'a> {
+    report: &'a RunReport,
+    troubles: &'a [Trouble<'a>],
+    style: &'static str,
+    components: &'static str,
+    grade: &'static str,
+    grade_class: &'static str,
+    meaning: &'static str,
+    roles: String,
+    time: &'static str,
+    without: String,
+    recorded: String,
+    requirements: usize,
+    catalogue_digest: String,
+    passed: usize,
+    inapplicable: usize,
+    has_harness_errors: bool,
+    has_bench: bool,
+    has_paper: bool,
+}
+
+impl<'a> Head<'a> {
+    fn of(page: &Page<'a>, troubles: &'a [Trouble<'a>]) -> Self {
+        let report = page.report;
+        let (grade, grade_class, meaning) = match report.score.grade {
+            Grade::Conforms => (
+                "Conforms",
+                "good",
+                "Every MUST that was asked for was exercised and kept.",
+            ),
+            Grade::DoesNotConform => ("Does not conform", "bad", "At least one MUST was broken."),
+            Grade::Unsafe => (
+                "Unsafe",
+                "bad",
+                "A safety invariant was broken: a record or a document can be lost, or reach the wrong place. No percentage makes up for that.",
+            ),
+            Grade::Incomplete => (
+                "Incomplete",
+                "open",
+                "Nothing was broken, and not everything could be judged.",
+            ),
+        };
+        let names: Vec<&str> = report.roles.iter().map(|role| role.name()).collect();
+        let without: Vec<&str> = report.not_claimed.iter().map(|it| it.name()).collect();
+        let mut recorded = report
+            .scenarios
+            .iter()
+            .filter_map(|it| it.recorded.as_ref());
+        let count = |verdict| {
+            report
+                .scenarios
+                .iter()
+                .filter(|it| it.verdict == verdict)
+                .count()
+        };
+        let digest = serde_json::to_vec(page.catalogue).map_or_else(
+            |_| "unknown".to_owned(),
+            |json| Sha256::of(&json).to_string(),
+        );
+        Self {
+            report,
+            troubles,
+            style: include_str!("../../assets/report.css"),
+            components: include_str!("../../assets/nhsuk-frontend/nhsuk-frontend.css"),
+            grade,
+            grade_class,
+            meaning,
+            roles: words::list(&names),
+            time: match report.time_mode {
+                TimeMode::Virtual => "virtual: in one process, under a simulated clock",
+                TimeMode::Compressed => "compressed: over real sockets, idle time skipped",
+                TimeMode::Wall => "wall clock: over real sockets, as it was",
+                TimeMode::Recorded => "recorded: what the messages say of themselves",
+            },
+            without: words::list(&without),
+            recorded: recorded
+                .next()
+                .map_or_else(String::new, ToString::to_string),
+            requirements: page.catalogue.len(),
+            catalogue_digest: digest,
+            passed: count(Verdict::Pass),
+            inapplicable: count(Verdict::NotApplicable),
+            has_harness_errors: report.scenarios.iter().any(|it| it.error.is_some()),
+            has_bench: page.bench.is_some(),
+            has_paper: Papers::of(report).is_some(),
+        }
+    }
+
+    fn share(&self, share: &Share) -> String {
+        share.percent().map_or_else(
+            || "none applicable".to_owned(),
+            |percent| format!("{} of {} ({percent:.1} %)", share.passed, share.applicable),
+        )
+    }
+}
+
+/// A failure with all that a reader needs to act on it.
+#[derive(Template)]
+#[template(path = "failure.html")]
+struct Failure<'a> {
+    trouble: &'a Trouble<'a>,
+    first: &'a Case<'a>,
+    others: &'a [Case<'a>],
+    slice: Option<Sequence>,
+    slice_event: u64,
+    /// Where the events of the first case are in the diagram.
+    hrefs: BTreeMap<u64, String>,
+}
+
+impl Failure<'_> {
+    fn href(&self, event: &u64) -> &str {
+        self.hrefs.get(event).map_or("", String::as_str)
+    }
+
+    fn name(&self, case: &Case<'_>) -> String {
+        name(case.scenario).to_owned()
+    }
+
+    fn story(&self) -> &[String] {
+        &self.first.scenario.story
+    }
+}
+
+fn failures(
+    troubles: &[Trouble<'_>],
+    report: &RunReport,
+    source: &mut Source<'_>,
+    marks: &[Marks],
+    out: &mut dyn fmt::Write,
+) -> fmt::Result {
+    write(
+        &FailuresHead {
+            none: troubles.is_empty(),
+            passes: report.score.grade == Grade::Conforms,
+        },
+        out,
+    )?;
+    let mut last: Option<(usize, Option<ScenarioMaterial>)> = None;
+    for trouble in troubles {
+        let [first, others @ ..] = trouble.cases.as_slice() else {
+            continue;
+        };
+        let material = match last.take() {
+            Some((at, material)) if at == first.at => material,
+            Some(_) | None => source(first.scenario, Depth::Brief),
+        };
+        let mut failure = Failure {
+            trouble,
+            first,
+            others,
+            slice: None,
+            slice_event: 0,
+            hrefs: BTreeMap::new(),
+        };
+        if let (Some(material), Some(marks)) = (&material, marks.get(first.at)) {
+            let mut drawer = Drawer::new(first.at, first.scenario, material, &marks.by_event, 0);
+            let events = || first.showings.iter().filter_map(|it| it.event);
+            failure.hrefs = events()
+                .filter_map(|event| Some((event, drawer.href(event)?)))
+                .collect();
+            if let Some(event) = events().find(|event| failure.hrefs.contains_key(event)) {
+                failure.slice = drawer.slice(event);
+                failure.slice_event = event;
+            }
+        }
+        write(&failure, out)?;
+        last = Some((first.at, material));
+    }
+    out.write_str("</section>\n")
+}
+
+#[derive(Template)]
+#[template(path = "failures.html")]
+struct FailuresHead {
+    none: bool,
+    passes: bool,
+}
+
+/// Everything of one scenario.
+#[derive(Template)]
+#[template(path = "scenario.html")]
+struct Scenario<'a> {
+    at: usize,
+    is_open: bool,
+    is_whole: bool,
+    scenario: &'a ScenarioReport,
+    /// Failures that it is a case of.
+    shows: &'a [(usize, String)],
+    material: Option<&'a ScenarioMaterial>,
+    sequences: Vec<Sequence>,
+    lives: Lives<'a>,
+    papers: Vec<String>,
+    kept: String,
+}
+
+impl Scenario<'_> {
+    fn name(&self) -> &str {
+        name(self.scenario)
+    }
+
+    fn tag(&self) -> String {
+        words::verdict(self.scenario.verdict)
+    }
+
+    fn colour(&self) -> &'static str {
+        words::colour(self.scenario.verdict)
+    }
+
+    fn fired(&self, fault: &FaultReport) -> String {
+        match fault.fired {
+            0 => "never acted".to_owned(),
+            1 => "acted once".to_owned(),
+            more => format!("acted {more} times"),
+        }
+    }
+
+    fn size(&self) -> String {
+        words::size(self.scenario.bytes)
+    }
+
+    fn lasted(&self) -> String {
+        words::lasted(self.scenario.lasted_ms)
+    }
+}
+
+fn conversations(
+    page: &Page<'_>,
+    source: &mut Source<'_>,
+    marks: &[Marks],
+    out: &mut dyn fmt::Write,
+) -> fmt::Result {
+    let report = page.report;
+    let all = || report.scenarios.iter().enumerate().zip(marks);
+    let is_troubled = |scenario: &ScenarioReport| words::is_troubled(scenario.verdict);
+    let troubled = all().filter(|((_, it), _)| is_troubled(it)).count();
+    let others = report.scenarios.len() - troubled;
+    let budget = (EXCERPTS_OF_ALL / troubled.max(1)).clamp(EXCERPTS_AT_LEAST, EXCERPTS_OF_ONE);
+    write(&ConversationsHead { troubled }, out)?;
+    for (number, ((at, scenario), marks)) in
+        all().filter(|((_, it), _)| is_troubled(it)).enumerate()
+    {
+        let material = source(scenario, Depth::Whole);
+        let is_open = number < SHOWN_OPEN;
+        one(
+            at,
+            scenario,
+            material.as_ref(),
+            (marks, budget, is_open),
+            out,
+        )?;
+    }
+    if others > 0 {
+        write(&PassedHead { others }, out)?;
+        for ((at, scenario), marks) in all().filter(|((_, it), _)| !is_troubled(it)) {
+            let material = source(scenario, Depth::Brief);
+            one(at, scenario, material.as_ref(), (marks, 0, false), out)?;
+        }
+        out.write_str("</details>\n")?;
+    }
+    out.write_str("</section>\n")
+}
+
+fn one(
+    at: usize,
+    scenario: &ScenarioReport,
+    material: Option<&ScenarioMaterial>,
+    (marks, budget, is_open): (&Marks, usize, bool),
+    out: &mut dyn fmt::Write,
+) -> fmt::Result {
+    let mut sequences = Vec::new();
+    if let Some(material) = material {
+        let mut drawer = Drawer::new(at, scenario, material, &marks.by_event, budget);
+        let conversations = material
+            .conversations
+            .iter()
+            .filter(|it| !it.steps.is_empty());
+        sequences = conversations.map(|it| drawer.conversation(it)).collect();
+    }
+    let kept = scenario
+        .findings
+        .iter()
+        .filter(|it| it.verdict == Verdict::Pass);
+    let kept: Vec<&str> = kept.map(|it| it.requirement.as_str()).collect();
+    write(
+        &Scenario {
+            at,
+            is_open,
+            is_whole: words::is_troubled(scenario.verdict),
+            scenario,
+            shows: &marks.all,
+            material,
+            sequences,
+            lives: Lives::of(scenario),
+            papers: paper::lines(&scenario.paper),
+            kept: kept.join(", "),
+        },
+        out,
+    )
+}
+
+#[derive(Template)]
+#[template(path = "conversations.html")]
+struct ConversationsHead {
+    troubled: usize,
+}
+
+#[derive(Template)]
+#[template(path = "passed.html")]
+struct PassedHead {
+    others: usize,
+}
+
+#[derive(Template)]
+#[template(path = "requirements.html")]
+struct Requirements<'a> {
+    rows: Vec<RequirementRow<'a>>,
+    unchecked: Vec<&'a Requirement>,
+    families: Vec<(&'a str, Share)>,
+}
+
+impl<'a> Requirements<'a> {
+    fn of(page: &Page<'a>) -> Self {
+        Self {
+            rows: requirements::rows(page.report, page.catalogue),
+            unchecked: requirements::unchecked(page.report, page.catalogue),
+            families: (page.report.score.families.iter())
+                .filter(|(_, share)| share.applicable > 0)
+                .map(|(family, share)| (family.as_str(), *share))
+                .collect(),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "scenarios.html")]
+struct Scenarios<'a> {
+    report: &'a RunReport,
+    verdicts: Vec<(String, usize)>,
+}
+
+impl<'a> Scenarios<'a> {
+    fn of(report: &'a RunReport) -> Self {
+        let mut counts: BTreeMap<Verdict, usize> = BTreeMap::new();
+        for scenario in &report.scenarios {
+            *counts.entry(scenario.verdict).or_default() += 1;
+        }
+        let verdicts = counts
+            .into_iter()
+            .map(|(verdict, count)| (words::verdict(verdict), count));
+        Self {
+            report,
+            verdicts: verdicts.collect(),
+        }
+    }
+
+    fn name<'s>(&self, scenario: &'s ScenarioReport) -> &'s str {
+        name(scenario)
+    }
+
+    fn tag(&self, scenario: &ScenarioReport) -> String {
+        words::verdict(scenario.verdict)
+    }
+
+    fn colour(&self, scenario: &ScenarioReport) -> &'static str {
+        words::colour(scenario.verdict)
+    }
+
+    fn lasted(&self, scenario: &ScenarioReport) -> String {
+        words::lasted(scenario.lasted_ms)
+    }
+
+    fn judged(&self, scenario: &ScenarioReport) -> usize {
+        let judged = scenario.findings.iter().filter(|it| match it.verdict {
+            Verdict::CouldNotRun | Verdict::NotApplicable => false,
+            Verdict::Pass
+            | Verdict::Fail
+            | Verdict::Warn
+            | Verdict::Unknown
+            | Verdict::KnownFailure
+            | Verdict::UnexpectedPass
+            | Verdict::Flaky
+            | Verdict::HarnessError => true,
+        });
+        judged.count()
+    }
+}
+
+/// Paper that the run is.
+struct Papers<'a> {
+    total: String,
+    rows: Vec<(usize, &'a str, Vec<String>)>,
+}
+
+impl<'a> Papers<'a> {
+    fn of(report: &'a RunReport) -> Option<Self> {
+        let papers = || report.scenarios.iter().flat_map(|it| &it.paper);
+        let moved = papers().filter(|it| it.state.is_some()).count() as u64;
+        let printed = papers().filter(|it| it.is_paper()).count() as u64;
+        let pages = papers().map(|it| it.pages).sum();
+        let rows = report
+            .scenarios
+            .iter()
+            .enumerate()
+            .filter_map(|(at, scenario)| {
+                let lines = paper::lines(&scenario.paper);
+                (!lines.is_empty()).then(|| (at + 1, name(scenario), lines))
+            });
+        (moved > 0).then(|| Self {
+            total: format!(
+                "{} to print for {printed} of {} who moved.",
+                paper::count(pages, "page"),
+                paper::count(moved, "patient"),
+            ),
+            rows: rows.collect(),
+        })
+    }
+}
+
+#[derive(Template)]
+#[template(path = "foot.html")]
+struct Foot<'a> {
+    report: &'a RunReport,
+    charts: Vec<String>,
+    errors: Vec<(usize, &'a ScenarioReport)>,
+    papers: Option<Papers<'a>>,
+    script: &'static str,
+}
+
+impl<'a> Foot<'a> {
+    fn of(page: &Page<'a>) -> Self {
+        let report = page.report;
+        let charts = page
+            .bench
+            .map(|bench| vec![crate::bench_latency(bench), crate::bench_time(bench)]);
+        let errors = report
+            .scenarios
+            .iter()
+            .enumerate()
+            .filter(|(_, it)| it.error.is_some());
+        Self {
+            report,
+            charts: charts.unwrap_or_default(),
+            errors: errors.map(|(at, scenario)| (at + 1, scenario)).collect(),
+            papers: Papers::of(report),
+            script: include_str!("../../assets/report.js"),
+        }
+    }
+
+    fn name<'s>(&self, scenario: &'s ScenarioReport) -> &'s str {
+        name(scenario)
+    }
+}
+
+fn name(scenario: &ScenarioReport) -> &str {
+    scenario.id.as_ref().map_or("recording", |id| id.as_str())
+}

@@ -1,0 +1,131 @@
+//! The table of requirements: what was declared, exercised, proven, and what could not be reached and why.
+
+use gp2gp_model::report::{RequirementOutcome, RunReport, find};
+use gp2gp_model::requirement::Requirement;
+use gp2gp_model::verdict::{Finding, Verdict};
+
+use super::words;
+
+pub(super) struct RequirementRow<'a> {
+    pub(super) outcome: &'a RequirementOutcome,
+    pub(super) wording: &'a str,
+    pub(super) role: String,
+    /// Asked of the system, or why not.
+    pub(super) declared: String,
+    pub(super) exercised: String,
+    pub(super) proven: String,
+    /// Why it could not be reached, or is open.
+    pub(super) why: String,
+}
+
+impl RequirementRow<'_> {
+    pub(super) fn tag(&self) -> String {
+        words::verdict(self.outcome.verdict)
+    }
+
+    pub(super) const fn colour(&self) -> &'static str {
+        words::colour(self.outcome.verdict)
+    }
+}
+
+pub(super) fn rows<'a>(
+    report: &'a RunReport,
+    catalogue: &'a [Requirement],
+) -> Vec<RequirementRow<'a>> {
+    report
+        .requirements
+        .iter()
+        .map(|outcome| row(report, catalogue, outcome))
+        .collect()
+}
+
+/// Requirements of the judged roles that no check covers.
+pub(super) fn unchecked<'a>(
+    report: &RunReport,
+    catalogue: &'a [Requirement],
+) -> Vec<&'a Requirement> {
+    let is_judged = |it: &&Requirement| {
+        it.role
+            .role()
+            .is_some_and(|role| report.roles.contains(&role))
+    };
+    let has_check = |it: &&Requirement| {
+        report
+            .requirements
+            .iter()
+            .any(|outcome| outcome.id == it.id)
+    };
+    let of_roles = catalogue.iter().filter(is_judged);
+    of_roles.filter(|it| !has_check(it)).collect()
+}
+
+fn row<'a>(
+    report: &'a RunReport,
+    catalogue: &'a [Requirement],
+    outcome: &'a RequirementOutcome,
+) -> RequirementRow<'a> {
+    let requirement = find(catalogue, &outcome.id);
+    let findings: Vec<&Finding> = (report.scenarios.iter())
+        .flat_map(|it| &it.findings)
+        .filter(|finding| finding.requirement == outcome.id)
+        .collect();
+    let held = findings.iter().filter(|it| it.verdict == Verdict::Pass);
+    let occasions: usize = held.map(|it| it.occasions).sum();
+    let excuse = report
+        .excused
+        .iter()
+        .find(|it| it.requirement == outcome.id);
+    RequirementRow {
+        outcome,
+        wording: requirement.map_or("", |it| it.wording.as_str()),
+        role: requirement.map_or_else(String::new, |it| it.role.to_string()),
+        declared: match (excuse, outcome.verdict) {
+            (Some(excuse), _) => format!("not asked: {}", excuse.why),
+            (None, Verdict::NotApplicable) => "not claimed".to_owned(),
+            (None, _) => "asked".to_owned(),
+        },
+        exercised: match outcome.exercised_in {
+            0 => "in no scenario".to_owned(),
+            number => format!(
+                "in {}",
+                gp2gp_model::paper::count(number as u64, "scenario")
+            ),
+        },
+        proven: match (outcome.verdict, occasions) {
+            (Verdict::Pass, number) => {
+                format!(
+                    "kept on {}",
+                    gp2gp_model::paper::count(number as u64, "occasion")
+                )
+            }
+            (_, 0) => "never".to_owned(),
+            (_, number) => format!(
+                "kept on {}, and not on others",
+                gp2gp_model::paper::count(number as u64, "occasion")
+            ),
+        },
+        why: why(&findings, outcome.verdict),
+    }
+}
+
+/// The first words that say why a requirement came out like this, where it is neither kept nor broken.
+fn why(findings: &[&Finding], verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Pass
+        | Verdict::Fail
+        | Verdict::Warn
+        | Verdict::KnownFailure
+        | Verdict::UnexpectedPass
+        | Verdict::Flaky => String::new(),
+        Verdict::NotApplicable
+        | Verdict::CouldNotRun
+        | Verdict::Unknown
+        | Verdict::HarnessError => {
+            let notes = findings.iter().filter(|it| it.verdict == verdict);
+            let said = notes.filter_map(|it| it.note.as_deref()).next();
+            let unasked = "no scenario of this run exercises it";
+            said.unwrap_or(if findings.is_empty() { unasked } else { "" })
+                .to_owned()
+        }
+    }
+}

@@ -1,0 +1,492 @@
+//! A sequence diagram: a list of steps, each with an arrow between the lifelines of those who take part. The list is
+//! its own text alternative; narrow screens and readers without pictures get the words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use askama::Template;
+use gp2gp_model::report::conversation::{
+    Conversation, Ending, Happening, Message, Occasion, Part, ScenarioMaterial, Step,
+};
+use gp2gp_model::report::{FaultReport, ScenarioReport};
+use gp2gp_model::trace::Endpoint;
+use gp2gp_model::{MessageKind, Sha256};
+
+use super::words;
+
+/// Lifelines from left to right.
+const LANES: [Endpoint; 14] = [
+    Endpoint::Clinic,
+    Endpoint::Hub,
+    Endpoint::Mailbox,
+    Endpoint::Requesting,
+    Endpoint::Spine,
+    Endpoint::Sending,
+    Endpoint::Office,
+    Endpoint::Desk,
+    Endpoint::Board,
+    Endpoint::Store,
+    Endpoint::ClearingHouse,
+    Endpoint::Importing,
+    Endpoint::Sds,
+    Endpoint::Pds,
+];
+
+/// More fragments and acknowledgements in a row than these are folded, all but the first and last few.
+const FOLD: usize = 12;
+const KEPT_FIRST: usize = 3;
+const KEPT_LAST: usize = 2;
+
+/// Calls that are listed in a step.
+const CALLS_SHOWN: usize = 40;
+
+/// Steps of a slice; what is more is left out in its middle.
+const SLICE: usize = 14;
+const SLICE_FIRST: usize = 4;
+
+/// Steps of the same conversation that are shown behind what shows a failure.
+const AFTERWARDS: usize = 3;
+
+#[derive(Template)]
+#[template(path = "sequence.html")]
+pub(super) struct Sequence {
+    pub(super) label: String,
+    lanes: Vec<&'static str>,
+    pub(super) items: Vec<Item>,
+}
+
+pub(super) enum Item {
+    Row(Row),
+    Fold { label: String, rows: Vec<Row> },
+    Gap(String),
+}
+
+/// A step.
+#[derive(Template)]
+#[template(path = "row.html")]
+pub(super) struct Row {
+    /// Empty where the row is a copy.
+    id: String,
+    /// Of the row of which this is a copy.
+    href: Option<String>,
+    when: String,
+    arrow: Arrow,
+    who: String,
+    text: String,
+    end: String,
+    is_bad: bool,
+    is_focus: bool,
+    is_afterwards: bool,
+    notes: Vec<Note>,
+    detail: Option<Detail>,
+}
+
+/// A mark on a step.
+struct Note {
+    kind: &'static str,
+    text: String,
+    href: Option<String>,
+}
+
+/// Between which lanes, from the left.
+struct Arrow {
+    kind: &'static str,
+    from: usize,
+    to: usize,
+}
+
+/// What unfolds.
+#[derive(Default)]
+struct Detail {
+    facts: Vec<(&'static str, String)>,
+    headers: Vec<(String, String)>,
+    parts: Vec<PartShown>,
+    calls: Vec<(String, Ending)>,
+    more_calls: usize,
+    /// Why parts are not here.
+    without: Option<String>,
+}
+
+struct PartShown {
+    name: String,
+    size: String,
+    sha256: String,
+    headers: Vec<(String, String)>,
+    excerpt: String,
+    left_out: Option<String>,
+}
+
+/// A failure that an event shows.
+pub(super) struct Mark {
+    pub(super) trouble: usize,
+    pub(super) words: String,
+}
+
+/// How rows of one scenario are made.
+pub(super) struct Drawer<'a> {
+    pub(super) at: usize,
+    pub(super) scenario: &'a ScenarioReport,
+    pub(super) material: &'a ScenarioMaterial,
+    pub(super) marks: &'a BTreeMap<u64, Vec<Mark>>,
+    lanes: Vec<Endpoint>,
+    /// Bytes of excerpts that may still be shown.
+    budget: usize,
+    /// Where each body was shown.
+    shown: BTreeMap<Sha256, u64>,
+}
+
+impl<'a> Drawer<'a> {
+    pub(super) fn new(
+        at: usize,
+        scenario: &'a ScenarioReport,
+        material: &'a ScenarioMaterial,
+        marks: &'a BTreeMap<u64, Vec<Mark>>,
+        budget: usize,
+    ) -> Self {
+        Self {
+            at,
+            scenario,
+            material,
+            marks,
+            lanes: Vec::new(),
+            budget,
+            shown: BTreeMap::new(),
+        }
+    }
+
+    /// The diagram of a conversation.
+    pub(super) fn conversation(&mut self, conversation: &Conversation) -> Sequence {
+        let steps: Vec<&Step> = conversation.steps.iter().collect();
+        self.enter(&steps);
+        let label = match &conversation.id {
+            Some(id) => format!("Conversation {id}"),
+            None if self.material.conversations.len() > 1 => {
+                "Outside these conversations".to_owned()
+            }
+            None => "Everything that crossed the wire".to_owned(),
+        };
+        let mut items = Vec::new();
+        let mut rest = steps.as_slice();
+        while let Some(first) = rest.first() {
+            let run = rest.iter().take_while(|step| self.is_bulk(step)).count();
+            if run > FOLD {
+                let (bulk, others) = rest.split_at(run);
+                self.fold(bulk, &mut items);
+                rest = others;
+            } else {
+                items.push(Item::Row(self.row(first)));
+                rest = rest.get(1..).unwrap_or_default();
+            }
+        }
+        self.sequence(label, items)
+    }
+
+    /// What led to an event, the event, and what came next in the same conversation.
+    pub(super) fn slice(&mut self, event: u64) -> Option<Sequence> {
+        let led_to = self.material.led_to(event);
+        let last = led_to.last()?.event;
+        let mut conversations = self.material.conversations.iter();
+        let own = conversations.find(|it| it.steps.iter().any(|step| step.event == last));
+        let afterwards: Vec<&Step> = own
+            .into_iter()
+            .flat_map(|it| &it.steps)
+            .filter(|step| step.event > last)
+            .take(AFTERWARDS)
+            .collect();
+        let all: Vec<&Step> = led_to.iter().chain(&afterwards).copied().collect();
+        self.enter(&all);
+        let mut items = Vec::new();
+        let left_out = led_to.len().saturating_sub(SLICE);
+        for (at, step) in led_to.iter().enumerate() {
+            if left_out > 0 && at == SLICE_FIRST {
+                let steps = gp2gp_model::paper::count(left_out as u64, "step");
+                items.push(Item::Gap(format!(
+                    "{steps} left out; all are in the sequence diagram"
+                )));
+            }
+            if left_out == 0 || at < SLICE_FIRST || at >= SLICE_FIRST + left_out {
+                items.push(Item::Row(self.copy(step, step.event == last, false)));
+            }
+        }
+        for step in &afterwards {
+            items.push(Item::Row(self.copy(step, false, true)));
+        }
+        Some(self.sequence(format!("What led to event {event}"), items))
+    }
+
+    /// Where an event is in the diagram.
+    pub(super) fn href(&self, event: u64) -> Option<String> {
+        let step = self.material.step_of(event)?;
+        Some(format!("#{}", self.id(step)))
+    }
+
+    fn enter(&mut self, steps: &[&Step]) {
+        let there: BTreeSet<Endpoint> = steps.iter().flat_map(|step| step.endpoints()).collect();
+        self.lanes = LANES
+            .into_iter()
+            .filter(|lane| there.contains(lane))
+            .collect();
+    }
+
+    fn sequence(&self, label: String, items: Vec<Item>) -> Sequence {
+        Sequence {
+            label,
+            lanes: self
+                .lanes
+                .iter()
+                .map(|lane| words::endpoint(*lane))
+                .collect(),
+            items,
+        }
+    }
+
+    fn fold(&mut self, bulk: &[&Step], items: &mut Vec<Item>) {
+        let last = bulk.len() - KEPT_LAST;
+        let (first, rest) = bulk.split_at(KEPT_FIRST);
+        let (folded, last) = rest.split_at(last - KEPT_FIRST);
+        items.extend(first.iter().map(|step| Item::Row(self.row(step))));
+        let bytes = folded.iter().map(|step| match &step.what {
+            Happening::Message(message) => message.body.bytes,
+            Happening::Calls { .. } | Happening::At { .. } => 0,
+        });
+        let label = format!(
+            "{} more posts of fragments and their acknowledgements, {}, none of them marked",
+            folded.len(),
+            words::size(bytes.sum())
+        );
+        items.push(if words::is_troubled(self.scenario.verdict) {
+            let rows = folded.iter().map(|step| self.row(step)).collect();
+            Item::Fold { label, rows }
+        } else {
+            Item::Gap(format!("{label}: in the trace of this run"))
+        });
+        items.extend(last.iter().map(|step| Item::Row(self.row(step))));
+    }
+
+    fn is_bulk(&self, step: &Step) -> bool {
+        let is_kind = |message: &Message| match message.kind {
+            Some(MessageKind::Fragment | MessageKind::Acknowledgement) => message.ending.is_good,
+            Some(MessageKind::EhrRequest | MessageKind::EhrExtract | MessageKind::Continue)
+            | None => false,
+        };
+        let is_message = match &step.what {
+            Happening::Message(message) => is_kind(message),
+            Happening::Calls { .. } | Happening::At { .. } => false,
+        };
+        is_message && step.faults.is_empty() && !self.marks.contains_key(&step.event)
+    }
+
+    fn id(&self, step: &Step) -> String {
+        format!("s{}e{}", self.at + 1, step.event)
+    }
+
+    /// A row that points to its original.
+    fn copy(&mut self, step: &Step, is_focus: bool, is_afterwards: bool) -> Row {
+        Row {
+            href: Some(format!("#{}", self.id(step))),
+            id: String::new(),
+            is_focus,
+            is_afterwards,
+            detail: None,
+            ..self.bare(step)
+        }
+    }
+
+    fn row(&mut self, step: &Step) -> Row {
+        let detail = match &step.what {
+            Happening::Message(message) => Some(self.of_message(step, message)),
+            Happening::Calls { calls, .. } => Some(Detail {
+                calls: (calls.iter().take(CALLS_SHOWN))
+                    .map(|call| (call.what.clone(), call.ending.clone()))
+                    .collect(),
+                more_calls: calls.len().saturating_sub(CALLS_SHOWN),
+                ..Detail::default()
+            }),
+            Happening::At { .. } => None,
+        };
+        Row {
+            detail,
+            ..self.bare(step)
+        }
+    }
+
+    fn bare(&self, step: &Step) -> Row {
+        let (who, text, end, is_bad) = match &step.what {
+            Happening::Message(message) => {
+                let repeat = if message.is_repeat { "again: " } else { "" };
+                (
+                    between(message.from, message.to),
+                    format!("{repeat}{}", message.says),
+                    message.ending.text.clone(),
+                    !message.ending.is_good,
+                )
+            }
+            Happening::Calls { from, to, calls } => {
+                let bad = calls.iter().filter(|call| !call.ending.is_good).count();
+                let text = match (calls.as_slice(), bad) {
+                    ([only], _) => only.what.clone(),
+                    (many, 0) => format!("{} calls", many.len()),
+                    (many, bad) => format!("{} calls, {bad} of them without success", many.len()),
+                };
+                let end = match calls.as_slice() {
+                    [only] => only.ending.text.clone(),
+                    _ => String::new(),
+                };
+                (between(*from, *to), text, end, bad > 0)
+            }
+            Happening::At { on, text, .. } => (
+                on.map_or_else(String::new, |on| words::endpoint(on).to_owned()),
+                text.clone(),
+                String::new(),
+                false,
+            ),
+        };
+        Row {
+            id: self.id(step),
+            href: None,
+            when: words::since(self.material.started, step.at),
+            arrow: self.arrow(step),
+            who,
+            text,
+            end,
+            is_bad,
+            is_focus: false,
+            is_afterwards: false,
+            notes: self.notes(step),
+            detail: None,
+        }
+    }
+
+    fn arrow(&self, step: &Step) -> Arrow {
+        let lane = |endpoint: Endpoint| self.lanes.iter().position(|lane| *lane == endpoint);
+        let ends: Vec<usize> = step.endpoints().into_iter().filter_map(lane).collect();
+        let kind = match &step.what {
+            Happening::At { kind, .. } => match kind {
+                Occasion::People => "people",
+                Occasion::Told => "told",
+                Occasion::Fault | Occasion::Divergence => "strike",
+            },
+            Happening::Message(_) | Happening::Calls { .. } => "",
+        };
+        match ends.as_slice() {
+            [from, to] if from <= to => Arrow {
+                kind: "right",
+                from: *from,
+                to: *to,
+            },
+            [from, to] => Arrow {
+                kind: "left",
+                from: *to,
+                to: *from,
+            },
+            [at] => Arrow {
+                kind,
+                from: *at,
+                to: *at,
+            },
+            _ => Arrow {
+                kind: "nowhere",
+                from: 0,
+                to: 0,
+            },
+        }
+    }
+
+    fn notes(&self, step: &Step) -> Vec<Note> {
+        let faults = step.faults.iter().map(|name| Note {
+            kind: "fault",
+            text: match self.scenario.faults.iter().find(|it| it.name == *name) {
+                Some(FaultReport { planned, .. }) => format!("planned fault “{name}”: {planned}"),
+                None => format!("planned fault “{name}”"),
+            },
+            href: None,
+        });
+        let events = match &step.what {
+            Happening::Calls { calls, .. } => calls.iter().map(|call| call.event).collect(),
+            Happening::Message(_) | Happening::At { .. } => vec![step.event],
+        };
+        let marks = events.iter().filter_map(|event| self.marks.get(event));
+        let marks = marks.flatten().map(|mark| Note {
+            kind: "shows",
+            text: format!("shows {}", mark.words),
+            href: Some(format!("#f{}", mark.trouble)),
+        });
+        faults.chain(marks).collect()
+    }
+
+    fn of_message(&mut self, step: &Step, message: &Message) -> Detail {
+        let mut facts = Vec::new();
+        if let Some(id) = &message.message_id {
+            facts.push(("ebXML message id", id.to_string()));
+        }
+        if let Some(id) = &message.hl7_id {
+            facts.push(("HL7 message id", id.to_string()));
+        }
+        if let Some(id) = &message.refers_to {
+            facts.push(("acknowledges", id.to_string()));
+        }
+        facts.push((
+            "body",
+            format!(
+                "{}, sha256 {}",
+                words::size(message.body.bytes),
+                message.body.sha256
+            ),
+        ));
+        facts.push(("event", step.event.to_string()));
+        let is_whole = words::is_troubled(self.scenario.verdict);
+        let (parts, without) = if is_whole {
+            self.parts(step, message)
+        } else {
+            (Vec::new(), None)
+        };
+        Detail {
+            facts,
+            headers: if is_whole {
+                message.headers.clone()
+            } else {
+                Vec::new()
+            },
+            parts,
+            without,
+            ..Detail::default()
+        }
+    }
+
+    /// The beginning of each part, once for each body, as long as there is room.
+    fn parts(&mut self, step: &Step, message: &Message) -> (Vec<PartShown>, Option<String>) {
+        if let Some(event) = self.shown.get(&message.body.sha256) {
+            let why = format!("The same body, to the byte, as at event {event}.");
+            return (Vec::new(), Some(why));
+        }
+        let bytes: usize = message.parts.iter().map(|part| part.excerpt.len()).sum();
+        if bytes > self.budget {
+            let why = "Headers and payload are left out here, to keep this page small: the body is in the trace of this run, under its digest.".to_owned();
+            return (Vec::new(), Some(why));
+        }
+        self.budget -= bytes;
+        self.shown.insert(message.body.sha256, step.event);
+        (message.parts.iter().map(shown).collect(), None)
+    }
+}
+
+fn shown(part: &Part) -> PartShown {
+    PartShown {
+        name: part.name.clone(),
+        size: words::size(part.body.bytes),
+        sha256: part.body.sha256.to_string(),
+        headers: part.headers.clone(),
+        left_out: match (part.left_out_bytes, part.excerpt.is_empty()) {
+            (0, _) => None,
+            (bytes, true) => Some(format!(
+                "{} that are no text are not shown.",
+                words::size(bytes)
+            )),
+            (bytes, false) => Some(format!("{} more are not shown.", words::size(bytes))),
+        },
+        excerpt: part.excerpt.clone(),
+    }
+}
+
+fn between(from: Endpoint, to: Endpoint) -> String {
+    format!("{} → {}", words::endpoint(from), words::endpoint(to))
+}

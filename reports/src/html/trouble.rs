@@ -1,0 +1,330 @@
+//! What is not well, put together by what it is: a requirement that is broken in forty scenarios is one trouble with
+//! forty cases, the easiest to read first.
+
+use gp2gp_model::report::{RunReport, ScenarioReport, find};
+use gp2gp_model::requirement::{Level, Requirement};
+use gp2gp_model::verdict::{Finding, Verdict};
+
+use super::words;
+
+/// Something that is not well.
+pub(super) struct Trouble<'a> {
+    /// From 1, in the order of the page.
+    pub(super) number: usize,
+    pub(super) verdict: Verdict,
+    pub(super) title: String,
+    pub(super) requirement: Option<&'a Requirement>,
+    /// Whose conduct, in words.
+    pub(super) whose: String,
+    /// The easiest to read first.
+    pub(super) cases: Vec<Case<'a>>,
+}
+
+/// A trouble in one scenario.
+pub(super) struct Case<'a> {
+    /// Place of the scenario in the report.
+    pub(super) at: usize,
+    pub(super) scenario: &'a ScenarioReport,
+    pub(super) showings: Vec<Showing<'a>>,
+    /// Breaches that are not among the showings.
+    pub(super) more: usize,
+    pub(super) note: Option<&'a str>,
+    /// Last lines of a log.
+    pub(super) log: &'a [String],
+}
+
+/// What shows it.
+pub(super) struct Showing<'a> {
+    pub(super) event: Option<u64>,
+    pub(super) expected: &'a str,
+    pub(super) seen: String,
+}
+
+/// Everything that is not well, the worst first. Harness errors are told elsewhere.
+pub(super) fn troubles<'a>(
+    report: &'a RunReport,
+    catalogue: &'a [Requirement],
+) -> Vec<Trouble<'a>> {
+    let mut troubles: Vec<Trouble<'a>> = Vec::new();
+    for (at, scenario) in report.scenarios.iter().enumerate() {
+        let found = of_findings(report, catalogue, scenario)
+            .into_iter()
+            .chain(of_mishap(scenario))
+            .chain(of_ends(report, scenario))
+            .chain(of_gaps(scenario))
+            .chain(of_divergences(scenario));
+        for (trouble, case) in found {
+            let case = Case { at, ..case };
+            let mut known = troubles.iter_mut();
+            match known.find(|it| (it.verdict, &it.title) == (trouble.verdict, &trouble.title)) {
+                Some(known) => known.cases.push(case),
+                None => troubles.push(Trouble {
+                    cases: vec![case],
+                    ..trouble
+                }),
+            }
+        }
+    }
+    for trouble in &mut troubles {
+        trouble.cases.sort_by_key(|case| {
+            let shows_no_event = case.showings.iter().all(|it| it.event.is_none());
+            (shows_no_event, case.scenario.messages, case.at)
+        });
+    }
+    troubles.sort_by_key(|it| {
+        (
+            rank(it.verdict),
+            !it.is_safety(),
+            it.requirement.is_none(),
+            it.level(),
+        )
+    });
+    for (at, trouble) in troubles.iter_mut().enumerate() {
+        trouble.number = at + 1;
+    }
+    troubles
+}
+
+impl Trouble<'_> {
+    pub(super) fn is_safety(&self) -> bool {
+        self.requirement.is_some_and(|it| it.safety)
+    }
+
+    fn level(&self) -> Option<Level> {
+        self.requirement.map(|it| it.level)
+    }
+
+    /// In a few words, for a mark.
+    pub(super) fn short(&self) -> String {
+        match self.requirement {
+            Some(requirement) => format!("{}: {}", requirement.id, self.tag()),
+            None => self.title.clone(),
+        }
+    }
+
+    pub(super) fn tag(&self) -> String {
+        words::verdict(self.verdict)
+    }
+
+    pub(super) const fn colour(&self) -> &'static str {
+        words::colour(self.verdict)
+    }
+
+    /// Scenarios in which it was found.
+    pub(super) fn is_in(&self) -> String {
+        gp2gp_model::paper::count(self.cases.len() as u64, "scenario")
+    }
+}
+
+const fn rank(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Fail => 0,
+        Verdict::UnexpectedPass => 1,
+        Verdict::Flaky => 2,
+        Verdict::Unknown => 3,
+        Verdict::CouldNotRun => 4,
+        Verdict::Warn => 5,
+        Verdict::KnownFailure => 6,
+        Verdict::HarnessError | Verdict::Pass | Verdict::NotApplicable => 7,
+    }
+}
+
+type Found<'a> = (Trouble<'a>, Case<'a>);
+
+fn of_findings<'a>(
+    report: &'a RunReport,
+    catalogue: &'a [Requirement],
+    scenario: &'a ScenarioReport,
+) -> Vec<Found<'a>> {
+    let told = (scenario.findings.iter()).filter(|finding| is_told(finding, scenario));
+    told.map(|finding| {
+        let requirement = find(catalogue, &finding.requirement);
+        let wording = requirement.map_or("", |it| it.wording.as_str());
+        let trouble = Trouble {
+            requirement,
+            whose: whose(report, finding),
+            ..trouble(
+                finding.verdict,
+                format!("{} {wording}", finding.requirement),
+            )
+        };
+        let case = Case {
+            showings: (finding.violations.iter())
+                .map(|violation| Showing {
+                    event: violation.event,
+                    expected: &violation.expected,
+                    seen: violation.seen.clone(),
+                })
+                .collect(),
+            more: finding.breaches.saturating_sub(finding.violations.len()),
+            note: finding.note.as_deref(),
+            ..case(scenario)
+        };
+        (trouble, case)
+    })
+    .collect()
+}
+
+/// A gap is explained by the breach that made it.
+fn is_told(finding: &Finding, scenario: &ScenarioReport) -> bool {
+    match finding.verdict {
+        Verdict::Pass | Verdict::NotApplicable => false,
+        Verdict::CouldNotRun => scenario.id.is_some() && scenario.verdict != Verdict::Fail,
+        Verdict::Fail
+        | Verdict::Warn
+        | Verdict::Unknown
+        | Verdict::KnownFailure
+        | Verdict::UnexpectedPass
+        | Verdict::Flaky
+        | Verdict::HarnessError => true,
+    }
+}
+
+fn whose(report: &RunReport, finding: &Finding) -> String {
+    let role = finding.role;
+    if report.roles.contains(&role) {
+        format!("the {role} system ({}), which is under test", report.sut)
+    } else {
+        format!("the {role} system")
+    }
+}
+
+fn of_mishap(scenario: &ScenarioReport) -> Option<Found<'_>> {
+    let mishap = scenario.mishap.as_ref()?;
+    let trouble = Trouble {
+        whose: format!(
+            "{}, as a whole, beyond what it did on the wire",
+            mishap.system
+        ),
+        ..trouble(
+            Verdict::Unknown,
+            format!("The system under test {}", mishap.kind.words()),
+        )
+    };
+    let case = Case {
+        showings: vec![Showing {
+            event: None,
+            expected: "a system that answers, keeps to the control contract and forgets between scenarios",
+            seen: mishap.what.clone(),
+        }],
+        log: &mishap.log,
+        ..case(scenario)
+    };
+    Some((trouble, case))
+}
+
+/// What the scenario expects of good systems and did not find, or could not look for.
+fn of_ends<'a>(report: &RunReport, scenario: &'a ScenarioReport) -> Vec<Found<'a>> {
+    if !scenario.missing_facts.is_empty() {
+        return Vec::new();
+    }
+    let roles: Vec<&str> = report.roles.iter().map(|role| role.name()).collect();
+    let ends = [
+        (Verdict::Fail, "The run did not end as between good systems"),
+        (Verdict::Unknown, "How the run ended is in doubt"),
+        (Verdict::CouldNotRun, "Nobody says how the run ended"),
+    ];
+    let found = ends.into_iter().filter_map(|(verdict, title)| {
+        let expectations = scenario.expectations.iter();
+        let showings: Vec<Showing<'_>> = expectations
+            .filter(|it| it.verdict == verdict)
+            .map(|it| Showing {
+                event: None,
+                expected: &it.expected,
+                seen: it.seen.clone(),
+            })
+            .collect();
+        let is_found = !showings.is_empty();
+        let trouble = Trouble {
+            whose: format!(
+                "the systems under test together ({}); broken requirements of the same scenario say which",
+                words::list(&roles)
+            ),
+            ..trouble(verdict, title.to_owned())
+        };
+        let case = Case {
+            showings,
+            ..case(scenario)
+        };
+        is_found.then_some((trouble, case))
+    });
+    found.collect()
+}
+
+/// What should have come about and did not: the scenario proves nothing.
+fn of_gaps(scenario: &ScenarioReport) -> Option<Found<'_>> {
+    let is_explained = scenario.verdict == Verdict::Fail || scenario.mishap.is_some();
+    if scenario.missing_facts.is_empty() || is_explained {
+        return None;
+    }
+    let trouble = Trouble {
+        whose: "nobody's, as far as can be seen: what the scenario is about did not come about"
+            .to_owned(),
+        ..trouble(
+            Verdict::CouldNotRun,
+            "The scenario did not exercise its point".to_owned(),
+        )
+    };
+    let showings = scenario.missing_facts.iter().map(|fact| Showing {
+        event: None,
+        expected: fact,
+        seen: "nothing of it in the trace".to_owned(),
+    });
+    let case = Case {
+        showings: showings.collect(),
+        ..case(scenario)
+    };
+    Some((trouble, case))
+}
+
+fn of_divergences(scenario: &ScenarioReport) -> Option<Found<'_>> {
+    const SHOWN: usize = 8;
+    let recorded = scenario.recorded.as_ref()?;
+    if scenario.divergences.is_empty() {
+        return None;
+    }
+    let trouble = Trouble {
+        whose: format!(
+            "{recorded} is recorded and not judged; the system under test did something else than when it was recorded"
+        ),
+        ..trouble(
+            Verdict::Warn,
+            "A recorded system could not follow its recording".to_owned(),
+        )
+    };
+    let shown = scenario.divergences.iter().take(SHOWN);
+    let case = Case {
+        showings: shown
+            .map(|it| Showing {
+                event: None,
+                expected: "the recorded course",
+                seen: it.to_string(),
+            })
+            .collect(),
+        more: scenario.divergences.len().saturating_sub(SHOWN),
+        ..case(scenario)
+    };
+    Some((trouble, case))
+}
+
+const fn trouble<'a>(verdict: Verdict, title: String) -> Trouble<'a> {
+    Trouble {
+        number: 0,
+        verdict,
+        title,
+        requirement: None,
+        whose: String::new(),
+        cases: Vec::new(),
+    }
+}
+
+const fn case(scenario: &ScenarioReport) -> Case<'_> {
+    Case {
+        at: 0,
+        scenario,
+        showings: Vec::new(),
+        more: 0,
+        note: None,
+        log: &[],
+    }
+}
