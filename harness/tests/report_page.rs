@@ -13,14 +13,15 @@ use std::sync::OnceLock;
 use gp2gp::conversations;
 use gp2gp::driver::{Sut, Transport};
 use gp2gp::run::{Options, run, trace, usual_jobs};
-use gp2gp::score::{self, Scope};
+use gp2gp::score;
 use gp2gp_mocks::Defect;
-use gp2gp_model::ScenarioId;
 use gp2gp_model::plan::Role;
 use gp2gp_model::report::conversation::{Depth, Happening, ScenarioMaterial};
 use gp2gp_model::report::{RunReport, ScenarioReport};
 use gp2gp_model::requirement::Requirement;
+use gp2gp_model::run_log::{Fingerprint, Scope};
 use gp2gp_model::verdict::{Finding, Profile, Verdict};
+use gp2gp_model::{ScenarioId, Sha256, Time};
 use gp2gp_reports::Page;
 
 /// A defect, a scenario that shows it, the requirement that catches it.
@@ -75,16 +76,16 @@ fn played() -> &'static Material {
                 plan.scenario.clone(),
                 (material(Depth::Brief), material(Depth::Whole)),
             );
-            let report = run(&[plan], &options, &|_| {});
+            let report = run(&[plan], &options, &|_| {}).expect("it runs");
             scenarios.extend(report.scenarios.clone());
             whole = Some(report);
         }
         let roles = Role::OF_TRANSFERS.to_vec();
-        let requirements = score::outcomes(&catalogue, &roles, &scenarios, &Scope::Selection);
+        let requirements = score::outcomes(&catalogue, &roles, &scenarios, Scope::Selection);
         let report = RunReport {
             sut: "planted".to_owned(),
             score: score::score(&catalogue, &roles, &requirements, &scenarios),
-            exit: score::exit(&scenarios, &requirements),
+            exit: score::exit(&scenarios, &requirements, None, true),
             requirements,
             scenarios,
             roles,
@@ -206,6 +207,45 @@ fn the_page_alone_says_what_failed_whose_fault_which_clause_what_message_and_how
             requirement.id
         );
     }
+}
+
+#[test]
+fn the_page_says_since_when_a_failure_is_there_and_what_is_new() {
+    let at = |micros| {
+        Some(Fingerprint {
+            made_at: Time::from_micros(micros),
+            suite_sha256: Sha256::of(b"suite"),
+            platform: "a machine".to_owned(),
+        })
+    };
+    let mut material = Material {
+        report: played().report.clone(),
+        catalogue: played().catalogue.clone(),
+        shown: played().shown.clone(),
+    };
+    let alone = material.page();
+    assert!(alone.contains("not known: this run was compared with no earlier one"));
+    let mut before = material.report.clone();
+    before.fingerprint = at(1_000_000);
+    let is_new = |finding: &Finding| finding.requirement.as_str() == "SND-18";
+    for finding in before.scenarios.iter_mut().flat_map(|it| &mut it.findings) {
+        if is_new(finding) {
+            finding.verdict = Verdict::Pass;
+        }
+    }
+    let earlier = before.as_earlier(&BTreeMap::new()).expect("it has a name");
+    material.report.fingerprint = at(2_000_000);
+    material.report.compare(&earlier, &BTreeMap::new());
+    let page = material.page();
+    let article = |id: &str| {
+        let found = page
+            .split("<article ")
+            .find(|it| it.contains(&format!("value\">{id} (")));
+        found.unwrap_or_else(|| panic!("no failure of {id}"))
+    };
+    assert!(article("SND-18").contains("new: it was not so in the run of 1970-01-01T00:00:01Z"));
+    assert!(article("RCV-15").contains("the run of 1970-01-01T00:00:01Z"));
+    assert!(page.contains("is broken now</strong> SND-18"));
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn changes(changes: &Changes) -> String {
 }
 
 /// The same change of a check in several scenarios is one line, in the order in which they come first.
-fn alike(changes: &[Change], kind: ChangeKind) -> Vec<(&Change, Vec<&ScenarioId>)> {
+pub(crate) fn alike(changes: &[Change], kind: ChangeKind) -> Vec<(&Change, Vec<&ScenarioId>)> {
     let mut alike: Vec<(&Change, Vec<&ScenarioId>)> = Vec::new();
     for change in changes.iter().filter(|it| it.kind == kind) {
         let key = |it: &Change| (it.check.clone(), it.was, it.is);
@@ -93,7 +93,7 @@ fn alike(changes: &[Change], kind: ChangeKind) -> Vec<(&Change, Vec<&ScenarioId>
 }
 
 /// The first of them, and how many more there are.
-fn some(ids: &[&ScenarioId], shown: usize) -> String {
+pub(crate) fn some(ids: &[&ScenarioId], shown: usize) -> String {
     let first: Vec<&str> = ids.iter().take(shown).map(|id| id.as_str()).collect();
     match ids.len().saturating_sub(shown) {
         0 => first.join(", "),

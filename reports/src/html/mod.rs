@@ -2,6 +2,7 @@
 //!
 //! Written section by section, so that of all conversations one is in memory at a time.
 
+mod changes;
 mod lives;
 mod requirements;
 mod sequence;
@@ -21,6 +22,7 @@ use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::TimeMode;
 use gp2gp_model::verdict::Verdict;
 
+use changes::ChangesShown;
 use lives::Lives;
 use requirements::RequirementRow;
 use sequence::{Drawer, Mark, Sequence};
@@ -53,6 +55,13 @@ pub fn html(page: &Page<'_>, source: &mut Source<'_>, out: &mut dyn fmt::Write) 
     let troubles = troubles(report, page.catalogue);
     let marks = marks(report, &troubles);
     write(&Head::of(page, &troubles), out)?;
+    write(
+        &WhatChanged {
+            report,
+            changes: ChangesShown::of(report),
+        },
+        out,
+    )?;
     failures(&troubles, report, source, &marks, out)?;
     conversations(page, source, &marks, out)?;
     write(&Requirements::of(page), out)?;
@@ -192,6 +201,13 @@ impl<'a> Head<'a> {
             |percent| format!("{} of {} ({percent:.1} %)", share.passed, share.applicable),
         )
     }
+}
+
+#[derive(Template)]
+#[template(path = "changes.html")]
+struct WhatChanged<'a> {
+    report: &'a RunReport,
+    changes: Option<ChangesShown>,
 }
 
 /// A failure with all that a reader needs to act on it.

@@ -1,11 +1,12 @@
 //! What is not well, put together by what it is: a requirement that is broken in forty scenarios is one trouble with
 //! forty cases, the easiest to read first.
 
-use gp2gp_model::report::{RunReport, ScenarioReport, find};
+use gp2gp_model::baseline::KnownFailure;
+use gp2gp_model::report::{RunName, RunReport, ScenarioReport, find};
 use gp2gp_model::requirement::{Level, Requirement};
 use gp2gp_model::verdict::{Finding, Verdict};
 
-use super::words;
+use super::{changes, words};
 
 /// Something that is not well.
 pub(super) struct Trouble<'a> {
@@ -16,6 +17,10 @@ pub(super) struct Trouble<'a> {
     pub(super) requirement: Option<&'a Requirement>,
     /// Whose conduct, in words.
     pub(super) whose: String,
+    /// Since when, in words; the earliest of all cases.
+    pub(super) since: String,
+    /// What a baseline says of it.
+    pub(super) known: Option<&'a KnownFailure>,
     /// The easiest to read first.
     pub(super) cases: Vec<Case<'a>>,
 }
@@ -31,6 +36,7 @@ pub(super) struct Case<'a> {
     pub(super) note: Option<&'a str>,
     /// Last lines of a log.
     pub(super) log: &'a [String],
+    since: Option<&'a RunName>,
 }
 
 /// What shows it.
@@ -66,6 +72,12 @@ pub(super) fn troubles<'a>(
         }
     }
     for trouble in &mut troubles {
+        let first = trouble
+            .cases
+            .iter()
+            .filter_map(|case| case.since)
+            .min_by_key(|it| it.made_at);
+        trouble.since = changes::since(report, first);
         trouble.cases.sort_by_key(|case| {
             let shows_no_event = case.showings.iter().all(|it| it.event.is_none());
             (shows_no_event, case.scenario.messages, case.at)
@@ -142,6 +154,7 @@ fn of_findings<'a>(
         let wording = requirement.map_or("", |it| it.wording.as_str());
         let trouble = Trouble {
             requirement,
+            known: finding.known.as_ref(),
             whose: whose(report, finding),
             ..trouble(
                 finding.verdict,
@@ -158,6 +171,7 @@ fn of_findings<'a>(
                 .collect(),
             more: finding.breaches.saturating_sub(finding.violations.len()),
             note: finding.note.as_deref(),
+            since: finding.since.as_ref(),
             ..case(scenario)
         };
         (trouble, case)
@@ -169,7 +183,10 @@ fn of_findings<'a>(
 fn is_told(finding: &Finding, scenario: &ScenarioReport) -> bool {
     match finding.verdict {
         Verdict::Pass | Verdict::NotApplicable => false,
-        Verdict::CouldNotRun => scenario.id.is_some() && scenario.verdict != Verdict::Fail,
+        Verdict::CouldNotRun => {
+            let is_explained = matches!(scenario.verdict, Verdict::Fail | Verdict::KnownFailure);
+            scenario.id.is_some() && !is_explained
+        }
         Verdict::Fail
         | Verdict::Warn
         | Verdict::Unknown
@@ -221,6 +238,14 @@ fn of_ends<'a>(report: &RunReport, scenario: &'a ScenarioReport) -> Vec<Found<'a
     let roles: Vec<&str> = report.roles.iter().map(|role| role.name()).collect();
     let ends = [
         (Verdict::Fail, "The run did not end as between good systems"),
+        (
+            Verdict::KnownFailure,
+            "The run did not end as between good systems, which is known",
+        ),
+        (
+            Verdict::UnexpectedPass,
+            "The run ended as between good systems, and the baseline says it does not",
+        ),
         (Verdict::Unknown, "How the run ended is in doubt"),
         (Verdict::CouldNotRun, "Nobody says how the run ended"),
     ];
@@ -244,6 +269,7 @@ fn of_ends<'a>(report: &RunReport, scenario: &'a ScenarioReport) -> Vec<Found<'a
         };
         let case = Case {
             showings,
+            since: scenario.ended_since.as_ref(),
             ..case(scenario)
         };
         is_found.then_some((trouble, case))
@@ -253,7 +279,8 @@ fn of_ends<'a>(report: &RunReport, scenario: &'a ScenarioReport) -> Vec<Found<'a
 
 /// What should have come about and did not: the scenario proves nothing.
 fn of_gaps(scenario: &ScenarioReport) -> Option<Found<'_>> {
-    let is_explained = scenario.verdict == Verdict::Fail || scenario.mishap.is_some();
+    let is_broken = matches!(scenario.verdict, Verdict::Fail | Verdict::KnownFailure);
+    let is_explained = is_broken || scenario.mishap.is_some();
     if scenario.missing_facts.is_empty() || is_explained {
         return None;
     }
@@ -314,6 +341,8 @@ const fn trouble<'a>(verdict: Verdict, title: String) -> Trouble<'a> {
         title,
         requirement: None,
         whose: String::new(),
+        since: String::new(),
+        known: None,
         cases: Vec::new(),
     }
 }
@@ -326,5 +355,6 @@ const fn case(scenario: &ScenarioReport) -> Case<'_> {
         more: 0,
         note: None,
         log: &[],
+        since: None,
     }
 }
