@@ -16,8 +16,9 @@ pub(super) struct Answered {
     by_age: VecDeque<Key>,
 }
 
-/// Ids of different senders may collide, hence the conversation (RCV-37).
-type Key = (ConversationId, EbxmlMessageId);
+/// Ids of different senders may collide, hence the conversation (RCV-37). What comes first decides nearly every
+/// comparison: looking a message up would otherwise be fetching the texts of fifteen others from all over memory.
+type Key = (u64, ConversationId, EbxmlMessageId);
 
 impl Answered {
     /// What a message was acknowledged with.
@@ -27,8 +28,9 @@ impl Answered {
 
     /// Remembers a message that was not known before.
     pub(super) fn remember(&mut self, header: &Header, acknowledgment: Bytes) {
-        self.acknowledgments.insert(key(header), acknowledgment);
-        self.by_age.push_back(key(header));
+        let key = key(header);
+        self.by_age.push_back(key.clone());
+        self.acknowledgments.insert(key, acknowledgment);
         if self.by_age.len() > REMEMBERED
             && let Some(oldest) = self.by_age.pop_front()
         {
@@ -38,7 +40,18 @@ impl Answered {
 }
 
 fn key(header: &Header) -> Key {
-    (header.conversation_id.clone(), header.message_id.clone())
+    (
+        fingerprint(header.message_id.as_str()),
+        header.conversation_id.clone(),
+        header.message_id.clone(),
+    )
+}
+
+/// FNV-1a without regard to ASCII case, as ids are compared.
+fn fingerprint(id: &str) -> u64 {
+    id.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01B3)
+    })
 }
 
 #[cfg(test)]
@@ -61,5 +74,15 @@ mod tests {
         assert_eq!(answered.acknowledgment(&header(0)), None);
         assert_eq!(answered.acknowledgment(&header(1)).unwrap(), "1");
         assert_eq!(answered.acknowledgments.len(), REMEMBERED);
+    }
+
+    #[test]
+    fn an_id_is_known_in_any_case() {
+        let mut answered = Answered::default();
+        let mut header = ehr_request(0).header;
+        header.message_id = "abcdef".parse().unwrap();
+        answered.remember(&header, Bytes::from_static(b"taken"));
+        header.message_id = "ABCDEF".parse().unwrap();
+        assert_eq!(answered.acknowledgment(&header).unwrap(), "taken");
     }
 }

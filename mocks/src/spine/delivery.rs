@@ -12,10 +12,13 @@ use gp2gp_model::{EbxmlMessageId, MessageKind, PartyKey, Time};
 use gp2gp_wire::ebxml::{self, Envelope, Header};
 
 use super::faults::{Keeping, Stumble};
+use super::shelf::{Shelf, Waiting};
 use crate::peer::{Conduct, Deadline, HttpRequest, HttpResponse, PATIENCE, PostId};
 
 /// Posts under way to one recipient: as many as a message handler keeps open (spec 10).
 const IN_FLIGHT: usize = 10;
+/// When so much waits for one recipient, in bytes, whoever posts more to it waits too.
+const CROWDED_BYTES: usize = 16_000_000;
 
 /// A message on its way to its recipient.
 #[derive(Debug)]
@@ -89,8 +92,9 @@ pub(super) struct Outbox {
     lanes: BTreeMap<PartyKey, Lane>,
     /// Patience is the same for all, so the oldest post is the first to lose it.
     under_way: BTreeMap<PostId, UnderWay>,
+    shelf: Shelf,
     /// By the time of their retry, then in order of failure.
-    resting: BTreeMap<(Time, u64), Delivery>,
+    resting: BTreeMap<(Time, u64), Waiting>,
     /// Kept back by planned faults, in the order in which they came.
     kept: Vec<Kept>,
     given_up: VecDeque<Delivery>,
@@ -103,7 +107,7 @@ pub(super) struct Outbox {
 /// A message that a planned fault keeps back.
 #[derive(Debug)]
 struct Kept {
-    delivery: Delivery,
+    waiting: Waiting,
     since: Time,
     keeping: Keeping,
 }
@@ -111,7 +115,9 @@ struct Kept {
 /// What goes to one recipient.
 #[derive(Debug, Default)]
 struct Lane {
-    waiting: VecDeque<Delivery>,
+    waiting: VecDeque<Waiting>,
+    /// All of it, in bytes.
+    waiting_bytes: usize,
     in_flight: usize,
 }
 
@@ -127,8 +133,20 @@ impl Outbox {
     /// Queues a delivery behind all others to the same recipient.
     pub(super) fn enqueue(&mut self, mut delivery: Delivery) {
         self.number(&mut delivery);
-        let lane = self.lanes.entry(delivery.to.clone()).or_default();
-        lane.waiting.push_back(delivery);
+        let waiting = self.shelf.put(delivery);
+        self.queue(waiting);
+    }
+
+    /// Bodies of waiting messages that are in memory, in bytes.
+    #[cfg(test)]
+    pub(super) const fn in_memory(&self) -> usize {
+        self.shelf.in_memory()
+    }
+
+    /// Whether so much waits for this recipient that no more should come for now.
+    pub(super) fn is_crowded(&self, to: &PartyKey) -> bool {
+        let lane = self.lanes.get(to);
+        lane.is_some_and(|lane| lane.waiting_bytes >= CROWDED_BYTES)
     }
 
     /// Keeps a delivery back, as a planned fault wants it.
@@ -138,8 +156,9 @@ impl Outbox {
             delivery.persistence.extend(by);
             return self.rest(now + by, delivery);
         }
+        let waiting = self.shelf.put(delivery);
         self.kept.push(Kept {
-            delivery,
+            waiting,
             since: now,
             keeping,
         });
@@ -161,7 +180,14 @@ impl Outbox {
                 return Some(Step::GiveUp(delivery));
             }
             let lane = self.lanes.values_mut().find(|lane| lane.may_start())?;
-            let delivery = lane.waiting.pop_front()?;
+            let waiting = lane.pop()?;
+            let delivery = match self.shelf.take(waiting) {
+                Ok(delivery) => delivery,
+                Err(bodiless) => {
+                    self.given_up.push_back(bodiless);
+                    continue;
+                }
+            };
             match delivery.endpoint {
                 _ if delivery.persistence.give_up < now => self.given_up.push_back(delivery),
                 None => self.not_delivered(now, delivery),
@@ -212,8 +238,8 @@ impl Outbox {
         while let Some(rested) = self.resting.first_entry()
             && rested.key().0 <= now
         {
-            let delivery = rested.remove();
-            self.enqueue(delivery);
+            let waiting = rested.remove();
+            self.queue(waiting);
         }
         self.release(now, |kept| {
             kept.overtaken_at_last().is_some_and(|at| at <= now)
@@ -299,9 +325,15 @@ impl Outbox {
         delivery.number.get_or_insert(self.came);
     }
 
+    fn queue(&mut self, waiting: Waiting) {
+        let lane = self.lanes.entry(waiting.to().clone()).or_default();
+        lane.push(waiting);
+    }
+
     fn rest(&mut self, until: Time, delivery: Delivery) {
         self.rests += 1;
-        self.resting.insert((until, self.rests), delivery);
+        let waiting = self.shelf.put(delivery);
+        self.resting.insert((until, self.rests), waiting);
     }
 
     /// Lets go what is kept and free. Being kept does not count as trying.
@@ -311,13 +343,11 @@ impl Outbox {
             .partition(is_free);
         self.kept = kept;
         for Kept {
-            mut delivery,
-            since,
-            ..
+            mut waiting, since, ..
         } in free
         {
-            delivery.persistence.extend(now.since(since));
-            self.enqueue(delivery);
+            waiting.extend(now.since(since));
+            self.queue(waiting);
         }
     }
 }
@@ -327,7 +357,7 @@ impl Kept {
     fn see(&mut self, other: &Delivery) {
         match &mut self.keeping {
             Keeping::Behind(left)
-                if other.to == self.delivery.to && other.number > self.delivery.number =>
+                if other.to == *self.waiting.to() && other.number > self.waiting.number() =>
             {
                 *left = left.saturating_sub(1);
             }
@@ -378,6 +408,17 @@ impl Lane {
     fn may_start(&self) -> bool {
         self.in_flight < IN_FLIGHT && !self.waiting.is_empty()
     }
+
+    fn push(&mut self, waiting: Waiting) {
+        self.waiting_bytes += waiting.bytes();
+        self.waiting.push_back(waiting);
+    }
+
+    fn pop(&mut self) -> Option<Waiting> {
+        let waiting = self.waiting.pop_front()?;
+        self.waiting_bytes = self.waiting_bytes.saturating_sub(waiting.bytes());
+        Some(waiting)
+    }
 }
 
 impl Persistence {
@@ -393,7 +434,7 @@ impl Persistence {
     }
 
     /// Time that a planned fault takes is not time in which it was tried.
-    fn extend(&mut self, by: Duration) {
+    pub(super) fn extend(&mut self, by: Duration) {
         self.give_up += by;
     }
 

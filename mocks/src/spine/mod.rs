@@ -10,11 +10,13 @@ mod answer;
 mod answered;
 mod delivery;
 mod faults;
+mod shelf;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use bytes::Bytes;
 use gp2gp_model::directory::Directory;
@@ -37,6 +39,10 @@ use faults::{Fate, Faults, Mishap, Refused};
 
 /// Path of the forward-reliable service.
 pub const PATH: &str = "/reliablemessaging/forwardreliable";
+
+/// Who posts more than a recipient takes waits no longer than this for an answer, far below the patience of
+/// any system: what Spine acknowledged it keeps, and two systems that post to each other never wait for ever.
+const SLOWED_AT_MOST: Duration = Duration::from_secs(5);
 
 /// What Spine is told about a run.
 #[derive(Debug, Clone)]
@@ -65,6 +71,8 @@ pub struct Spine {
     held_until: Option<Time>,
     /// Answers that a planned fault delays, by (time, number).
     late_answers: BTreeMap<(Time, u64), Output>,
+    /// Answers to who posts faster than a recipient takes, by recipient: until there is room or this time has come.
+    slowed_answers: BTreeMap<PartyKey, VecDeque<(Time, Output)>>,
     answers: u64,
     outputs: VecDeque<Output>,
 }
@@ -81,6 +89,7 @@ impl Spine {
             outbox: Outbox::default(),
             held_until: None,
             late_answers: BTreeMap::new(),
+            slowed_answers: BTreeMap::new(),
             answers: 0,
             outputs: VecDeque::new(),
         }
@@ -106,8 +115,9 @@ impl Spine {
         };
         match self.mishap(now, &arrival, &request) {
             None => {
+                let to = arrival.header().to.clone();
                 let response = self.admit(now, arrival, request);
-                self.put_answer(id, response, Conduct::Clean);
+                self.put_answer_in_time(now, id, response, to);
             }
             Some((fault, mishap)) => {
                 self.outputs.push_back(Output::FaultFired(fault));
@@ -163,6 +173,39 @@ impl Spine {
             id,
             response,
             conduct,
+        });
+    }
+
+    /// Answers at once, or later where too much waits for the recipient: whoever waits for the answer posts
+    /// nothing meanwhile.
+    fn put_answer_in_time(
+        &mut self,
+        now: Time,
+        id: AnswerId,
+        response: HttpResponse,
+        to: PartyKey,
+    ) {
+        if !self.outbox.is_crowded(&to) {
+            return self.put_answer(id, response, Conduct::Clean);
+        }
+        let conduct = Conduct::Clean;
+        let output = Output::Answer {
+            id,
+            response,
+            conduct,
+        };
+        let slowed = self.slowed_answers.entry(to).or_default();
+        slowed.push_back((now + SLOWED_AT_MOST, output));
+    }
+
+    /// Gives the answers that were slowed and need not be any more.
+    fn quicken(&mut self, now: Time) {
+        self.slowed_answers.retain(|to, slowed| {
+            let is_crowded = self.outbox.is_crowded(to);
+            while let Some((_, answer)) = slowed.pop_front_if(|(at, _)| !is_crowded || *at <= now) {
+                self.outputs.push_back(answer);
+            }
+            !slowed.is_empty()
         });
     }
 
@@ -392,6 +435,7 @@ impl Peer for Spine {
             Input::Condition(_) => {}
         }
         self.deliver(now);
+        self.quicken(now);
     }
 
     fn handle_timeout(&mut self, now: Time) {
@@ -402,6 +446,7 @@ impl Peer for Spine {
         }
         self.outbox.handle_timeout(now);
         self.deliver(now);
+        self.quicken(now);
     }
 
     fn poll_timeout(&self) -> Option<Deadline> {
@@ -413,7 +458,13 @@ impl Peer for Spine {
             at: *at,
             why: "an answer that was to be late",
         });
-        [self.outbox.poll_timeout(), end_of_outage, late_answer]
+        let slowed = self.slowed_answers.values().filter_map(VecDeque::front);
+        let slowed_answer = slowed.map(|(at, _)| *at).min().map(|at| Deadline {
+            at,
+            why: "an answer that waited for a recipient to take its messages",
+        });
+        let outbox = self.outbox.poll_timeout();
+        [outbox, end_of_outage, late_answer, slowed_answer]
             .into_iter()
             .flatten()
             .min_by_key(|deadline| deadline.at)

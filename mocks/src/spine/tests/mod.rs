@@ -1,6 +1,7 @@
 //! Spine as facts. The two practices are played by hand.
 
 mod admission;
+mod crowding;
 mod delivery;
 mod faults;
 
