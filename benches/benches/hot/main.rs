@@ -81,8 +81,9 @@ async fn measure(work: &'static Work) -> Result<Row, Box<dyn Error>> {
         servers.push((server, traffic));
     }
     for _ in 0..ROUNDS {
-        for ((server, traffic), side) in servers.iter().zip([&mut row.floor, &mut row.ours]) {
-            let before = server.on_core()?;
+        let sides = [&mut row.floor, &mut row.ours];
+        for ((server, traffic), side) in servers.iter().zip(sides) {
+            let (before, load_before) = (server.on_core()?, server::own_core()?);
             let delivered = DELIVERED.load(Ordering::Relaxed);
             let began = server::wall();
             let answered =
@@ -99,6 +100,10 @@ async fn measure(work: &'static Work) -> Result<Row, Box<dyn Error>> {
                 | Kind::Store => answered,
             };
             side.add(answered, on_core, began.elapsed());
+            if server.kind == work.floor {
+                let load_on_core = server::own_core()? - load_before;
+                row.load.add(answered, load_on_core, began.elapsed());
+            }
         }
     }
     row.bytes = servers

@@ -123,9 +123,7 @@ impl Server {
 
     /// How long its one thread was on a core.
     pub(crate) fn on_core(&self) -> Result<Duration, Box<dyn Error>> {
-        let text = fs::read_to_string(format!("/proc/{}/schedstat", self.child.id()))?;
-        let nanoseconds = text.split_whitespace().next().ok_or("empty schedstat")?;
-        Ok(Duration::from_nanos(nanoseconds.parse()?))
+        on_core(&self.child.id().to_string())
     }
 
     /// Most memory that it ever had.
@@ -141,6 +139,17 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// How long this thread was on a core.
+pub(crate) fn own_core() -> Result<Duration, Box<dyn Error>> {
+    on_core("thread-self")
+}
+
+fn on_core(process: &str) -> Result<Duration, Box<dyn Error>> {
+    let text = fs::read_to_string(format!("/proc/{process}/schedstat"))?;
+    let nanoseconds = text.split_whitespace().next().ok_or("empty schedstat")?;
+    Ok(Duration::from_nanos(nanoseconds.parse()?))
 }
 
 /// Puts this process on a core. Whether that was possible.

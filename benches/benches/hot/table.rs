@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::server::Kind;
 
+/// No server may ever have more, in megabytes.
+const MEMORY_MB: u64 = 150;
+
 /// A kind of work.
 pub(crate) struct Work {
     pub(crate) name: &'static str,
@@ -97,6 +100,8 @@ pub(crate) struct Row {
     work: &'static Work,
     pub(crate) floor: Side,
     pub(crate) ours: Side,
+    /// The load: requests for each second of the core that it is on.
+    pub(crate) load: Side,
     /// Of one request.
     pub(crate) bytes: usize,
     pub(crate) peak_kb: Option<u64>,
@@ -108,6 +113,7 @@ impl Row {
             work,
             floor: Side::default(),
             ours: Side::default(),
+            load: Side::default(),
             bytes: 0,
             peak_kb: None,
         }
@@ -121,7 +127,11 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for row in &self.0 {
             let Row {
-                work, floor, ours, ..
+                work,
+                floor,
+                ours,
+                load,
+                ..
             } = row;
             let (below, reached) = (floor.on_core(), ours.on_core());
             writeln!(f, "{}", work.name)?;
@@ -144,6 +154,7 @@ impl fmt::Display for Table {
                 ours.wall()
             )?;
             writeln!(f, "  ratio to the floor    {:>13.2}", reached / below)?;
+            writeln!(f, "  the load, on its core {:>13.0}", load.on_core())?;
             if let Some(target) = work.target {
                 let word = if reached >= target {
                     "reached"
@@ -154,7 +165,16 @@ impl fmt::Display for Table {
             }
             writeln!(f, "  peers (2026-11-22)    {}", work.peers)?;
             if let Some(kilobytes) = row.peak_kb {
-                writeln!(f, "  peak memory of ours   {:>10} MB", kilobytes / 1_000)?;
+                let megabytes = kilobytes / 1_000;
+                let word = if megabytes <= MEMORY_MB {
+                    "kept"
+                } else {
+                    "MISSED"
+                };
+                writeln!(
+                    f,
+                    "  peak memory of ours   {megabytes:>10} MB, limit {MEMORY_MB} {word}"
+                )?;
             }
             writeln!(f)?;
         }

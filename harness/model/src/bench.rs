@@ -164,6 +164,17 @@ pub struct LapReport {
     pub system_share: Option<f64>,
     /// The share of a processor that the harness took.
     pub harness_share: Option<f64>,
+    /// How fast the harness itself was.
+    pub harness_speed: Option<HarnessSpeed>,
+}
+
+/// Requests that the harness makes or answers for each second of a processor that it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct HarnessSpeed {
+    /// To play everybody who is not the system.
+    pub driven_per_second: f64,
+    /// With judging every transfer.
+    pub judged_per_second: f64,
 }
 
 /// How long a stage of the transfers took.

@@ -110,6 +110,11 @@ impl Plan {
         };
         self.patients.iter().map(held).sum()
     }
+
+    /// Whether the sending practice has a record of this patient that it may send to the requesting practice.
+    pub fn is_sent(&self, patient: &PatientPlan) -> bool {
+        patient.held && patient.record_bytes > 0 && patient.current_practice == self.requesting.ods
+    }
 }
 
 /// Where a scenario is written.

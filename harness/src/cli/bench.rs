@@ -18,7 +18,7 @@ use super::run::{Described, parse_sut};
 use super::{ProfileArg, attach, suite};
 use crate::bench::{self, Case, Part};
 use crate::driver::Sut;
-use crate::load::{self, Bench, Comparison, LoadError, Profile, Subject};
+use crate::load::{self, Bench, Comparison, LoadError, Profile, Progress, Subject};
 use crate::sut::OpenError;
 
 #[derive(Debug, clap::Args)]
@@ -38,6 +38,9 @@ pub(super) struct Args {
     /// do, if not given.
     #[arg(long, value_name = "PER_SECOND")]
     rate: Option<f64>,
+    /// The same as a multiple of what is registered in the country of the profile, such as 100: `national` alone.
+    #[arg(long, value_name = "TIMES", conflicts_with = "rate")]
+    multiple: Option<f64>,
     /// Also looks for the highest rate of registrations at which 99 of 100 transfers take no longer than this, such
     /// as `2s`.
     #[arg(long, value_name = "TIME")]
@@ -113,6 +116,22 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     }
 }
 
+/// Registrations a second where they do not wait for the system, if that was said.
+fn rate(args: &Args, profile: &Profile) -> miette::Result<Option<f64>> {
+    let Some(multiple) = args.multiple else {
+        return Ok(args.rate);
+    };
+    let national = profile.registrations_per_second().into_diagnostic()?;
+    let national = national.ok_or_else(|| {
+        miette!(
+            help = "say `--rate` and registrations a second",
+            "profile {} has no country, so there is nothing to multiply",
+            profile.name
+        )
+    })?;
+    Ok(Some(national * multiple))
+}
+
 /// Measures the harness itself.
 fn own(parts: &[Part], output: &Output) -> miette::Result<u8> {
     let child = |case: &str| {
@@ -151,7 +170,7 @@ fn system(name: &str, args: &Args, output: &Output) -> miette::Result<u8> {
         catalogue: &catalogue,
         against: args.profile.into(),
         rounds: args.rounds,
-        open_per_second: args.rate,
+        open_per_second: rate(args, &profile)?,
         sustained_within: args.within.map(|within| within.0),
         soak: args.soak.map(|soak| soak.0),
         sizes: true,
@@ -159,8 +178,9 @@ fn system(name: &str, args: &Args, output: &Output) -> miette::Result<u8> {
         reproduce: reproduce(),
     };
     let bar = super::spinner();
-    let report = load::bench(&bench, &system, &reference, &|what| {
-        bar.set_message(what.to_owned());
+    let report = load::bench(&bench, &system, &reference, &|progress| match progress {
+        Progress::Next(what) => bar.set_message(what.to_owned()),
+        Progress::Found(what) => bar.suspend(|| output.aside(&format!("{what}\n"))),
     });
     bar.finish_and_clear();
     let report = report.into_diagnostic()?;

@@ -11,10 +11,10 @@ use gp2gp_mocks::peer::{
     TransportError,
 };
 use gp2gp_mocks::people::People;
-use gp2gp_model::Time;
 use gp2gp_model::control::{LifecycleEvent, ScreenNotice};
 use gp2gp_model::plan::{Act, PatientPlan, Plan};
 use gp2gp_model::trace::{Endpoint, Header, Lifecycle, Observation, What};
+use gp2gp_model::{NhsNumber, Time};
 
 use super::DriverError;
 use super::conditions::{Change, ChangeKind, Conditions};
@@ -34,7 +34,9 @@ pub(super) struct Stage {
     exchanges: u64,
     most_exchanges: u64,
     bytes: u64,
-    /// Transfers that people began, and of which they decided.
+    /// Patients whose records come, so that people will decide on them ...
+    sent: BTreeSet<NhsNumber>,
+    /// ... how many of them they began with, and of how many they decided.
     registered: usize,
     decided: usize,
     conditions: Conditions,
@@ -166,6 +168,10 @@ impl Stage {
             exchanges: 0,
             most_exchanges: MOST_EXCHANGES,
             bytes: 0,
+            sent: (plan.patients.iter())
+                .filter(|patient| plan.is_sent(patient))
+                .map(|patient| patient.nhs_number)
+                .collect(),
             registered: 0,
             decided: 0,
             conditions: Conditions::new(plan),
@@ -194,7 +200,8 @@ impl Stage {
             return Ok(Vec::new());
         }
         self.recorder.acted(now, on, act.clone(), false);
-        self.registered += usize::from(act.registers().is_some());
+        let comes = act.registers().is_some_and(|it| self.sent.contains(&it));
+        self.registered += usize::from(comes);
         self.decided += usize::from(act.decides().is_some());
         if let Act::File { arrival, .. } = act
             && let Some(document) = self.arriving.get(arrival)
@@ -259,7 +266,7 @@ impl Stage {
         }
     }
 
-    /// Transfers that people began and have not decided on.
+    /// Transfers that people began and will decide on, and have not.
     pub(super) const fn transfers_under_way(&self) -> usize {
         self.registered.saturating_sub(self.decided)
     }

@@ -11,11 +11,12 @@ use gp2gp_model::requirement::Requirement;
 use gp2gp_model::verdict::Profile as Against;
 use gp2gp_scenarios::Size;
 
-use super::lap::{Course, Lap, closed};
+use super::judge::{Judge, Placed};
+use super::lap::{Course, Lap, Played, closed};
 use super::measured::{measured, report};
-use super::profile::{Document, Profile};
+use super::profile::{CountryName, Document, Profile};
 use super::work::Arrivals;
-use super::{LoadError, Subject, ramp, remarks, statistics};
+use super::{LoadError, Side, Subject, ramp, remarks, statistics};
 use crate::driver::SUITE;
 
 /// What is measured, and how.
@@ -42,6 +43,15 @@ pub struct Bench<'a> {
     pub reproduce: String,
 }
 
+/// What is told while a bench runs.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// What comes next.
+    Next(&'a str),
+    /// What the judge found in a lap.
+    Found(&'a str),
+}
+
 /// Transfers of a lap in which there is one at a time: enough for a median.
 const ALONE: u32 = 12;
 /// Transfers before anything is measured.
@@ -60,61 +70,32 @@ pub(super) struct Laps {
     pub(super) sustained: Option<f64>,
 }
 
-/// Measures a system beside the reference system. `progress` is told what comes next.
+/// Measures a system beside the reference system. `progress` is told what comes next, and what does not count as
+/// soon as that is known.
 pub fn bench(
     bench: &Bench<'_>,
     system: &Subject,
     reference: &Subject,
-    progress: &dyn Fn(&str),
+    progress: &dyn Fn(Progress<'_>),
 ) -> Result<BenchReport, LoadError> {
-    let mut both = [(system, Laps::default()), (reference, Laps::default())];
-    progress("warming up");
-    for (subject, _) in &both {
-        bench.lap(subject, Drive::Full, 0)?;
-    }
-    let rounds = bench.rounds.get();
-    for round in 1..=rounds {
-        // Whoever went first goes last in the next round.
-        both.rotate_left(1);
-        for (subject, laps) in &mut both {
-            for drive in [Drive::Alone, Drive::Full] {
-                progress(&format!(
-                    "round {round} of {rounds}: {}, {}",
-                    subject.name,
-                    drive.name()
-                ));
-                laps.laps
-                    .push((drive, round, bench.lap(subject, drive, round)?));
-            }
-        }
-    }
-    if rounds % 2 == 1 {
-        both.rotate_left(1);
-    }
-    let slower = both.iter().map(|(_, laps)| laps.per_second());
-    let slower = slower.fold(f64::INFINITY, f64::min) * OPEN_SHARE;
-    let open_per_second = bench.open_per_second.or((slower > 0.0).then_some(slower));
-    for (subject, laps) in &mut both {
-        for (drive, rate) in [
-            (Drive::Open, open_per_second),
-            (Drive::Sizes, bench.sizes.then_some(0.0)),
-        ] {
-            let Some(rate) = rate else { continue };
-            progress(&format!("{}, {}", subject.name, drive.name()));
-            for lap in bench.laps(subject, drive, rate)? {
-                laps.laps.push((drive, 1, lap));
-            }
-        }
-    }
-    if let Some(within) = bench.sustained_within {
-        for (subject, laps) in &mut both {
-            bench.ramp(subject, laps, within, progress)?;
-        }
-    }
-    if let (Some(soak), Some(rate)) = (bench.soak, open_per_second) {
-        bench.soak(&mut both, soak, rate, progress)?;
-    }
-    let [(_, system_laps), (_, reference_laps)] = both;
+    let [system_laps, reference_laps] = thread::scope(|scope| {
+        let mut bout = Bout {
+            bench,
+            subjects: [system, reference],
+            laps: [Laps::default(), Laps::default()],
+            judge: Judge::start(scope, bench.catalogue, bench.against),
+            progress,
+        };
+        bout.warm_up()?;
+        bout.rounds()?;
+        let open_per_second = bout.open_per_second();
+        bout.open(open_per_second)?;
+        bout.sizes()?;
+        bout.ramp()?;
+        bout.soak(open_per_second)?;
+        bout.settle()?;
+        Ok::<_, LoadError>(bout.laps)
+    })?;
     let full = |laps: &Laps| -> Vec<f64> {
         let full = laps.laps.iter().filter(|(drive, ..)| *drive == Drive::Full);
         full.map(|(_, _, lap)| lap.per_second()).collect()
@@ -141,7 +122,7 @@ pub fn bench(
         about: bench.profile.about.clone(),
         seed: bench.seed,
         at_once: bench.profile.at_once,
-        open_per_second,
+        open_per_second: bench.open_rate(&system_laps, &reference_laps),
         roles: system.roles.clone(),
         system: system_measured,
         reference: reference_measured,
@@ -150,119 +131,237 @@ pub fn bench(
     })
 }
 
-impl Bench<'_> {
-    fn lap(&self, subject: &Subject, drive: Drive, round: usize) -> Result<Lap, LoadError> {
-        let seed = self.seed.wrapping_add(round as u64);
-        let (transfers, at_once) = match (drive, round) {
-            (Drive::Alone, _) => (self.profile.transfers.min(ALONE), 1),
-            (_, 0) => (self.profile.transfers.min(WARM_UP), self.profile.at_once),
-            (_, _) => (self.profile.transfers, self.profile.at_once),
-        };
+/// A bench on its way.
+struct Bout<'a> {
+    bench: &'a Bench<'a>,
+    subjects: [&'a Subject; 2],
+    laps: [Laps; 2],
+    judge: Judge,
+    progress: &'a dyn Fn(Progress<'_>),
+}
+
+const SIDES: [Side; 2] = [Side::System, Side::Reference];
+
+impl Bout<'_> {
+    fn warm_up(&mut self) -> Result<(), LoadError> {
+        (self.progress)(Progress::Next("warming up"));
         let profile = Profile {
-            transfers,
-            ..self.profile.clone()
+            transfers: self.bench.profile.transfers.min(WARM_UP),
+            ..self.bench.profile.clone()
         };
-        self.run(subject, &profile, closed(at_once), seed)
+        for side in SIDES {
+            let (arrivals, seed) = (closed(profile.at_once), self.bench.seed);
+            self.play(side, &profile, arrivals, seed)?;
+        }
+        Ok(())
     }
 
-    fn laps(&self, subject: &Subject, drive: Drive, rate: f64) -> Result<Vec<Lap>, LoadError> {
-        match drive {
-            Drive::Alone | Drive::Full => Ok(vec![self.lap(subject, drive, 1)?]),
-            Drive::Open | Drive::Ramp | Drive::Soak => {
-                let arrivals = Arrivals::Open { per_second: rate };
-                Ok(vec![self.run(
-                    subject,
-                    self.profile,
-                    arrivals,
-                    self.seed,
-                )?])
-            }
-            Drive::Sizes => SIZES
-                .iter()
-                .map(|megabytes| {
-                    let profile = Profile {
-                        transfers: 2,
-                        document: vec![Document {
-                            media_type: "image/tiff".to_owned(),
-                            size: Size(megabytes * 1_000_000),
-                            count: 1,
-                        }],
-                        national: None,
-                        ..self.profile.clone()
+    fn rounds(&mut self) -> Result<(), LoadError> {
+        let rounds = self.bench.rounds.get();
+        let mut order = SIDES;
+        for round in 1..=rounds {
+            // Whoever went first goes last in the next round.
+            order.reverse();
+            for side in order {
+                for drive in [Drive::Alone, Drive::Full] {
+                    self.tell(
+                        side,
+                        &format!("round {round} of {rounds}, {}", drive.name()),
+                    );
+                    let (transfers, at_once) = match drive {
+                        Drive::Alone => (self.bench.profile.transfers.min(ALONE), 1),
+                        Drive::Full | Drive::Open | Drive::Sizes | Drive::Ramp | Drive::Soak => {
+                            (self.bench.profile.transfers, self.bench.profile.at_once)
+                        }
                     };
-                    self.run(subject, &profile, closed(1), self.seed)
-                })
-                .collect(),
+                    let profile = self.bench.profile.with_transfers(transfers);
+                    self.lap(side, drive, round, &profile, closed(at_once))?;
+                }
+            }
         }
+        // What comes next depends on how fast they are.
+        self.settle()
     }
 
-    /// Looks for the highest rate that a system sustains.
-    fn ramp(
-        &self,
-        subject: &Subject,
-        laps: &mut Laps,
-        within: Duration,
-        progress: &dyn Fn(&str),
-    ) -> Result<(), LoadError> {
-        let guess = laps.per_second() * OPEN_SHARE;
-        if guess <= 0.0 {
+    fn open_per_second(&self) -> Option<f64> {
+        let [system, reference] = &self.laps;
+        self.bench.open_rate(system, reference)
+    }
+
+    fn open(&mut self, rate: Option<f64>) -> Result<(), LoadError> {
+        let Some(per_second) = rate else {
             return Ok(());
+        };
+        for side in SIDES {
+            self.tell(side, Drive::Open.name());
+            let arrivals = self.bench.arrivals(per_second);
+            self.lap(side, Drive::Open, 1, self.bench.profile, arrivals)?;
         }
-        let mut round = 0;
-        let sustained = ramp::highest(guess, |rate| {
-            round += 1;
-            progress(&format!("{}, ramp: {rate:.1} a second", subject.name));
-            let profile = Profile {
-                transfers: ramp::transfers(rate),
-                ..self.profile.clone()
-            };
-            let arrivals = Arrivals::Open { per_second: rate };
-            let seed = self.seed.wrapping_add(round as u64);
-            let lap = self.run(subject, &profile, arrivals, seed)?;
-            let holds = ramp::is_sustained(&lap, within.as_secs_f64() * 1e3);
-            laps.laps.push((Drive::Ramp, round, lap));
-            Ok(holds)
-        })?;
-        laps.sustained = sustained;
+        Ok(())
+    }
+
+    fn sizes(&mut self) -> Result<(), LoadError> {
+        for side in SIDES.into_iter().filter(|_| self.bench.sizes) {
+            self.tell(side, Drive::Sizes.name());
+            for megabytes in SIZES {
+                let profile = Profile {
+                    transfers: 2,
+                    document: vec![Document {
+                        media_type: "image/tiff".to_owned(),
+                        size: Size(megabytes * 1_000_000),
+                        count: 1,
+                    }],
+                    national: None,
+                    ..self.bench.profile.clone()
+                };
+                self.lap(side, Drive::Sizes, 1, &profile, closed(1))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for the highest rate that each sustains.
+    fn ramp(&mut self) -> Result<(), LoadError> {
+        let Some(within) = self.bench.sustained_within else {
+            return Ok(());
+        };
+        self.settle()?;
+        for side in SIDES {
+            let guess = self.of(side).per_second() * OPEN_SHARE;
+            if guess <= 0.0 {
+                continue;
+            }
+            let mut round = 0;
+            let sustained = ramp::highest(guess, |rate| {
+                round += 1;
+                self.tell(side, &format!("ramp: {rate:.1} a second"));
+                let profile = self.bench.profile.with_transfers(ramp::transfers(rate));
+                let arrivals = Arrivals::Open { per_second: rate };
+                self.lap(side, Drive::Ramp, round, &profile, arrivals)?;
+                self.settle()?;
+                let lap = self.of(side).of(Drive::Ramp).last();
+                Ok(lap.is_some_and(|lap| ramp::is_sustained(lap, within.as_secs_f64() * 1e3)))
+            })?;
+            self.laps[side.index()].sustained = sustained;
+        }
         Ok(())
     }
 
     /// Lap after lap by turns, until the time is over.
-    fn soak(
-        &self,
-        both: &mut [(&Subject, Laps); 2],
-        soak: Duration,
-        rate: f64,
-        progress: &dyn Fn(&str),
-    ) -> Result<(), LoadError> {
+    fn soak(&mut self, rate: Option<f64>) -> Result<(), LoadError> {
+        let (Some(soak), Some(per_second)) = (self.bench.soak, rate) else {
+            return Ok(());
+        };
         let begun = wall();
         let mut round = 0;
         while round == 0 || begun.elapsed() < soak {
             round += 1;
-            for (subject, laps) in &mut *both {
-                progress(&format!("{}, soak: lap {round}", subject.name));
-                let seed = self.seed.wrapping_add(round as u64);
-                let arrivals = Arrivals::Open { per_second: rate };
-                let lap = self.run(subject, self.profile, arrivals, seed)?;
-                laps.laps.push((Drive::Soak, round, lap));
+            for side in SIDES {
+                self.tell(side, &format!("soak: lap {round}"));
+                let arrivals = self.bench.arrivals(per_second);
+                self.lap(side, Drive::Soak, round, self.bench.profile, arrivals)?;
             }
         }
         Ok(())
     }
 
-    fn run(
+    /// Runs a lap, and leaves it to the judge.
+    fn lap(
+        &mut self,
+        side: Side,
+        drive: Drive,
+        round: usize,
+        profile: &Profile,
+        arrivals: Arrivals,
+    ) -> Result<(), LoadError> {
+        let seed = self.bench.seed.wrapping_add(round as u64);
+        let lap = self.play(side, profile, arrivals, seed)?;
+        self.judge.take(Placed {
+            side,
+            drive,
+            round,
+            lap,
+        })?;
+        let ready = self.judge.ready();
+        self.keep(ready);
+        Ok(())
+    }
+
+    /// Waits until everything is judged.
+    fn settle(&mut self) -> Result<(), LoadError> {
+        let judged = self.judge.all()?;
+        self.keep(judged);
+        Ok(())
+    }
+
+    fn keep(&mut self, judged: Vec<Placed<Lap>>) {
+        for placed in judged {
+            let missing = placed.lap.transfers.len() - placed.lap.conformant().count();
+            if missing > 0 {
+                let text = format!(
+                    "{}, {}, lap {}: {missing} of {} transfers do not count",
+                    self.subject(placed.side).name,
+                    placed.drive.name(),
+                    placed.round,
+                    placed.lap.transfers.len()
+                );
+                (self.progress)(Progress::Found(&text));
+            }
+            let laps = &mut self.laps[placed.side.index()];
+            laps.laps.push((placed.drive, placed.round, placed.lap));
+        }
+    }
+
+    fn play(
         &self,
-        subject: &Subject,
+        side: Side,
         profile: &Profile,
         arrivals: Arrivals,
         seed: u64,
-    ) -> Result<Lap, LoadError> {
+    ) -> Result<Played, LoadError> {
         let course = Course {
             profile,
-            catalogue: self.catalogue,
-            against: self.against,
+            catalogue: self.bench.catalogue,
         };
-        course.lap(subject, arrivals, seed)
+        course.play(self.subject(side), arrivals, seed)
+    }
+
+    const fn subject(&self, side: Side) -> &Subject {
+        self.subjects[side.index()]
+    }
+
+    const fn of(&self, side: Side) -> &Laps {
+        &self.laps[side.index()]
+    }
+
+    fn tell(&self, side: Side, what: &str) {
+        let text = format!("{}, {what}", self.subject(side).name);
+        (self.progress)(Progress::Next(&text));
+    }
+}
+
+impl Side {
+    const fn index(self) -> usize {
+        match self {
+            Self::System => 0,
+            Self::Reference => 1,
+        }
+    }
+}
+
+impl Bench<'_> {
+    /// Arrivals a second where they do not wait; `None` where nothing counts.
+    fn open_rate(&self, system: &Laps, reference: &Laps) -> Option<f64> {
+        let slower = system.per_second().min(reference.per_second()) * OPEN_SHARE;
+        (self.open_per_second).or((slower > 0.0).then_some(slower))
+    }
+
+    /// By the hours of the week, where the profile has a country.
+    const fn arrivals(&self, per_second: f64) -> Arrivals {
+        match self.profile.country {
+            Some(CountryName::England) => Arrivals::Week { per_second },
+            None => Arrivals::Open { per_second },
+        }
     }
 }
 

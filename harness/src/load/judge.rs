@@ -1,7 +1,7 @@
 //! Laps are judged on a thread of their own while the next one runs, so that what does not conform is known
 //! during a soak, and not after it.
 //!
-//! The thread has the lowest priority: it takes what system and harness leave. At most one lap is being
+//! The thread has a low priority: it takes what system and harness leave. At most one lap is being
 //! judged while another runs, so that two are in memory.
 
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
@@ -69,9 +69,7 @@ impl Judge {
 
     /// Takes a lap; waits while it judges the one before.
     pub(super) fn take(&mut self, placed: Placed<Played>) -> Result<(), LoadError> {
-        self.played
-            .send(placed)
-            .map_err(|_| LoadError::JudgeGone)?;
+        self.played.send(placed).map_err(|_| LoadError::JudgeGone)?;
         self.at_work += 1;
         Ok(())
     }
@@ -87,13 +85,20 @@ impl Judge {
     pub(super) fn all(&mut self) -> Result<Vec<Placed<Lap>>, LoadError> {
         let rest = std::mem::take(&mut self.at_work);
         let judged = (0..rest).map(|_| self.judged.recv());
-        judged.collect::<Result<_, _>>().map_err(|_| LoadError::JudgeGone)
+        judged
+            .collect::<Result<_, _>>()
+            .map_err(|_| LoadError::JudgeGone)
     }
 }
 
-/// The lowest priority for this thread, where threads have one of their own.
+/// How nice the judge is: a tenth of the share of whoever wants the same processor. At 19 it would get nothing
+/// at all on a machine that has other work, and the bench would wait for it.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
+/// A low priority for this thread, where threads have one of their own.
 fn yield_to_others() {
     #[cfg(target_os = "linux")]
     // Without it the judge is only less polite.
-    let _ = rustix::process::setpriority_process(None, 19);
+    let _ = rustix::process::setpriority_process(None, NICE);
 }

@@ -3,10 +3,11 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use gp2gp_model::plan::Role;
+use gp2gp_model::bench::HarnessSpeed;
+use gp2gp_model::plan::{Plan, Role};
 use gp2gp_model::report::Mishap;
 use gp2gp_model::requirement::Requirement;
-use gp2gp_model::trace::Endpoint;
+use gp2gp_model::trace::{Endpoint, Trace};
 use gp2gp_model::verdict::Profile as Against;
 
 use super::LoadError;
@@ -33,6 +34,10 @@ pub(super) struct Lap {
     /// Processors of the harness while messages were under way: Spine, directories, stores, the other
     /// practice, people.
     pub(super) harness_cpu: Option<Duration>,
+    /// Processors that judging it took.
+    pub(super) judge_cpu: Option<Duration>,
+    /// Requests of every kind that the harness made, or answered.
+    pub(super) requests: usize,
     /// Requests of every kind that the system made, for each transfer.
     pub(super) asked: f64,
     /// Something was wrong with the system as a whole.
@@ -43,17 +48,27 @@ pub(super) struct Lap {
 pub(super) struct Course<'a> {
     pub(super) profile: &'a Profile,
     pub(super) catalogue: &'a [Requirement],
-    pub(super) against: Against,
+}
+
+/// A lap that was run and not judged yet.
+pub(super) struct Played {
+    plan: Plan,
+    trace: Trace,
+    bodies: BodyStore,
+    roles: Vec<Role>,
+    system: Option<(Used, Used)>,
+    harness_cpu: Option<Duration>,
+    mishap: Option<Mishap>,
 }
 
 impl Course<'_> {
-    /// Runs a lap and judges it. Judging begins when the last message has come: it costs the system nothing.
-    pub(super) fn lap(
+    /// Runs a lap.
+    pub(super) fn play(
         &self,
         subject: &Subject,
         arrivals: Arrivals,
         seed: u64,
-    ) -> Result<Lap, LoadError> {
+    ) -> Result<Played, LoadError> {
         let plan = work::plan(
             self.profile,
             arrivals,
@@ -63,31 +78,46 @@ impl Course<'_> {
             &subject.terms,
         )?;
         let attached = &subject.attached;
-        let plan = attached.timed(&plan);
+        let plan = attached.timed(&plan).into_owned();
         let processes = attached.processes();
-        let used_before = (resources::used_by(&processes), resources::own_cpu());
+        let before = (resources::used_by(&processes), resources::cpu_of_thread());
         let Attached {
             traced: (trace, bodies),
             mishap,
             before: _,
         } = attached.play(&plan, BodyStore::temporary(), None)?;
-        let after = (resources::used_by(&processes), resources::own_cpu());
-        let view = View::new(&trace, &bodies);
-        let transfers = timelines(&plan, &view, &subject.roles, self.catalogue, self.against);
-        let asked = asked(&view, &subject.roles) as f64 / transfers.len().max(1) as f64;
-        let spent = |used: Option<(Used, Used)>| used.map(|(before, after)| after.cpu - before.cpu);
-        Ok(Lap {
-            lasted: lasted(&transfers),
-            transfers,
-            system_cpu: spent(used_before.0.zip(after.0)),
-            system_bytes: after.0.map(|used| used.resident_bytes),
-            harness_cpu: used_before
-                .1
-                .zip(after.1)
-                .map(|(before, after)| after - before),
-            asked,
+        let after = (resources::used_by(&processes), resources::cpu_of_thread());
+        Ok(Played {
+            plan,
+            trace,
+            bodies,
+            roles: subject.roles.clone(),
+            system: before.0.zip(after.0),
+            harness_cpu: before.1.zip(after.1).map(|(before, after)| after - before),
             mishap,
         })
+    }
+}
+
+impl Played {
+    /// Judges it by all checks.
+    pub(super) fn judged(self, catalogue: &[Requirement], against: Against) -> Lap {
+        let before = resources::cpu_of_thread();
+        let view = View::new(&self.trace, &self.bodies);
+        let transfers = timelines(&self.plan, &view, &self.roles, catalogue, against);
+        let asked = asked(&view, &self.roles) as f64 / transfers.len().max(1) as f64;
+        let after = resources::cpu_of_thread();
+        Lap {
+            lasted: lasted(&transfers),
+            transfers,
+            system_cpu: self.system.map(|(before, after)| after.cpu - before.cpu),
+            system_bytes: self.system.map(|(_, after)| after.resident_bytes),
+            harness_cpu: self.harness_cpu,
+            judge_cpu: before.zip(after).map(|(before, after)| after - before),
+            requests: requests(&view),
+            asked,
+            mishap: self.mishap,
+        }
     }
 }
 
@@ -119,6 +149,16 @@ impl Lap {
     pub(super) fn system_share(&self) -> Option<f64> {
         share(self.system_cpu?, self.lasted)
     }
+
+    /// Requests for each second of a processor that the harness took to drive them, and to drive and judge them.
+    pub(super) fn harness_speed(&self) -> Option<HarnessSpeed> {
+        let (driving, judging) = self.harness_cpu.zip(self.judge_cpu)?;
+        let requests = self.requests as f64;
+        (!driving.is_zero()).then(|| HarnessSpeed {
+            driven_per_second: requests / driving.as_secs_f64(),
+            judged_per_second: requests / (driving + judging).as_secs_f64(),
+        })
+    }
 }
 
 /// So many at once.
@@ -139,6 +179,11 @@ fn asked(view: &View, roles: &[Role]) -> usize {
     let calls = view.store_calls.iter().filter(|it| is_own(it.from)).count();
     let questions = view.national_calls.iter().filter(|it| is_own(it.from));
     posts + calls + questions.count()
+}
+
+/// Everything that crossed the wire, each a request with its answer, in which the harness had a part.
+fn requests(view: &View) -> usize {
+    view.posts.len() + view.store_calls.len() + view.national_calls.len()
 }
 
 fn rate(amount: f64, lasted: Duration) -> f64 {

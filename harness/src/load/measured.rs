@@ -69,6 +69,7 @@ pub(super) fn report(drive: Drive, round: usize, lap: &Lap) -> LapReport {
         p50: statistics::median(ends.iter().map(|(_, took)| *took).collect()),
         system_share: lap.system_share(),
         harness_share: lap.harness_share(),
+        harness_speed: lap.harness_speed(),
         ends,
     }
 }

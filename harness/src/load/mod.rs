@@ -5,8 +5,10 @@
 //! reference system by turns, so that what the machine does meanwhile happens to both, and its score
 //! is their ratio.
 
+mod abroad;
 mod bench;
 mod compare;
+mod judge;
 mod lap;
 mod measured;
 mod profile;
@@ -25,11 +27,18 @@ use gp2gp_model::bench::Drive;
 use crate::driver::DriverError;
 use crate::sut::OpenError;
 
-pub use bench::{Bench, bench};
+pub use bench::{Bench, Progress, bench};
 pub use compare::{Comparison, compare};
 pub use profile::{Profile, ProfileError};
 pub use subject::Subject;
 pub use work::{Arrivals, WorkError, scenario};
+
+/// Who of the two that are measured by turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    System,
+    Reference,
+}
 
 /// Why nothing was measured.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +60,9 @@ pub enum LoadError {
         "{0} is neither a requesting nor a sending system: there is no transfer to put it under load with"
     )]
     NoTransfers(String),
+    /// The thread that judges has ended.
+    #[error("the judge broke off: this is a defect of the suite")]
+    JudgeGone,
     /// The description of a system of the suite is wrong.
     #[error("the suite describes its own system wrongly: {0}")]
     Own(String),

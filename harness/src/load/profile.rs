@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use gp2gp_scenarios::Size;
 use serde::Deserialize;
 
+use crate::simulate::{self, Country};
+
 /// A profile.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,9 +30,29 @@ pub struct Profile {
     pub document: Vec<Document>,
     /// Documents as they are in a country, drawn anew for each record.
     pub national: Option<National>,
+    /// Where patients register as they do there: at what hours of the week, between which suppliers, and with what goes
+    /// wrong.
+    #[serde(default)]
+    pub country: Option<CountryName>,
     /// Moves so much that it is measured only when it is asked for by name.
     #[serde(default)]
     pub heavy: bool,
+}
+
+/// A country whose workload is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CountryName {
+    /// England, 2019 to 2022.
+    England,
+}
+
+impl CountryName {
+    pub(super) fn country(self) -> Result<Country, simulate::ProfileError> {
+        match self {
+            Self::England => Country::england(),
+        }
+    }
 }
 
 /// Documents in every record.
@@ -155,6 +177,20 @@ impl Profile {
         name.clone_into(&mut profile.name);
         profile.check().map_err(|why| wrong(why.to_owned()))?;
         Ok(profile)
+    }
+
+    /// Registrations in the whole country, in the mean, where the profile has one.
+    pub fn registrations_per_second(&self) -> Result<Option<f64>, simulate::ProfileError> {
+        let country = self.country.map(CountryName::country).transpose()?;
+        Ok(country.map(|country| country.per_second()))
+    }
+
+    /// The same with another number of transfers.
+    pub(super) fn with_transfers(&self, transfers: u32) -> Self {
+        Self {
+            transfers,
+            ..self.clone()
+        }
     }
 
     /// The same, if it still is a profile after something was changed.

@@ -277,6 +277,8 @@ mod tests {
             system_cpu: Some(ms(lasted * system_share)),
             system_bytes: None,
             harness_cpu: Some(ms(lasted * 0.3)),
+            judge_cpu: Some(ms(lasted * 0.1)),
+            requests: 100,
             asked: 15.0,
             mishap: None,
         }

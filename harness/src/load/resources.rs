@@ -26,9 +26,11 @@ pub(super) fn used_by(processes: &[u32]) -> Option<Used> {
     Some(sum)
 }
 
-/// What this process has used of processors.
-pub(super) fn own_cpu() -> Option<Duration> {
-    cpu("self")
+/// What this thread has used of a processor.
+pub(super) fn cpu_of_thread() -> Option<Duration> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanoseconds = text.split_whitespace().next()?.parse().ok()?;
+    Some(Duration::from_nanos(nanoseconds))
 }
 
 fn with_children(processes: &[u32]) -> BTreeSet<u32> {

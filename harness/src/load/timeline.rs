@@ -1,11 +1,12 @@
 //! What became of each transfer of a lap, and when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use gp2gp_model::plan::{Plan, Role};
+use gp2gp_model::plan::{Decision, PatientPlan, Plan, Role};
 use gp2gp_model::requirement::{Level, Requirement};
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use gp2gp_model::{ConversationId, NhsNumber, RequirementId, Time};
+use gp2gp_wire::hl7::Acknowledgement;
 
 use crate::check::transfer::{Transfer, accepted_at, transfers};
 use crate::check::{Post, View, all};
@@ -25,7 +26,8 @@ pub(super) struct Timeline {
     pub(super) continued: Option<Time>,
     /// Spine took the last fragment.
     pub(super) pieces: Option<Time>,
-    /// The positive acknowledgement of the core reached the sending practice.
+    /// The positive acknowledgement of the core reached the sending practice; where the record cannot be sent, or people
+    /// do not file it, the refusal.
     pub(super) ended: Option<Time>,
     /// Bytes of its messages with documents.
     pub(super) bytes: u64,
@@ -102,6 +104,8 @@ fn breaches(
 
 struct Lines {
     of_patient: BTreeMap<NhsNumber, Timeline>,
+    /// Whose transfer is meant to end in a refusal.
+    refused: BTreeSet<NhsNumber>,
 }
 
 impl Lines {
@@ -128,7 +132,11 @@ impl Lines {
                 line.registered.get_or_insert(acted.at);
             }
         }
-        Self { of_patient }
+        let refused = plan.patients.iter().filter(|it| is_refused(plan, it));
+        Self {
+            of_patient,
+            refused: refused.map(|patient| patient.nhs_number).collect(),
+        }
     }
 
     fn tell(&mut self, view: &View, transfer: &Transfer<'_>) {
@@ -143,8 +151,12 @@ impl Lines {
         line.continued = transfer.continues.first().map(|post| post.at);
         let pieces = transfer.fragments.iter();
         line.pieces = pieces.filter_map(|post| accepted_at(view, post)).max();
-        let mut outcomes = transfer.outcomes.iter();
-        line.ended = outcomes.find(|post| is_positive(post)).map(|post| post.at);
+        let is_refused = (transfer.request()).is_some_and(|it| self.refused.contains(&it.patient));
+        let mut ends = transfer.outcomes.iter().chain(&transfer.answers);
+        line.ended = match is_refused {
+            true => ends.find(|post| is_negative(post)).map(|post| post.at),
+            false => (transfer.outcomes.iter().find(|post| is_positive(post))).map(|post| post.at),
+        };
         let with_documents = transfer.cores.iter().chain(&transfer.fragments);
         line.bytes = with_documents.map(|post| post.body.bytes).sum();
     }
@@ -168,10 +180,25 @@ impl Lines {
     }
 }
 
+/// Whether a good sending or requesting system says no to this patient's transfer.
+fn is_refused(plan: &Plan, patient: &PatientPlan) -> bool {
+    let files = match patient.habit.decision {
+        Some(Decision::Integrate) | None => true,
+        Some(Decision::Reject | Decision::Suppress | Decision::FailToIntegrate) => false,
+    };
+    !files || !plan.is_sent(patient)
+}
+
 fn is_positive(post: &Post) -> bool {
     (post.seen())
         .and_then(|seen| seen.acknowledgement())
         .is_some_and(|ack| !ack.is_negative())
+}
+
+fn is_negative(post: &Post) -> bool {
+    (post.seen())
+        .and_then(|seen| seen.acknowledgement())
+        .is_some_and(Acknowledgement::is_negative)
 }
 
 /// Of whose transfer an event is.
@@ -206,5 +233,63 @@ impl<'v> Whose<'v> {
         let conversation = self.conversations.get(&seq);
         let of_message = conversation.and_then(|it| self.patients.get(it));
         of_message.or_else(|| self.acts.get(&seq)).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use gp2gp_mocks::defect::Defect;
+    use gp2gp_scenarios::Size;
+
+    use super::*;
+    use crate::bodies::BodyStore;
+    use crate::driver::{self, Sut, Transport};
+    use crate::load::abroad;
+    use crate::simulate::Unusual;
+
+    /// A lap of one usual patient and one of every other kind, the usual one last.
+    fn national_lap(sut: Sut) -> Vec<Timeline> {
+        let mut text = "title = \"Load\"\njudges = [\"requesting\", \"sending\"]\nrequirements = [\"SND-14\"]\n\
+                        [exercised]\ncore_acknowledged = \"AA\"\n"
+            .to_owned();
+        let kinds = Unusual::ALL.into_iter().map(Some).chain([None]);
+        for (number, unusual) in kinds.enumerate() {
+            let patient = abroad::patient(Size(12_000), unusual);
+            let _ = write!(
+                text,
+                "[[patient]]\nname = \"p{number}\"\n{patient}[[step]]\nat = \"{number}s\"\nregister = \"p{number}\"\n"
+            );
+        }
+        let source = gp2gp_scenarios::load_str("load/test", &text).unwrap();
+        let scenario = gp2gp_scenarios::parse(&source).unwrap().remove(0);
+        let catalogue = gp2gp_scenarios::catalogue().unwrap();
+        let plan = gp2gp_scenarios::lower(&scenario, &catalogue, None).unwrap();
+        let bodies = BodyStore::temporary();
+        let (trace, bodies) = driver::run(&plan, sut, Transport::Virtual, bodies).unwrap();
+        let view = View::new(&trace, &bodies);
+        let roles = Role::OF_TRANSFERS;
+        timelines(&plan, &view, &roles, &catalogue, Profile::Strict)
+    }
+
+    #[test]
+    fn a_transfer_that_is_to_be_refused_counts_once_it_is_refused() {
+        for (line, unusual) in national_lap(Sut::Reference).iter().zip(Unusual::ALL) {
+            assert!(line.ended.is_some(), "{unusual:?} does not come to its end");
+            assert!(line.breaches.is_empty(), "{unusual:?}: {:?}", line.breaches);
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_filed_where_it_is_to_be_refused_does_not_count() {
+        let defect = Defect::from_name("suppressed-as-filed").unwrap();
+        let lines = national_lap(Sut::Broken(defect));
+        let wrong: Vec<usize> = (0..lines.len()).filter(|at| !lines[*at].counts()).collect();
+        let suppressed = Unusual::ALL
+            .iter()
+            .position(|it| *it == Unusual::Suppressed);
+        assert_eq!(wrong, [suppressed.unwrap()]);
+        assert_eq!(lines[wrong[0]].ended, None);
     }
 }

@@ -11,7 +11,9 @@ use gp2gp_scenarios::{LoadError, ScenarioError, Size};
 use gp2gp_sim::{Stream, Streams};
 use rand::Rng;
 
-use super::profile::{National, Profile};
+use super::abroad;
+use super::profile::{CountryName, National, Profile};
+use crate::simulate::{Country, ProfileError};
 
 /// When the patients of a lap register.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,6 +29,12 @@ pub enum Arrivals {
         /// The mean.
         per_second: f64,
     },
+    /// The same by the hours of a week of the profile's country, of which the lap is a short one. In a profile
+    /// without a country, as [`Arrivals::Open`].
+    Week {
+        /// The mean. In the busiest hour four times as many come.
+        per_second: f64,
+    },
 }
 
 /// Why there is no work.
@@ -38,6 +46,9 @@ pub enum WorkError {
     /// It makes no sense.
     #[error("the work of this profile makes no sense: {0}")]
     Scenario(#[from] Box<ScenarioError>),
+    /// What is known of the country cannot be read.
+    #[error("the workload of the country: {0}")]
+    Country(#[from] ProfileError),
 }
 
 /// The plan of a lap. The same seed gives the same patients, documents and times.
@@ -49,7 +60,7 @@ pub(super) fn plan(
     seed: u64,
     terms: &Terms,
 ) -> Result<Plan, WorkError> {
-    let text = scenario(profile, arrivals, roles, seed);
+    let text = scenario(profile, arrivals, roles, seed)?;
     let id = format!("load/{}", file_name(&profile.name));
     let source = gp2gp_scenarios::load_str(&id, &text)?;
     let scenarios = gp2gp_scenarios::parse(&source).map_err(Box::new)?;
@@ -61,7 +72,7 @@ pub(super) fn plan(
     plan.link_delay = Duration::ZERO;
     plan.at_once = match arrivals {
         Arrivals::Closed { at_once } => Some(at_once),
-        Arrivals::Open { .. } => None,
+        Arrivals::Open { .. } | Arrivals::Week { .. } => None,
     };
     Ok(plan)
 }
@@ -78,28 +89,40 @@ fn file_name(name: &str) -> String {
 }
 
 /// The scenario as an author would write it.
-pub fn scenario(profile: &Profile, arrivals: Arrivals, roles: &[Role], seed: u64) -> String {
+pub fn scenario(
+    profile: &Profile,
+    arrivals: Arrivals,
+    roles: &[Role],
+    seed: u64,
+) -> Result<String, WorkError> {
     let streams = Streams::new(seed);
     let mut documents = streams.stream("load documents");
-    let mut times = streams.stream("load arrivals");
+    let country = profile.country.map(CountryName::country).transpose()?;
     let judges: Vec<String> = roles.iter().map(|role| format!("\"{role}\"")).collect();
     let mut text = format!(
-        "title = \"Load: {}\"\nstory = \"{} transfers. {}\"\njudges = [{}]\nrequirements = [{}]\n\
-         [exercised]\ncore_acknowledged = \"AA\"\n",
+        "title = \"Load: {}\"\nstory = \"{} transfers. {}\"\njudges = [{}]\nrequirements = [{}]\n",
         profile.name.replace(['"', '\\'], ""),
         profile.transfers,
         profile.about.replace(['"', '\\'], ""),
         judges.join(", "),
         exercised(roles),
     );
-    let mut at = Duration::ZERO;
-    for number in 1..=profile.transfers {
+    if let Some(country) = &country {
+        text.push_str(&abroad::circumstances(
+            country,
+            profile.transfers,
+            roles,
+            &streams,
+        ));
+    }
+    text.push_str("[exercised]\ncore_acknowledged = \"AA\"\n");
+    let times = times(profile, country.as_ref(), arrivals, &streams);
+    let mut unusual = streams.stream("load unusual");
+    for (number, at) in (1..).zip(times) {
         let name = format!("patient-{number}");
-        let _ = write!(
-            text,
-            "\n[[patient]]\nname = \"{name}\"\nrecord = \"{}\"\npeople = {{ after = \"0s\" }}\n",
-            profile.record
-        );
+        let unusual = (country.as_ref()).and_then(|it| it.unusual(share(&mut unusual)));
+        let patient = abroad::patient(profile.record, unusual);
+        let _ = write!(text, "\n[[patient]]\nname = \"{name}\"\n{patient}");
         for (media_type, size) in contents(profile, &mut documents) {
             let _ = write!(
                 text,
@@ -107,16 +130,44 @@ pub fn scenario(profile: &Profile, arrivals: Arrivals, roles: &[Role], seed: u64
                 Size(size)
             );
         }
-        if let Arrivals::Open { per_second } = arrivals {
-            at += pause(per_second, &mut times);
-        }
         let _ = write!(
             text,
             "[[step]]\nat = \"{}ms\"\nregister = \"{name}\"\n",
             at.as_millis()
         );
     }
-    text
+    Ok(text)
+}
+
+/// When each patient registers.
+fn times(
+    profile: &Profile,
+    country: Option<&Country>,
+    arrivals: Arrivals,
+    streams: &Streams,
+) -> Vec<Duration> {
+    let mut stream = streams.stream("load arrivals");
+    let transfers = profile.transfers;
+    match (arrivals, country) {
+        (Arrivals::Closed { .. }, _) => vec![Duration::ZERO; transfers as usize],
+        (Arrivals::Week { per_second }, Some(country)) => {
+            let lasts = f64::from(transfers) / per_second.max(f64::MIN_POSITIVE);
+            let week = country.in_a_week(transfers, || share(&mut stream));
+            let first = week.first().copied().unwrap_or_default();
+            let times = week.into_iter().map(|at| (at - first) * lasts);
+            times
+                .map(|at| Duration::from_secs_f64(at.min(86_400.0)))
+                .collect()
+        }
+        (Arrivals::Open { per_second } | Arrivals::Week { per_second }, _) => {
+            let mut at = Duration::ZERO;
+            let times = (0..transfers).map(|_| {
+                at += pause(per_second, &mut stream);
+                at
+            });
+            times.collect()
+        }
+    }
 }
 
 /// What every transfer puts to the test; the judge looks at everything besides.
@@ -179,7 +230,7 @@ fn media_type(national: &National, stream: &mut Stream) -> String {
 }
 
 /// From 0 to 1, exclusively.
-fn share(stream: &mut Stream) -> f64 {
+pub(super) fn share(stream: &mut Stream) -> f64 {
     const OF: f64 = (1_u64 << 53) as f64;
     (stream.next_u64() >> 11) as f64 / OF
 }
@@ -226,7 +277,7 @@ mod tests {
     #[test]
     fn the_same_seed_is_the_same_work() {
         let profile = Profile::find("national").unwrap();
-        let text = |seed| scenario(&profile, open(5.0), &Role::OF_TRANSFERS, seed);
+        let text = |seed| scenario(&profile, open(5.0), &Role::OF_TRANSFERS, seed).unwrap();
         assert_eq!(text(7), text(7));
         assert_ne!(text(7), text(8));
     }
@@ -258,6 +309,32 @@ mod tests {
         let plan = planned("small", 10, arrivals, 1);
         assert_eq!(plan.at_once.map(NonZeroU32::get), Some(4));
         assert!(plan.steps.iter().all(|step| step.at.is_zero()));
+    }
+
+    #[test]
+    fn only_who_is_not_under_load_writes_as_a_supplier_does() {
+        let profile = Profile::find("national").unwrap();
+        let text = |roles: &[Role]| scenario(&profile, open(5.0), roles, 1).unwrap();
+        assert!(!text(&Role::OF_TRANSFERS).contains("dialect"));
+        let sending = text(&[Role::Sending]);
+        assert!(sending.contains("[requesting]\ndialect = ") && !sending.contains("[sending]"));
+    }
+
+    /// The busiest hour of an English week has four times the mean, and four of ten patients come on two days.
+    #[test]
+    fn a_national_lap_is_a_week_in_short() {
+        let arrivals = Arrivals::Week { per_second: 100.0 };
+        let plan = planned("national", 2_000, arrivals, 3);
+        let times: Vec<f64> = plan.steps.iter().map(|it| it.at.as_secs_f64()).collect();
+        let last = times.iter().copied().fold(0.0, f64::max);
+        assert!((14.0..20.0).contains(&last), "20 s are a week: {last}");
+        let within =
+            |from: f64, to: f64| times.iter().filter(|at| (from..to).contains(*at)).count();
+        let day = 20.0 / 7.0;
+        // It begins with the first patient, some hours into Monday.
+        let (tuesday, weekend) = (within(day * 0.8, day * 1.8), within(day * 4.8, day * 7.0));
+        assert!((400..500).contains(&tuesday), "{tuesday}");
+        assert!(weekend < 60, "{weekend}");
     }
 
     /// Spec 70: 49.4 % have documents, then 46 in the median and 9.9 MB together.

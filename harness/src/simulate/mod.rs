@@ -9,6 +9,7 @@
 mod alone;
 mod calendar;
 mod case;
+mod country;
 mod layout;
 mod luck;
 mod message;
@@ -36,6 +37,7 @@ use gp2gp_sim::Streams;
 
 pub use alone::{Played, play};
 pub use case::{AnswersRequest, Case, Obstacle, Terms, Wait};
+pub(crate) use country::{Country, Network, Unusual};
 pub use layout::{Layout, Limits};
 pub use message::{Code, Message};
 pub use outages::Outages;

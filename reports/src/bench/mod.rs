@@ -4,7 +4,9 @@ mod picture;
 
 use std::fmt::Write as _;
 
-use gp2gp_model::bench::{BenchReport, Change, Drive, Measured, Ratio, RemarkKind, Stage};
+use gp2gp_model::bench::{
+    BenchReport, Change, Drive, HarnessSpeed, LapReport, Measured, Ratio, RemarkKind, Stage,
+};
 
 use crate::style::{BOLD, DIM, paint};
 use crate::text::wrap;
@@ -124,6 +126,16 @@ fn throughput(report: &BenchReport) -> String {
         harness(own),
         harness(other),
     ));
+    text.push_str(&row(
+        "its requests a second of that",
+        speed(own, |it| it.driven_per_second),
+        speed(other, |it| it.driven_per_second),
+    ));
+    text.push_str(&row(
+        "the same with judging",
+        speed(own, |it| it.judged_per_second),
+        speed(other, |it| it.judged_per_second),
+    ));
     text.push('\n');
     text
 }
@@ -141,15 +153,28 @@ fn shown(value: Option<f64>, unit: &str, factor: f64) -> String {
     }
 }
 
-/// The median of the laps under full load.
+/// The share of a processor that the harness took.
 fn harness(measured: &Measured) -> String {
-    let laps = measured.laps.iter().filter(|lap| lap.drive == Drive::Full);
-    let mut shares: Vec<f64> = laps.filter_map(|lap| lap.harness_share).collect();
-    shares.sort_by(f64::total_cmp);
-    match shares.get(shares.len() / 2) {
+    match under_full_load(measured, |lap| lap.harness_share) {
         Some(share) => format!("{:.0} %", share * 100.0),
         None => "not seen".to_owned(),
     }
+}
+
+/// Requests that the harness makes or answers for each second of a processor.
+fn speed(measured: &Measured, of: fn(&HarnessSpeed) -> f64) -> String {
+    match under_full_load(measured, |lap| lap.harness_speed.as_ref().map(of)) {
+        Some(speed) => format!("{speed:.0}"),
+        None => "not seen".to_owned(),
+    }
+}
+
+/// The median of the laps under full load.
+fn under_full_load(measured: &Measured, of: impl Fn(&LapReport) -> Option<f64>) -> Option<f64> {
+    let laps = measured.laps.iter().filter(|lap| lap.drive == Drive::Full);
+    let mut values: Vec<f64> = laps.filter_map(of).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
 }
 
 fn stages(report: &BenchReport, drive: Drive) -> String {
