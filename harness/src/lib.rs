@@ -11,6 +11,7 @@ pub mod check;
 pub mod cli;
 pub mod conversations;
 pub mod driver;
+pub mod evidence;
 pub mod expect;
 pub mod facts;
 pub mod judge;

@@ -3,6 +3,7 @@
 mod attach;
 mod bench;
 mod beside;
+mod certify;
 mod check;
 mod doctor;
 mod explain;
@@ -20,6 +21,7 @@ mod schema;
 mod serve;
 mod simulate;
 mod suite;
+mod verify;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -80,6 +82,14 @@ enum Command {
     Schema(schema::Args),
     /// Make the reports of a kept run again, or in other forms.
     Report(report::Args),
+    /// Pack a kept run, its traces and reports into one archive, with a signed statement of what it shows.
+    ///
+    /// Exit status: 0 packed, 2 not: the run does not say what its traces say, or cannot be read.
+    Certify(certify::Args),
+    /// Check an archive of `gp2gp certify`: its signature, its files, and with `--recheck` every verdict.
+    ///
+    /// Exit status: 0 it holds, 1 it does not, 2 it cannot be read.
+    Verify(verify::Args),
     /// Replay what a system did in kept runs against another system.
     Replay(replay::Args),
     /// Simulate a national year of transfers in virtual time, without bodies.
@@ -139,6 +149,8 @@ pub fn main() -> ExitCode {
         Some(Command::Doctor(args)) => doctor::main(&args, &output),
         Some(Command::Schema(args)) => schema::main(&args, &output),
         Some(Command::Report(args)) => report::main(&args, &output),
+        Some(Command::Certify(args)) => certify::main(&args, &output),
+        Some(Command::Verify(args)) => verify::main(&args, &output),
         Some(Command::Replay(args)) => replay::main(&args, &output),
         Some(Command::Simulate(args)) => simulate::main(&args, &output),
         Some(Command::Serve(args)) => serve::main(&args, &output),
