@@ -346,11 +346,24 @@ fn owner(post: &Post) -> Owner {
 }
 
 /// The patient whose transfer people act on.
-fn concerned(act: &Act) -> Option<NhsNumber> {
-    let moves = act.move_on().map(|(patient, _)| patient);
-    act.registers()
-        .or(act.decides().map(|(patient, _)| patient))
-        .or(moves)
+const fn concerned(act: &Act) -> Option<NhsNumber> {
+    match act {
+        Act::Register { patient, .. }
+        | Act::Decide { patient, .. }
+        | Act::RepeatRequest { patient, .. }
+        | Act::AcknowledgeAgain { patient, .. }
+        | Act::RepeatExtract { patient, .. }
+        | Act::SendUnrequested { patient, .. }
+        | Act::MoveOn { patient, .. }
+        | Act::File { patient, .. }
+        | Act::AtOffice { patient, .. }
+        | Act::Book { patient, .. } => Some(*patient),
+        Act::Relink { .. }
+        | Act::DealWithPooledList { .. }
+        | Act::Relist { .. }
+        | Act::Stray { .. }
+        | Act::AtHub { .. } => None,
+    }
 }
 
 /// Everything in one where there is one conversation. Otherwise each has its own, and what belongs to none is by itself.

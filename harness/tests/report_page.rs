@@ -16,10 +16,11 @@ use gp2gp::run::{Options, run, trace, usual_jobs};
 use gp2gp::score;
 use gp2gp_mocks::Defect;
 use gp2gp_model::plan::Role;
-use gp2gp_model::report::conversation::{Depth, Happening, ScenarioMaterial};
+use gp2gp_model::report::conversation::{Depth, Happening, ScenarioMaterial, Step};
 use gp2gp_model::report::{RunReport, ScenarioReport};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::run_log::{Fingerprint, Scope};
+use gp2gp_model::trace::Endpoint;
 use gp2gp_model::verdict::{Finding, Profile, Verdict};
 use gp2gp_model::{ScenarioId, Sha256, Time};
 use gp2gp_reports::Page;
@@ -274,39 +275,75 @@ fn the_event_that_shows_a_failure_is_marked_in_the_diagram_and_linked_from_the_f
     }
 }
 
-#[test]
-fn what_led_to_a_second_continue_is_the_extract_and_not_what_people_were_told() {
-    let material = played();
-    let (_, shown) = &material.shown[&ScenarioId::parse("transfer/bare-reference-ids").unwrap()];
-    let continues: Vec<u64> = shown
-        .steps()
-        .iter()
-        .filter(|step| match &step.what {
-            Happening::Message(message) => {
-                message.says.starts_with("Continue")
-                    && message.from != gp2gp_model::trace::Endpoint::Spine
-            }
-            Happening::Calls { .. } | Happening::At { .. } => false,
-        })
-        .map(|step| step.event)
-        .collect();
-    let led_to: Vec<String> = shown
-        .led_to(continues[1])
-        .iter()
+/// What led to the last message of a system that begins like this, a line each.
+fn led_to(id: &str, from: Endpoint, says: &str) -> String {
+    let (_, shown) = &played().shown[&ScenarioId::parse(id).unwrap()];
+    let is_it = |step: &&Step| match &step.what {
+        Happening::Message(message) => message.from == from && message.says.starts_with(says),
+        Happening::Calls { .. } | Happening::At { .. } => false,
+    };
+    let last = shown.steps().into_iter().rfind(is_it).expect("it was sent");
+    let lines = shown
+        .led_to(last.event)
+        .into_iter()
         .map(|step| match &step.what {
             Happening::Message(message) => {
-                format!(
-                    "{} to {}: {}",
-                    message.from,
-                    message.to,
-                    message.says.split(':').next().unwrap()
-                )
+                let says = message.says.split(['.', ';', '(']).next().unwrap();
+                format!("{} to {}: {says}", message.from, message.to)
             }
             Happening::Calls { from, to, .. } => format!("{from} calls {to}"),
             Happening::At { text, .. } => text.clone(),
-        })
-        .collect();
-    insta::assert_snapshot!(led_to.join("\n"));
+        });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn what_led_to_a_second_continue_is_the_extract_and_the_first() {
+    insta::assert_snapshot!(led_to(
+        "transfer/bare-reference-ids",
+        Endpoint::Requesting,
+        "Continue"
+    ));
+}
+
+#[test]
+fn what_led_to_a_refusal_is_the_extract_and_what_people_decided() {
+    insta::assert_snapshot!(led_to(
+        "people/reject-new-patient",
+        Endpoint::Requesting,
+        "acknowledgement"
+    ));
+}
+
+#[test]
+fn what_led_to_a_second_extract_is_the_second_request_and_the_first_extract() {
+    insta::assert_snapshot!(led_to(
+        "duplicate/request",
+        Endpoint::Sending,
+        "EHR extract"
+    ));
+}
+
+/// What a reader meets, without markup.
+#[test]
+fn a_failure_reads_like_this() {
+    let page = played().page();
+    let found = page
+        .split("<article ")
+        .find(|it| it.contains("value\">SND-18 ("));
+    let article = found.unwrap().split("</article>").next().unwrap();
+    let mut words = String::new();
+    for piece in article.split('<').skip(1) {
+        let (tag, text) = piece.split_once('>').unwrap();
+        let ends = ["/dd", "/dt", "/h3", "/h4", "/p", "/li", "/summary"];
+        words.push_str(text.trim_matches('\n'));
+        words.push_str(if ends.contains(&tag) { "\n" } else { " " });
+    }
+    let lines = words
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    let lines: Vec<String> = lines.filter(|line| !line.is_empty()).collect();
+    insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[test]
@@ -427,6 +464,40 @@ fn what_comes_from_outside_is_text_wherever_it_stands() {
     assert_eq!(page.matches("<script>").count(), 1, "the page's own");
     assert!(!page.contains("<img"));
     assert!(page.matches("&#60;script&#62;alert(1)").count() > 100);
+}
+
+/// From a kept run, whoever makes it and whenever.
+#[test]
+fn the_page_of_a_kept_run_is_made_again_to_the_byte_and_has_its_messages() {
+    let folder = tempfile::tempdir().unwrap();
+    let gp2gp = |arguments: &[&str]| {
+        let ran = Command::new(env!("CARGO_BIN_EXE_gp2gp"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .expect("it runs");
+        String::from_utf8_lossy(&ran.stderr).into_owned()
+    };
+    let read = |file: &str| std::fs::read_to_string(folder.path().join(file));
+    let defect = "broken:continue-twice";
+    let told = gp2gp(&[
+        "run",
+        "transfer/bare-reference-ids",
+        "--sut",
+        defect,
+        "--out",
+        "kept",
+    ]);
+    let page = read("kept/report.html").unwrap_or_else(|error| panic!("{error}: {told}"));
+    assert!(page.contains("shows RCV-15: fail"));
+    assert!(page.contains("part 1, ebXML envelope"));
+    let told = gp2gp(&["report", "--from", "kept", "--html", "again/page.html"]);
+    let again = read("again/page.html").unwrap_or_else(|error| panic!("{error}: {told}"));
+    assert!(page == again);
+    let kept = "kept/runs/transfer/bare-reference-ids";
+    let told = gp2gp(&["judge", kept, "--html", "judged.html"]);
+    let judged = read("judged.html").unwrap_or_else(|error| panic!("{error}: {told}"));
+    assert!(judged.contains("EHR extract 1"));
 }
 
 /// Scripts, pictures and rules of axe in a real browser, wide and narrow, light and dark.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use gp2gp_model::report::RunReport;
 use gp2gp_model::requirement::Requirement;
-use gp2gp_reports::Room;
+use gp2gp_reports::{Page, Room};
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 
 use super::output::Output;
@@ -24,6 +24,9 @@ pub(super) struct Formats {
     /// Write the HTML report to this file, not to the folder of the run.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Show in the HTML report what `gp2gp bench` measured: its `bench.json`.
+    #[arg(long, value_name = "FILE")]
+    bench: Option<PathBuf>,
     /// Write JUnit XML to this file, too.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -123,7 +126,13 @@ impl Formats {
         if let Some(folder) = folder {
             let html = self.html.clone();
             let html = html.unwrap_or_else(|| folder.join("report.html"));
-            page::write(&html, report, catalogue, &Traces::KeptIn(folder))?;
+            let bench = self.bench.as_deref().map(page::bench).transpose()?;
+            let page = Page {
+                report,
+                catalogue,
+                bench: bench.as_ref(),
+            };
+            page::write_page(&html, &page, &Traces::KeptIn(folder))?;
             files.push(html);
         }
         Ok(files)

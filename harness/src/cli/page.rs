@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::Path;
 
+use gp2gp_model::bench::BenchReport;
 use gp2gp_model::report::conversation::{Depth, ScenarioMaterial};
 use gp2gp_model::report::{RunReport, ScenarioReport};
 use gp2gp_model::requirement::Requirement;
@@ -34,6 +35,11 @@ pub(super) fn write(
         catalogue,
         bench: None,
     };
+    write_page(file, &page, traces)
+}
+
+/// The same, with all that a page can be of.
+pub(super) fn write_page(file: &Path, page: &Page<'_>, traces: &Traces<'_>) -> miette::Result<()> {
     let mut source = |scenario: &ScenarioReport, depth: Depth| match traces {
         Traces::KeptIn(out) => kept(out, scenario, depth),
         Traces::Of(recording) => {
@@ -51,8 +57,18 @@ pub(super) fn write(
         .into_diagnostic()
         .wrap_err_with(writing)?;
     let mut text = Utf8::new(BufWriter::new(&mut target));
-    let written = gp2gp_reports::html(&page, &mut source, &mut text);
+    let written = gp2gp_reports::html(page, &mut source, &mut text);
     text.ended(written).into_diagnostic().wrap_err_with(writing)
+}
+
+/// What `gp2gp bench` wrote.
+pub(super) fn bench(file: &Path) -> miette::Result<BenchReport> {
+    let text = fs::read_to_string(file)
+        .into_diagnostic()
+        .wrap_err_with(|| format!("reading {}", file.display()))?;
+    serde_json::from_str(&text)
+        .into_diagnostic()
+        .wrap_err_with(|| format!("{} is no report of a bench", file.display()))
 }
 
 /// What is shown of a kept run; nothing of one that left no trace. That its trace cannot be read is said on the page.

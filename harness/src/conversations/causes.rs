@@ -82,9 +82,23 @@ impl<'v> Causes<'v> {
         let since = received.map_or(0, |received| received.seq);
         let mut because: Vec<u64> = received.map(|it| it.seq).into_iter().collect();
         because.extend(promised_by(self.before(post.seq), post));
+        because.extend(self.sibling(post));
         because.extend(acts_since(before, post, since));
         because.extend(troubles_since(before, post.from, since));
         because
+    }
+
+    /// The one before of a kind of which one is enough: where there are two, both have to be seen.
+    fn sibling(&self, post: &Post) -> Option<u64> {
+        let (kind, (conversation, _)) = (post.kind()?, post.name()?);
+        match kind {
+            MessageKind::EhrRequest | MessageKind::EhrExtract | MessageKind::Continue => {}
+            MessageKind::Fragment | MessageKind::Acknowledgement => return None,
+        }
+        let mut earlier = self.before(post.seq).filter(|other| {
+            other.from == post.from && other.kind() == Some(kind) && other.is_of(conversation)
+        });
+        earlier.next().map(|other| other.seq)
     }
 
     /// What had reached the system to which this is its answer.
@@ -148,7 +162,8 @@ fn promised_by<'v>(mut before: impl Iterator<Item = &'v Post>, post: &Post) -> O
         .map(|other| other.seq)
 }
 
-/// What people wanted of the system since: who registers has a record asked for, who decides has it acknowledged.
+/// What people wanted of the system since: who registers has a record asked for, who decides has it acknowledged, and
+/// a mock is told to send something again.
 fn acts_since(before: &[Placed], post: &Post, since: u64) -> Option<u64> {
     let is_act = |placed: &&Placed| {
         let is_there = placed.step.endpoints().first() == Some(&post.from);
@@ -163,7 +178,7 @@ fn acts_since(before: &[Placed], post: &Post, since: u64) -> Option<u64> {
     };
     let of_kind = matches!(
         post.kind(),
-        Some(MessageKind::EhrRequest | MessageKind::Acknowledgement)
+        Some(MessageKind::EhrRequest | MessageKind::EhrExtract | MessageKind::Acknowledgement)
     );
     let mut acts = before.iter().rev().filter(is_act);
     let last = acts.next().map(|placed| placed.step.event);

@@ -29,12 +29,15 @@ pub(super) struct Life<'a> {
 pub(super) struct Stage<'a> {
     pub(super) step: &'a CustodyStep,
     pub(super) at: String,
+    /// In the diagram.
+    pub(super) href: Option<String>,
     /// Empty where nothing changes.
     pub(super) held_by: &'a str,
 }
 
 impl<'a> Lives<'a> {
-    pub(super) fn of(scenario: &'a ScenarioReport) -> Self {
+    /// `place` says where in the diagram an event is.
+    pub(super) fn of(scenario: &'a ScenarioReport, place: &dyn Fn(u64) -> Option<String>) -> Self {
         let most = if words::is_troubled(scenario.verdict) {
             SHOWN_OF_TROUBLED
         } else {
@@ -49,14 +52,14 @@ impl<'a> Lives<'a> {
             *counts.entry(&life.whereabouts).or_default() += 1;
         }
         Self {
-            shown: shown.iter().map(|life| Life::of(life)).collect(),
+            shown: shown.iter().map(|life| Life::of(life, place)).collect(),
             rest: counts.into_iter().collect(),
         }
     }
 }
 
 impl<'a> Life<'a> {
-    fn of(document: &'a CustodyReport) -> Self {
+    fn of(document: &'a CustodyReport, place: &dyn Fn(u64) -> Option<String>) -> Self {
         let mut before = "";
         let stages = document.steps.iter().map(|step| {
             let held_by = if step.held_by == before {
@@ -66,6 +69,7 @@ impl<'a> Life<'a> {
             };
             before = &step.held_by;
             Stage {
+                href: step.event.and_then(place),
                 step,
                 at: step.at.to_string(),
                 held_by,

@@ -117,6 +117,7 @@ struct Head<'a> {
     meaning: &'static str,
     roles: String,
     time: &'static str,
+    control: String,
     without: String,
     recorded: String,
     requirements: usize,
@@ -180,6 +181,13 @@ impl<'a> Head<'a> {
                 TimeMode::Compressed => "compressed: over real sockets, idle time skipped",
                 TimeMode::Wall => "wall clock: over real sockets, as it was",
                 TimeMode::Recorded => "recorded: what the messages say of themselves",
+            },
+            control: match (report.level, report.time_mode) {
+                (Some(level), _) => level.to_string(),
+                (None, TimeMode::Recorded) => "none: a recording".to_owned(),
+                (None, TimeMode::Virtual | TimeMode::Compressed | TimeMode::Wall) => {
+                    "all of it: the harness hosts the system itself".to_owned()
+                }
             },
             without: words::list(&without),
             recorded: recorded
@@ -392,6 +400,12 @@ fn one(
             .filter(|it| !it.steps.is_empty());
         sequences = conversations.map(|it| drawer.conversation(it)).collect();
     }
+    // Where all is well, long runs of steps are not on the page.
+    let place = |event: u64| {
+        let step = material.filter(|_| words::is_troubled(scenario.verdict))?;
+        let step = step.step_of(event)?.event;
+        Some(format!("#s{}e{step}", at + 1))
+    };
     let kept = scenario
         .findings
         .iter()
@@ -406,7 +420,7 @@ fn one(
             shows: &marks.all,
             material,
             sequences,
-            lives: Lives::of(scenario),
+            lives: Lives::of(scenario, &place),
             papers: paper::lines(&scenario.paper),
             kept: kept.join(", "),
         },

@@ -55,9 +55,15 @@ pub(super) struct Sequence {
 }
 
 pub(super) enum Item {
-    Row(Row),
+    Row(Box<Row>),
     Fold { label: String, rows: Vec<Row> },
     Gap(String),
+}
+
+impl Item {
+    fn row(row: Row) -> Self {
+        Self::Row(Box::new(row))
+    }
 }
 
 /// A step.
@@ -173,7 +179,7 @@ impl<'a> Drawer<'a> {
                 self.fold(bulk, &mut items);
                 rest = others;
             } else {
-                items.push(Item::Row(self.row(first)));
+                items.push(Item::row(self.row(first)));
                 rest = rest.get(1..).unwrap_or_default();
             }
         }
@@ -204,11 +210,11 @@ impl<'a> Drawer<'a> {
                 )));
             }
             if left_out == 0 || at < SLICE_FIRST || at >= SLICE_FIRST + left_out {
-                items.push(Item::Row(self.copy(step, step.event == last, false)));
+                items.push(Item::row(self.copy(step, step.event == last, false)));
             }
         }
         for step in &afterwards {
-            items.push(Item::Row(self.copy(step, false, true)));
+            items.push(Item::row(self.copy(step, false, true)));
         }
         Some(self.sequence(format!("What led to event {event}"), items))
     }
@@ -243,7 +249,7 @@ impl<'a> Drawer<'a> {
         let last = bulk.len() - KEPT_LAST;
         let (first, rest) = bulk.split_at(KEPT_FIRST);
         let (folded, last) = rest.split_at(last - KEPT_FIRST);
-        items.extend(first.iter().map(|step| Item::Row(self.row(step))));
+        items.extend(first.iter().map(|step| Item::row(self.row(step))));
         let bytes = folded.iter().map(|step| match &step.what {
             Happening::Message(message) => message.body.bytes,
             Happening::Calls { .. } | Happening::At { .. } => 0,
@@ -259,7 +265,7 @@ impl<'a> Drawer<'a> {
         } else {
             Item::Gap(format!("{label}: in the trace of this run"))
         });
-        items.extend(last.iter().map(|step| Item::Row(self.row(step))));
+        items.extend(last.iter().map(|step| Item::row(self.row(step))));
     }
 
     fn is_bulk(&self, step: &Step) -> bool {
