@@ -184,7 +184,7 @@ impl Outbox {
             let delivery = match self.shelf.take(waiting) {
                 Ok(delivery) => delivery,
                 Err(bodiless) => {
-                    self.given_up.push_back(bodiless);
+                    self.given_up.push_back(*bodiless);
                     continue;
                 }
             };

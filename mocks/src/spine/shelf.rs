@@ -68,7 +68,7 @@ impl Shelf {
     }
 
     /// Takes it again; without its body, as an error, where the disk does not give that back.
-    pub(super) fn take(&mut self, waiting: Waiting) -> Result<Delivery, Delivery> {
+    pub(super) fn take(&mut self, waiting: Waiting) -> Result<Delivery, Box<Delivery>> {
         let Waiting {
             mut delivery,
             place,
@@ -80,7 +80,7 @@ impl Shelf {
             }
             Place::Disk(spooled) => match spooled.read() {
                 Ok(body) => delivery.request.body = body,
-                Err(_) => return Err(delivery),
+                Err(_) => return Err(Box::new(delivery)),
             },
         }
         Ok(delivery)
