@@ -72,6 +72,25 @@ pub fn tell(view: &View) -> Vec<String> {
     story
 }
 
+/// What each message says, by the event that posts it: those of systems, and those that Spine makes itself.
+pub(crate) fn messages(view: &View) -> BTreeMap<u64, String> {
+    let names = Names::of(view);
+    let is_told = |post: &&Post| match post.from == Endpoint::Spine {
+        true => is_made_by_spine(view, post),
+        false => !post.is_retransmission,
+    };
+    let posts = view.posts.iter().filter(is_told);
+    posts
+        .map(|post| (post.seq, names.line(view, post).text))
+        .collect()
+}
+
+/// What people do, unless something else tells of it.
+pub(crate) fn act(acted: &Acted) -> Option<String> {
+    let is_told_elsewhere = matches!(acted.act, Act::File { .. });
+    (!is_told_elsewhere).then(|| tell_act(&acted.act, acted.not_supported))
+}
+
 /// What people of an exporting practice want, in one clause.
 pub const fn tell_wish(wish: Wish) -> &'static str {
     export::tell_wish(wish)

@@ -1,4 +1,4 @@
-//! `docs/connect-spine.md`, `docs/replay.md` and `docs/run-in-ci.md` are true: their commands say what the pages say, with the
+//! `docs/connect-spine.md`, `docs/replay.md`, `docs/run-in-ci.md` and `docs/snapshots.md` are true: their commands say what the pages say, with the
 //! Python example as the system, and their pieces of `sut.toml` can be read.
 
 #![cfg(test)]
@@ -15,6 +15,7 @@ use crate::support::page::{Block, blocks, fits};
 
 const SPINE: &str = include_str!("../../docs/connect-spine.md");
 const REPLAY: &str = include_str!("../../docs/replay.md");
+const SNAPSHOTS: &str = include_str!("../../docs/snapshots.md");
 const CI: &str = include_str!("../../docs/run-in-ci.md");
 
 /// The port of the example, on its pages and in its file.
@@ -28,7 +29,10 @@ fn example() -> std::path::PathBuf {
 }
 
 fn all() -> Vec<Block> {
-    [SPINE, REPLAY, CI].into_iter().flat_map(blocks).collect()
+    [SPINE, REPLAY, CI, SNAPSHOTS]
+        .into_iter()
+        .flat_map(blocks)
+        .collect()
 }
 
 #[test]

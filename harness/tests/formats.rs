@@ -25,6 +25,8 @@ fn gp2gp(folder: &Path, args: &[&str], variables: &[(&str, &str)]) -> Output {
         .args(args)
         .env_remove("GITHUB_ACTIONS")
         .env_remove("GITHUB_STEP_SUMMARY")
+        // When a run was made stands in its report.
+        .env("SOURCE_DATE_EPOCH", "1767603600")
         .envs(variables.iter().copied())
         .output()
         .expect("the binary runs")

@@ -1,7 +1,8 @@
 //! SARIF 2.1.0 for code scanning and editors: a rule for each requirement, a result for each that was not kept,
 //! at the line of the scenario that names it.
 
-use gp2gp_model::report::{RunReport, ScenarioReport};
+use gp2gp_model::baseline::CheckName;
+use gp2gp_model::report::{Change, ChangeKind, RunReport, ScenarioReport};
 use gp2gp_model::requirement::{Level, Requirement};
 use gp2gp_model::verdict::Verdict;
 use gp2gp_model::{RequirementId, Sha256};
@@ -47,10 +48,10 @@ pub fn sarif(report: &RunReport, catalogue: &[Requirement]) -> Result<String, se
                 | Verdict::Flaky
                 | Verdict::Pass
                 | Verdict::NotApplicable
-                | Verdict::KnownFailure => results.push(result(&problem, &rules)),
+                | Verdict::KnownFailure => results.push(result(&problem, &rules, report)),
             }
         }
-        results.extend(known(scenario, &rules));
+        results.extend(known(scenario, &rules, report));
     }
     let name = report.suite.split(' ').next().unwrap_or(&report.suite);
     let version = report.suite.rsplit(' ').next().unwrap_or_default();
@@ -168,7 +169,7 @@ const fn called(verdict: Verdict) -> (&'static str, &'static str) {
     }
 }
 
-fn result(problem: &Problem<'_>, rules: &Rules) -> Value {
+fn result(problem: &Problem<'_>, rules: &Rules, report: &RunReport) -> Value {
     let requirement = problem.finding.map(|(finding, _)| &finding.requirement);
     let rule = match (requirement, problem.gravity) {
         (Some(id), _) => id.as_str(),
@@ -186,13 +187,16 @@ fn result(problem: &Problem<'_>, rules: &Rules) -> Value {
         verdict: problem.verdict,
         text: lines.join("\n"),
     };
-    said.at(problem.first, requirement, rules).into()
+    let mut result = said.at(problem.first, requirement, rules);
+    add_state(&mut result, problem.first, requirement, report);
+    result.into()
 }
 
 /// Known failures are results that somebody has accepted.
 fn known<'a>(
     scenario: &'a ScenarioReport,
     rules: &'a Rules,
+    report: &'a RunReport,
 ) -> impl Iterator<Item = Value> + use<'a> {
     let findings = scenario.findings.iter();
     let known = findings.filter(|finding| finding.verdict == Verdict::KnownFailure);
@@ -208,6 +212,7 @@ fn known<'a>(
             text: lines.join("\n"),
         };
         let mut result = said.at(scenario, Some(id), rules);
+        add_state(&mut result, scenario, Some(id), report);
         let why = finding.note.as_deref().unwrap_or("in the baseline");
         result.insert(
             "suppressions".to_owned(),
@@ -215,6 +220,30 @@ fn known<'a>(
         );
         result.into()
     })
+}
+
+/// Whether it was there in the earlier run that this one is compared with.
+fn add_state(
+    result: &mut Map<String, Value>,
+    scenario: &ScenarioReport,
+    requirement: Option<&RequirementId>,
+    report: &RunReport,
+) {
+    let (Some(changes), Some(id), Some(requirement)) = (&report.changes, &scenario.id, requirement)
+    else {
+        return;
+    };
+    let is_it = |change: &&Change| {
+        change.scenario == *id && change.check == CheckName::Requirement(requirement.clone())
+    };
+    let is_new = changes.new_scenarios.contains(id);
+    let state = match changes.findings.iter().find(is_it) {
+        Some(change) if is_new || change.kind == ChangeKind::Broken => "new",
+        Some(_) => "updated",
+        None if is_new => "new",
+        None => "unchanged",
+    };
+    result.insert("baselineState".to_owned(), state.into());
 }
 
 /// What a result says.
@@ -322,6 +351,8 @@ fn encoded(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use gp2gp_model::report::{Changes, RunName};
+
     use super::*;
     use crate::fixture;
 
@@ -432,6 +463,44 @@ mod tests {
             }
         }
         assert_eq!(prints(&later), first);
+    }
+
+    #[test]
+    fn a_result_says_whether_it_is_new_since_the_earlier_run() {
+        let mut report = fixture::report();
+        let every = report.scenarios[0].id.clone().unwrap();
+        let [broken, otherwise] = ["SND-02", "SND-04"].map(|id| RequirementId::parse(id).unwrap());
+        let change = |requirement: RequirementId, was, is, kind| Change {
+            scenario: every.clone(),
+            check: CheckName::Requirement(requirement),
+            was: Some(was),
+            is: Some(is),
+            kind,
+        };
+        let (pass, fail, warn) = (Verdict::Pass, Verdict::Fail, Verdict::Warn);
+        report.changes = Some(Changes {
+            earlier: RunName {
+                made_at: gp2gp_model::Time::from_micros(0),
+                suite: report.suite.clone(),
+                sut: "acme".to_owned(),
+            },
+            must: report.score.must,
+            should: report.score.should,
+            findings: vec![
+                change(broken, pass, fail, ChangeKind::Broken),
+                change(otherwise, Verdict::Unknown, warn, ChangeKind::Otherwise),
+            ],
+            new_scenarios: Vec::new(),
+            missing_scenarios: Vec::new(),
+            changed_scenarios: Vec::new(),
+        });
+        let state =
+            |report: &RunReport, rule| of(&log(report), rule).unwrap()["baselineState"].clone();
+        assert_eq!(state(&report, "SND-02"), "new");
+        assert_eq!(state(&report, "SND-03"), "unchanged");
+        assert_eq!(state(&report, "SND-04"), "updated");
+        assert_eq!(problems(&log(&report)), Vec::<String>::new());
+        assert_eq!(state(&fixture::report(), "SND-02"), Value::Null);
     }
 
     #[test]

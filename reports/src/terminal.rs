@@ -593,7 +593,7 @@ fn field(name: &str, value: &str) -> String {
     format!("  {}  {value}\n", paint(DIM, format!("{name:<10}")))
 }
 
-fn lasted(milliseconds: u64) -> String {
+pub(crate) fn lasted(milliseconds: u64) -> String {
     let seconds = milliseconds / 1_000;
     match (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60) {
         (0, 0, 0) => format!("{}.{:03} s", seconds, milliseconds % 1_000),

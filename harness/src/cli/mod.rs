@@ -5,6 +5,7 @@ mod bench;
 mod beside;
 mod certify;
 mod check;
+mod diff;
 mod doctor;
 mod explain;
 mod formats;
@@ -20,6 +21,7 @@ mod run;
 mod schema;
 mod serve;
 mod simulate;
+mod snapshot;
 mod suite;
 mod verify;
 
@@ -78,6 +80,10 @@ enum Command {
     ///
     /// Exit status: 0 all is well, 2 the file is wrong, 7 something is broken.
     Doctor(doctor::Args),
+    /// Compare two kept runs, of two versions or two suppliers: where they part first, and what follows from it.
+    ///
+    /// Exit status: 0 the same, 1 something differs.
+    Diff(diff::Args),
     /// Print the JSON schema of scenario files or of sut.toml, for editors.
     Schema(schema::Args),
     /// Make the reports of a kept run again, or in other forms.
@@ -92,6 +98,10 @@ enum Command {
     Verify(verify::Args),
     /// Replay what a system did in kept runs against another system.
     Replay(replay::Args),
+    /// Keep what a system does as small texts beside its code, and compare later runs with them.
+    ///
+    /// Exit status: 0 written, or the same; 1 something differs.
+    Snapshot(Box<snapshot::Args>),
     /// Simulate a national year of transfers in virtual time, without bodies.
     Simulate(simulate::Args),
     /// Serve a system of the suite, whole or broken, for others to attach.
@@ -147,11 +157,13 @@ pub fn main() -> ExitCode {
         Some(Command::Bench(args)) => bench::main(&args, &output),
         Some(Command::Init(args)) => init::main(&args, &output),
         Some(Command::Doctor(args)) => doctor::main(&args, &output),
+        Some(Command::Diff(args)) => diff::main(&args, &output),
         Some(Command::Schema(args)) => schema::main(&args, &output),
         Some(Command::Report(args)) => report::main(&args, &output),
         Some(Command::Certify(args)) => certify::main(&args, &output),
         Some(Command::Verify(args)) => verify::main(&args, &output),
         Some(Command::Replay(args)) => replay::main(&args, &output),
+        Some(Command::Snapshot(args)) => snapshot::main(&args, &output),
         Some(Command::Simulate(args)) => simulate::main(&args, &output),
         Some(Command::Serve(args)) => serve::main(&args, &output),
     };

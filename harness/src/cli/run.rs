@@ -30,7 +30,7 @@ use gp2gp_model::run_log::Scope;
 pub(super) struct Args {
     /// Scenarios: ids, families (`transfer`), or scenario files. All, if none is given.
     #[arg(value_name = "SCENARIO")]
-    scenarios: Vec<String>,
+    pub(super) scenarios: Vec<String>,
     /// The system under test: `reference`, `broken:<name>` (see `gp2gp list --broken`), or the path of a
     /// sut.toml. Two files are attached against each other: `--sut sending=a.toml --sut requesting=b.toml`.
     #[arg(long, value_name = "SYSTEM", default_value = "reference", value_parser = parse_subject)]
@@ -51,7 +51,7 @@ pub(super) struct Args {
     seed: Option<u64>,
     /// Folder for reports, traces and bodies.
     #[arg(long, value_name = "DIR", default_value = "gp2gp-out")]
-    out: PathBuf,
+    pub(super) out: PathBuf,
     #[command(flatten)]
     beside: BesideArgs,
     /// Also run the heavy scenarios, which move a gigabyte. A heavy scenario that is named runs
@@ -68,7 +68,7 @@ pub(super) struct Args {
     #[arg(long)]
     story: bool,
     #[command(flatten)]
-    formats: Formats,
+    pub(super) formats: Formats,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -129,6 +129,24 @@ pub(super) fn parse_subject(text: &str) -> Result<Subject, String> {
 }
 
 pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
+    let Played {
+        report, catalogue, ..
+    } = match play(args, output)? {
+        Ok(played) => played,
+        Err(code) => return Ok(code),
+    };
+    tell(args, &report, &catalogue, output)
+}
+
+/// A run, and what was asked for: nothing for all.
+pub(super) struct Played {
+    pub(super) report: RunReport,
+    pub(super) catalogue: Vec<Requirement>,
+    pub(super) wanted: Vec<String>,
+}
+
+/// Runs what is asked for; the status with which to end, where there is no system to run it on.
+pub(super) fn play(args: &Args, output: &Output) -> miette::Result<Result<Played, u8>> {
     fs::create_dir_all(&args.out)
         .into_diagnostic()
         .wrap_err_with(|| format!("making {}", args.out.display()))?;
@@ -151,7 +169,7 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     };
     let attachment = match attach::open(&configs, &described, &args.out) {
         Ok(attachment) => attachment,
-        Err(Unattached::Unfit(mishap)) => return attach::complain(&mishap, output),
+        Err(Unattached::Unfit(mishap)) => return attach::complain(&mishap, output).map(Err),
         Err(Unattached::Call(report)) => return Err(report),
     };
     let mut not_claimed = args.without.clone();
@@ -188,22 +206,35 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     bar.finish_and_clear();
     beside.keep(&args.out)?;
     let report = Kept::open(&args.out, &catalogue)?.report(&catalogue);
+    Ok(Ok(Played {
+        report,
+        wanted: wanted.clone(),
+        catalogue,
+    }))
+}
 
+/// Writes the reports of a run and tells it.
+fn tell(
+    args: &Args,
+    report: &RunReport,
+    catalogue: &[Requirement],
+    output: &Output,
+) -> miette::Result<u8> {
     let formats = &args.formats;
-    let mut files = formats.write(&report, &catalogue, (Some(&args.out), output))?;
+    let mut files = formats.write(report, catalogue, (Some(&args.out), output))?;
     files.push(args.out.join("runs"));
-    output.result(&report, || {
+    output.result(report, || {
         let mut text = String::new();
         let is_small = !args.scenarios.is_empty() && report.scenarios.len() <= TOLD_UNASKED;
         if args.story || is_small {
-            text.push_str(&stories(&report));
+            text.push_str(&stories(report));
         }
         if let Some(wanted) = &args.custody {
             for scenario in &report.scenarios {
                 text.push_str(&gp2gp_reports::custody(scenario, wanted));
             }
         }
-        text.push_str(&told(&report, &catalogue, &files));
+        text.push_str(&told(report, catalogue, &files));
         text
     })?;
     Ok(report.exit.code)
