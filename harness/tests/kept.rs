@@ -349,3 +349,70 @@ fn a_wrong_baseline_says_where_and_what_to_write() {
         assert!(seen.contains("known.toml"), "{seen}");
     }
 }
+
+#[test]
+fn the_file_of_known_failures_is_brought_up_to_date_by_a_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let by_hand = format!(
+        "# ours\n\n{}# theirs\n{}",
+        entry("SND-43", "2026-12-31"),
+        entry("RCV-43", "2026-12-31")
+    );
+    fs::write(path.join("known-failures.toml"), by_hand).expect("written");
+    gp2gp(path, &run("gp2gp-out", &["--sut", "broken:no-final-ack"]));
+
+    let unsaid = gp2gp(path, &["baseline", "update"]);
+    assert_eq!(status(&unsaid), 2);
+    assert!(
+        text(&unsaid).contains("failures are not known, the first is"),
+        "{}",
+        text(&unsaid)
+    );
+    let update = [
+        "baseline",
+        "update",
+        "--reason",
+        "ticket 18",
+        "--owner",
+        "ben",
+    ];
+    let updated = gp2gp(path, &update);
+    assert_eq!(status(&updated), 0, "{}", text(&updated));
+    let file = fs::read_to_string(path.join("known-failures.toml")).expect("a file");
+    assert!(file.starts_with("# ours\n"), "{file}");
+    assert!(
+        file.contains("reason = \"ticket 17\""),
+        "what is known already stays: {file}"
+    );
+    assert!(file.contains("expires = 2026-12-20"), "90 days: {file}");
+    assert!(!file.contains("SND-43"), "it passes: {file}");
+
+    let args = run(
+        "gp2gp-out",
+        &[
+            "--sut",
+            "broken:no-final-ack",
+            "--baseline",
+            "known-failures.toml",
+        ],
+    );
+    let again = gp2gp(path, &args);
+    assert_eq!(status(&again), 0, "{}", text(&again));
+    let same = gp2gp(path, &["baseline", "update"]);
+    assert!(
+        text(&same).contains("0 added, 0 removed"),
+        "{}",
+        text(&same)
+    );
+
+    gp2gp(path, &run("gp2gp-out", &[]));
+    let mended = gp2gp(path, &["baseline", "update"]);
+    assert!(
+        text(&mended).contains("RCV-43 everywhere, which passes now"),
+        "{}",
+        text(&mended)
+    );
+    let file = fs::read_to_string(path.join("known-failures.toml")).expect("a file");
+    assert!(!file.contains("[[known-failure]]"), "{file}");
+}

@@ -1,6 +1,7 @@
 //! The command line: results on stdout, progress and complaints on stderr, exit status as documented.
 
 mod attach;
+mod baseline;
 mod bench;
 mod beside;
 mod certify;
@@ -88,6 +89,8 @@ enum Command {
     Schema(schema::Args),
     /// Make the reports of a kept run again, or in other forms.
     Report(report::Args),
+    /// Keep the file of known failures.
+    Baseline(baseline::Args),
     /// Pack a kept run, its traces and reports into one archive, with a signed statement of what it shows.
     ///
     /// Exit status: 0 packed, 2 not: the run does not say what its traces say, or cannot be read.
@@ -160,6 +163,7 @@ pub fn main() -> ExitCode {
         Some(Command::Diff(args)) => diff::main(&args, &output),
         Some(Command::Schema(args)) => schema::main(&args, &output),
         Some(Command::Report(args)) => report::main(&args, &output),
+        Some(Command::Baseline(args)) => baseline::main(&args, &output),
         Some(Command::Certify(args)) => certify::main(&args, &output),
         Some(Command::Verify(args)) => verify::main(&args, &output),
         Some(Command::Replay(args)) => replay::main(&args, &output),

@@ -3,6 +3,8 @@
 //! A failure that the file names is borne: it is told, it is no pass, and it does not fail the run. The file
 //! itself fails the run where it is out of date: what passes now, what has expired, what nothing tests.
 
+mod update;
+
 use std::ops::Range;
 
 use gp2gp_model::ScenarioId;
@@ -18,6 +20,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::run::verdict;
+
+pub use update::{Said, Updated, update};
 
 /// Known failures, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
