@@ -23,6 +23,7 @@ mod parallel;
 pub mod recheck;
 pub mod recorder;
 pub mod recording;
+pub mod redact;
 pub mod replay;
 pub mod report;
 pub mod run;

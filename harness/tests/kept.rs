@@ -416,3 +416,66 @@ fn the_file_of_known_failures_is_brought_up_to_date_by_a_run() {
     let file = fs::read_to_string(path.join("known-failures.toml")).expect("a file");
     assert!(!file.contains("[[known-failure]]"), "{file}");
 }
+
+#[test]
+fn a_redacted_report_holds_nothing_that_identifies() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    gp2gp(path, &run("gp2gp-out", &["--sut", "broken:no-final-ack"]));
+    let args = [
+        "report",
+        "--redact",
+        "shared",
+        "--csv",
+        "shared/findings.csv",
+        "--markdown",
+        "shared/report.md",
+    ];
+    let output = gp2gp(path, &args);
+    assert_eq!(status(&output), 1, "{}", text(&output));
+
+    let trace = fs::read_to_string(path.join("gp2gp-out/runs/transfer/placeholder/trace.jsonl"));
+    let trace = trace.expect("a trace");
+    let header: Value =
+        serde_json::from_str(trace.lines().next().expect("a header")).expect("JSON");
+    let mut secrets: Vec<String> = Vec::new();
+    for practice in header["directory"]["practices"]
+        .as_array()
+        .expect("practices")
+    {
+        for key in ["ods", "asid", "party_key"] {
+            secrets.push(practice[key].as_str().expect("a code").to_owned());
+        }
+    }
+    let report = report(path, "gp2gp-out");
+    for life in report["scenarios"][1]["custody"].as_array().expect("lives") {
+        secrets.push(life["patient"].as_str().expect("a number").to_owned());
+        secrets.push(life["file_name"].as_str().expect("a name").to_owned());
+    }
+    let seen = report["scenarios"][1]["findings"].to_string();
+    let core = seen.find("core ").expect("a core");
+    secrets.push(seen[core + 5..core + 41].to_owned());
+    assert!(secrets.len() > 8, "{secrets:?}");
+
+    let mut files = 0;
+    for entry in fs::read_dir(path.join("shared")).expect("a folder") {
+        let file = entry.expect("a file").path();
+        let shared = fs::read_to_string(&file).expect("text").to_lowercase();
+        files += 1;
+        for secret in &secrets {
+            assert!(
+                !shared.contains(&secret.to_lowercase()),
+                "{secret} in {}",
+                file.display()
+            );
+        }
+        for body in ["<ehrextract", "ebxml/messageheader", "message-id: "] {
+            assert!(!shared.contains(body), "{body} in {}", file.display());
+        }
+    }
+    assert_eq!(files, 5);
+    let told = fs::read_to_string(path.join("shared/report.json")).expect("a report");
+    assert!(told.contains("redacted: identifiers, bodies and logs are left out"));
+    assert!(told.contains("RCV-43"), "findings stay");
+    assert!(!path.join("shared/runs").exists());
+}

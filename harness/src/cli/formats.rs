@@ -85,6 +85,18 @@ impl Formats {
         catalogue: &[Requirement],
         (folder, output): (Option<&Path>, &Output),
     ) -> miette::Result<Vec<PathBuf>> {
+        let traces = folder.map(Traces::KeptIn);
+        self.write_with(report, catalogue, (folder, output), traces.as_ref())
+    }
+
+    /// The same, with traces that are elsewhere, or are not to be shown as they are.
+    pub(super) fn write_with(
+        &self,
+        report: &RunReport,
+        catalogue: &[Requirement],
+        (folder, output): (Option<&Path>, &Output),
+        traces: Option<&Traces<'_>>,
+    ) -> miette::Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         if let Some(folder) = folder {
             files.push((folder.join(REPORT_FILE), json(report)?));
@@ -123,7 +135,7 @@ impl Formats {
         }
         self.tell_github(report, catalogue, output);
         let mut files: Vec<PathBuf> = files.into_iter().map(|(file, _)| file).collect();
-        if let Some(folder) = folder {
+        if let (Some(folder), Some(traces)) = (folder, traces) {
             let html = self.html.clone();
             let html = html.unwrap_or_else(|| folder.join("report.html"));
             let bench = self.bench.as_deref().map(page::bench).transpose()?;
@@ -132,7 +144,7 @@ impl Formats {
                 catalogue,
                 bench: bench.as_ref(),
             };
-            page::write_page(&html, &page, &Traces::KeptIn(folder))?;
+            page::write_page(&html, &page, traces)?;
             files.push(html);
         }
         Ok(files)

@@ -1,5 +1,6 @@
 //! The HTML report, written while the kept runs are read one after the other.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
@@ -14,11 +15,14 @@ use miette::{IntoDiagnostic as _, WrapErr as _};
 
 use crate::conversations;
 use crate::recording::Recording;
+use crate::redact::Redactor;
 
 /// Where traces are.
 pub(super) enum Traces<'a> {
     /// In the folder of a run.
     KeptIn(&'a Path),
+    /// In the folder of a run, and what identifies is to be left out.
+    Redacted(&'a Path, RefCell<Redactor>),
     /// There is one, and it is at hand.
     Of(&'a Recording),
 }
@@ -42,6 +46,10 @@ pub(super) fn write(
 pub(super) fn write_page(file: &Path, page: &Page<'_>, traces: &Traces<'_>) -> miette::Result<()> {
     let mut source = |scenario: &ScenarioReport, depth: Depth| match traces {
         Traces::KeptIn(out) => kept(out, scenario, depth),
+        Traces::Redacted(out, redactor) => {
+            let original = kept(out, scenario, depth);
+            original.and_then(|it| redactor.borrow_mut().material(it).ok())
+        }
         Traces::Of(recording) => {
             let material = conversations::material(&recording.trace, &recording.bodies, depth);
             Some(material)

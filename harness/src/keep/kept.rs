@@ -1,7 +1,7 @@
 //! Reading what is kept of a run.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use gp2gp_model::plan::Plan;
@@ -159,6 +159,23 @@ impl Kept {
             });
         }
         Ok(Some(recording::load(&folder)?))
+    }
+
+    /// The first line of the trace of a scenario; `None` where it left none.
+    pub fn header(&self, kept: &KeptScenario) -> Result<Option<Header>, KeptError> {
+        let (Some(id), Some(_)) = (&kept.report.id, kept.trace_sha256) else {
+            return Ok(None);
+        };
+        let path = folder_of(&self.folder, id).join(TRACE_FILE);
+        let mut first = String::new();
+        let read = File::open(&path).and_then(|file| BufReader::new(file).read_line(&mut first));
+        let wrong = |source| KeptError::Io {
+            path: path.clone(),
+            source,
+        };
+        read.map_err(wrong)?;
+        let header = serde_json::from_str(&first);
+        header.map(Some).map_err(|error| wrong(error.into()))
     }
 
     /// What was kept of one scenario of a report.
