@@ -49,6 +49,7 @@ struct Shapes {
     guid: Regex,
     ten_digits: Regex,
     address: Regex,
+    numbered: Regex,
     path: Regex,
 }
 
@@ -77,6 +78,8 @@ impl Redactor {
                 guid: regex(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")?,
                 ten_digits: regex(r"\b[0-9]{10}\b")?,
                 address: regex(r#"(?i)\b(?:https?|amqps?)://[^\s"'<>]+"#)?,
+                // Five groups and more are an OID.
+                numbered: regex(r"\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:\.[0-9]+)*(?::[0-9]+)?\b")?,
                 path: regex(r#"(?:[^\s"'=]*[/\\])?[^\s"'=/\\]+\.(?:toml|pem|key)\b"#)?,
             },
         })
@@ -93,6 +96,16 @@ impl Redactor {
             self.know(practice.ods.as_str(), "practice");
             self.know(practice.asid.as_str(), "asid");
             self.know(practice.party_key.as_str(), "party");
+        }
+        for contract in &header.directory.contracts {
+            self.know(contract.cpa_id.as_str(), "contract");
+        }
+        for organisation in &header.registry.organisations {
+            self.know(organisation.ods.as_str(), "practice");
+            self.know(&organisation.name, "practice");
+        }
+        for link in &header.registry.links {
+            self.know(link.gp.as_str(), "gp");
         }
         let stored = report.custody.iter().map(|life| &life.file_name);
         let arrived = report.documents.iter().map(|document| &document.file_name);
@@ -176,6 +189,18 @@ impl Redactor {
 
     fn text(&mut self, text: &str) -> String {
         let text = self.shapes.address.replace_all(text, "(address)");
+        let numbered = |found: &regex::Captures<'_>| {
+            let found = found.get(0).map_or("", |it| it.as_str());
+            match found.matches('.').count() {
+                3 => "(address)".to_owned(),
+                _ => found.to_owned(),
+            }
+        };
+        let text = self
+            .shapes
+            .numbered
+            .replace_all(&text, numbered)
+            .into_owned();
         let file_name = |found: &regex::Captures<'_>| {
             let path = found.get(0).map_or("", |it| it.as_str());
             path.rsplit(['/', '\\'])
@@ -186,12 +211,7 @@ impl Redactor {
         let is_ours = text.starts_with("scenarios/");
         let text = match is_ours {
             true => text,
-            false => self
-                .shapes
-                .path
-                .replace_all(&text, file_name)
-                .into_owned()
-                .into(),
+            false => self.shapes.path.replace_all(&text, file_name).into_owned(),
         };
         let guids = &mut self.guids;
         let text = self
@@ -260,8 +280,8 @@ impl Names {
 
 /// An NHS number for the n-th patient, at the end of the synthetic range, which no generator of ours begins with.
 fn synthetic(number: usize) -> String {
-    let valid = (900_000..1_000_000).filter_map(NhsNumber::synthetic);
-    let nth = valid.clone().nth(number - 1).or_else(|| valid.last());
+    let mut valid = (900_000..1_000_000).filter_map(NhsNumber::synthetic);
+    let nth = valid.clone().nth(number - 1).or_else(|| valid.next_back());
     nth.map_or_else(String::new, |nhs| nhs.to_string())
 }
 
@@ -321,7 +341,11 @@ mod tests {
             "posted to (address) twice"
         );
         assert_eq!(
-            told("gp2gp run transfer/skeleton --sut sending=/home/anna/sut.toml --seed 7"),
+            told("no answer of 10.0.3.17:61613, extension 1.2.826.0.1285.0.1.10"),
+            "no answer of (address), extension 1.2.826.0.1285.0.1.10"
+        );
+        assert_eq!(
+            told("gp2gp run transfer/skeleton --sut sending=/srv/anna/sut.toml --seed 7"),
             "gp2gp run transfer/skeleton --sut sending=sut.toml --seed 7"
         );
         assert_eq!(

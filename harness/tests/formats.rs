@@ -154,6 +154,30 @@ fn on_github_a_run_is_annotated_and_summed_up_and_stdout_stays_json() {
 }
 
 #[test]
+fn on_github_no_text_from_outside_is_a_command() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let scenario = r#"
+title = "a\n::add-mask::x ##[error]y"
+judges = ["requesting"]
+[[patient]]
+name = "ellis"
+"#;
+    std::fs::write(folder.path().join("hostile.toml"), scenario).expect("it is written");
+    let is_command = |line: &str| line.trim_start().starts_with("::") || line.contains("##[");
+    for format in ["human", "json"] {
+        let args = ["run", "hostile.toml", "--story", "--format", format];
+        let output = gp2gp(folder.path(), &args, &[("GITHUB_ACTIONS", "true")]);
+        assert_eq!(output.status.code(), Some(0));
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
+        assert!(said.contains("add-mask"), "{said}");
+        assert_eq!(said.lines().find(|line| is_command(line)), None);
+    }
+    let output = gp2gp(folder.path(), &["run", "hostile.toml", "--story"], &[]);
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert!(said.lines().any(is_command), "elsewhere it is only text");
+}
+
+#[test]
 fn a_job_summary_that_cannot_be_written_changes_no_verdict() {
     let folder = tempfile::tempdir().expect("a folder");
     let variables = [("GITHUB_STEP_SUMMARY", "no/such/folder.md")];

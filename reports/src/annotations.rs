@@ -60,6 +60,23 @@ fn annotation(problem: &Problem<'_>) -> String {
     )
 }
 
+/// A text in which the runner finds no command: words of a system that is tested must not set an output, or hide a line.
+///
+/// The runner takes `::name` at the beginning of a line for one, behind any space, and `##[name]` anywhere in it. In JSON
+/// nothing begins a line with `::`, and the other is written so that it means the same.
+pub fn inert(text: &str, is_json: bool) -> String {
+    let mark = if is_json { "#\\u0023[" } else { "# #[" };
+    let text = text.replace("##[", mark);
+    let line = |line: &str| match line.trim_start().strip_prefix("::") {
+        None => line.to_owned(),
+        Some(rest) => {
+            let indent = &line[..line.len() - rest.len() - 2];
+            format!("{indent}: :{rest}")
+        }
+    };
+    text.split_inclusive(['\n', '\r']).map(line).collect()
+}
+
 fn shortened(text: &str, most: usize) -> String {
     let text = visible(text);
     match text.char_indices().nth(most) {
@@ -101,6 +118,31 @@ mod tests {
     fn a_run_without_problems_annotates_nothing() {
         let text = annotations(&fixture::conforming(), &fixture::catalogue());
         assert_eq!(text, "");
+    }
+
+    #[test]
+    fn no_line_of_the_terminal_is_a_command() {
+        let text = inert(
+            "says\n  ::add-mask::x\ra\r::set-output name=y::z\n  a :: b\n",
+            false,
+        );
+        assert_eq!(
+            text,
+            "says\n  : :add-mask::x\ra\r: :set-output name=y::z\n  a :: b\n"
+        );
+        assert_eq!(
+            inert("  said ##[error]no\n", false),
+            "  said # #[error]no\n"
+        );
+    }
+
+    #[test]
+    fn json_still_means_the_same_to_others_than_the_runner() {
+        let json = serde_json::to_string(&["a ##[add-mask]b", "###[", "::x"]).unwrap();
+        let inert = inert(&json, true);
+        assert!(!inert.contains("##["), "{inert}");
+        let read: Vec<String> = serde_json::from_str(&inert).unwrap();
+        assert_eq!(read, ["a ##[add-mask]b", "###[", "::x"]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod style;
 mod terminal;
 mod text;
 
-pub use annotations::annotations;
+pub use annotations::{annotations, inert};
 pub use badge::{badge_json, badge_svg};
 pub use bench::{bench, change as bench_change, latency as bench_latency, time as bench_time};
 pub use coverage::coverage;

@@ -11,7 +11,7 @@ use gp2gp_model::requirement::Requirement;
 use gp2gp_reports::{Page, Room};
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 
-use super::output::Output;
+use super::output::{Output, is_on_github};
 use super::page::{self, Traces};
 
 /// File of the whole report in a folder of reports.
@@ -152,16 +152,15 @@ impl Formats {
 
     /// Annotations go to stderr, which the runner reads as well: stdout may be JSON.
     fn tell_github(&self, report: &RunReport, catalogue: &[Requirement], output: &Output) {
-        let is_there = std::env::var_os("GITHUB_ACTIONS").is_some_and(|it| it == "true");
         let is_wanted = match self.github {
             Github::Always => true,
             Github::Never => false,
-            Github::Auto => is_there,
+            Github::Auto => is_on_github(),
         };
         if !is_wanted {
             return;
         }
-        output.aside(&gp2gp_reports::annotations(report, catalogue));
+        output.command(&gp2gp_reports::annotations(report, catalogue));
         let Some(summary) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|it| !it.is_empty())
         else {
             return;

@@ -27,11 +27,18 @@ impl Output {
             Format::Human => human(),
             Format::Json => serde_json::to_string_pretty(json).into_diagnostic()? + "\n",
         };
+        let text = safe(text, self.format);
         unless_closed(anstream::stdout().lock().write_all(text.as_bytes()))
     }
 
-    /// What is no result, word for word.
+    /// What is no result.
     pub(super) fn aside(&self, text: &str) {
+        let text = safe(text.to_owned(), Format::Human);
+        let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// What is meant for the runner of a job, word for word.
+    pub(super) fn command(&self, text: &str) {
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 
@@ -39,7 +46,8 @@ impl Output {
     ///
     /// Words go to stderr; whoever asked for JSON gets an object on stdout as well.
     pub(super) fn complain(&self, report: &miette::Report, exit: u8) {
-        let _ = writeln!(anstream::stderr().lock(), "{report:?}");
+        let text = safe(format!("{report:?}\n"), Format::Human);
+        let _ = anstream::stderr().lock().write_all(text.as_bytes());
         if self.format == Format::Json {
             let error = Complaint {
                 error: report.to_string(),
@@ -48,6 +56,19 @@ impl Output {
             };
             let _ = self.result(&error, String::new);
         }
+    }
+}
+
+/// Whether a GitHub runner reads what we write.
+pub(super) fn is_on_github() -> bool {
+    std::env::var_os("GITHUB_ACTIONS").is_some_and(|it| it == "true")
+}
+
+/// What a runner that reads along takes for no command.
+fn safe(text: String, format: Format) -> String {
+    match is_on_github() {
+        true => gp2gp_reports::inert(&text, format == Format::Json),
+        false => text,
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) enum Traces<'a> {
     /// In the folder of a run.
     KeptIn(&'a Path),
     /// In the folder of a run, and what identifies is to be left out.
-    Redacted(&'a Path, RefCell<Redactor>),
+    Redacted(&'a Path, Box<RefCell<Redactor>>),
     /// There is one, and it is at hand.
     Of(&'a Recording),
 }

@@ -47,7 +47,7 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
         Some(to) => {
             let mut redactor = redactor(&kept)?;
             report = redactor.report(&report).into_diagnostic()?;
-            let traces = Traces::Redacted(&args.from, RefCell::new(redactor));
+            let traces = Traces::Redacted(&args.from, Box::new(RefCell::new(redactor)));
             let place = (Some(to.as_path()), output);
             formats.write_with(&report, &catalogue, place, Some(&traces))?
         }
