@@ -479,3 +479,48 @@ fn a_redacted_report_holds_nothing_that_identifies() {
     assert!(told.contains("RCV-43"), "findings stay");
     assert!(!path.join("shared/runs").exists());
 }
+
+#[test]
+fn a_system_names_its_known_failures_in_its_own_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let beside = path.join("mine");
+    fs::create_dir(&beside).expect("it is made");
+    let sut = format!(
+        "[sut]\nname = \"acme\"\nroles = [\"requesting\"]\n[suite]\nscenarios = [\"transfer/small-record\"]\n\
+         baseline = \"known.toml\"\n[environment]\n[control]\ndriver = \"stdio\"\n\
+         command = \"exec {} serve broken:no-final-ack --control stdio\"\n",
+        env!("CARGO_BIN_EXE_gp2gp")
+    );
+    fs::write(beside.join("sut.toml"), sut).expect("it is written");
+    let run = ["run", "--sut", "mine/sut.toml"];
+
+    let missing = gp2gp(path, &run);
+    assert_eq!(status(&missing), 2, "{}", text(&missing));
+    let said = text(&missing);
+    assert!(
+        said.contains("cannot read the known failures in mine/known.toml"),
+        "{said}"
+    );
+
+    fs::write(beside.join("known.toml"), "").expect("it is written");
+    assert_eq!(status(&gp2gp(path, &run)), 1);
+    let update = [
+        "baseline",
+        "update",
+        "--baseline",
+        "mine/known.toml",
+        "--reason",
+        "ticket 17",
+        "--owner",
+        "anna",
+    ];
+    let update = gp2gp(path, &update);
+    assert_eq!(status(&update), 0, "{}", text(&update));
+    let known = gp2gp(path, &run);
+    assert_eq!(status(&known), 0, "{}", text(&known));
+
+    fs::write(path.join("other.toml"), "").expect("it is written");
+    let other = gp2gp(path, &[&run[..], &["--baseline", "other.toml"]].concat());
+    assert_eq!(status(&other), 1, "the command line stands above the file");
+}

@@ -16,7 +16,7 @@ pub(super) struct BesideArgs {
     #[arg(long, value_name = "DIR")]
     since: Option<PathBuf>,
     /// A file of known failures: what it names is told and does not fail the run; what it names and passes, or
-    /// has expired, does.
+    /// has expired, does. Usually that of the `sut.toml`, if it names one.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
 }
@@ -28,7 +28,12 @@ pub(super) struct Loaded {
 }
 
 impl BesideArgs {
-    pub(super) fn load(&self, catalogue: &[Requirement]) -> miette::Result<Loaded> {
+    /// `usual` is the file of known failures where none was asked for.
+    pub(super) fn load(
+        &self,
+        catalogue: &[Requirement],
+        usual: Option<&Path>,
+    ) -> miette::Result<Loaded> {
         let earlier = match &self.since {
             None => None,
             Some(folder) => {
@@ -43,11 +48,9 @@ impl BesideArgs {
                 })?)
             }
         };
-        let baseline_text = match &self.baseline {
-            None => None,
-            Some(file) => Some(read(file)?),
-        };
-        let baseline = match (&self.baseline, &baseline_text) {
+        let file = self.baseline.as_deref().or(usual);
+        let baseline_text = file.map(read).transpose()?;
+        let baseline = match (file, &baseline_text) {
             (Some(file), Some(text)) => {
                 let read = Baseline::parse(&file.display().to_string(), text, catalogue);
                 Some(read.map_err(|error| miette::Report::new(*error))?)
@@ -86,9 +89,13 @@ impl Loaded {
 }
 
 fn read(file: &Path) -> miette::Result<String> {
-    fs::read_to_string(file)
-        .into_diagnostic()
-        .wrap_err_with(|| format!("reading the known failures in {}", file.display()))
+    fs::read_to_string(file).map_err(|error| {
+        miette!(
+            help = "`gp2gp baseline update` makes one of a kept run; an empty file says that no failure is known",
+            "cannot read the known failures in {}: {error}",
+            file.display()
+        )
+    })
 }
 
 fn write(file: &Path, text: &str) -> miette::Result<()> {

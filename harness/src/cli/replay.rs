@@ -83,7 +83,6 @@ impl From<RecordedRole> for Role {
 pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     let role = Role::from(args.role);
     let catalogue = suite::catalogue()?;
-    let beside = args.beside.load(&catalogue)?;
     let plans = plans(args, &catalogue)?;
     let replay = Replay::open(&args.recording, role, &plans).map_err(|error| explained(&error))?;
     make_out(args)?;
@@ -93,6 +92,8 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     see_that_terms_fit(&configs, &plans)?;
     attach::check_exemptions(&configs, &catalogue)?;
     let suite = configs.first().map(|config| config.suite.clone());
+    let known = suite.as_ref().and_then(|suite| suite.baseline.as_deref());
+    let beside = args.beside.load(&catalogue, known)?;
     let attachment = match attach::open(&configs, &described, &args.out) {
         Ok(attachment) => attachment,
         Err(Unattached::Unfit(mishap)) => return attach::complain(&mishap, output),

@@ -34,7 +34,9 @@ pub(super) struct Args {
 pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     let catalogue = suite::catalogue()?;
     let mut kept = Kept::open(&args.from, &catalogue)?;
-    args.beside.load(&catalogue)?.replace(&mut kept.beside);
+    args.beside
+        .load(&catalogue, None)?
+        .replace(&mut kept.beside);
     let mut report = kept.report(&catalogue);
     let formats = &args.formats;
     let files = match &args.redact {

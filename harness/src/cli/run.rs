@@ -158,7 +158,8 @@ pub(super) fn play(args: &Args, output: &Output) -> miette::Result<Result<Played
         Some(_) | None => &args.scenarios,
     };
     let catalogue = suite::catalogue()?;
-    let beside = args.beside.load(&catalogue)?;
+    let known = suite.as_ref().and_then(|suite| suite.baseline.as_deref());
+    let beside = args.beside.load(&catalogue, known)?;
     attach::check_exemptions(&configs, &catalogue)?;
     let seed = args.seed.or(suite.as_ref().and_then(|suite| suite.seed));
     let terms = attach::terms(&configs)?;

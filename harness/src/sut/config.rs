@@ -75,6 +75,8 @@ pub struct Suite {
     pub seed: Option<u64>,
     /// Also what moves a gigabyte.
     pub heavy: bool,
+    /// The file of known failures.
+    pub baseline: Option<PathBuf>,
 }
 
 /// `[environment]`.

@@ -216,6 +216,8 @@ fn write_suite(page: &mut Page) {
     page.table("suite");
     page.say("# Scenarios, families or files; everything without this.");
     page.say("# scenarios = [\"transfer\"]");
+    page.say("# Failures that are borne for now, with reason and owner; `gp2gp baseline update` makes the file.");
+    page.say("# baseline = \"known-failures.toml\"");
     page.say("# strict: the specification. field: what deployed systems do.");
     page.say("profile = \"strict\"");
 }

@@ -68,6 +68,8 @@ pub(super) struct Suite {
     pub(super) seed: Option<u64>,
     /// Also what moves a gigabyte.
     pub(super) heavy: bool,
+    /// The file of known failures.
+    pub(super) baseline: Option<PathBuf>,
 }
 
 /// Against what the system is judged.

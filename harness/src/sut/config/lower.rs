@@ -40,7 +40,7 @@ pub(super) fn lower(file: file::File, folder: &Path) -> Result<Config, Problem> 
     every_role_is_reached(&file, &environment, &control)?;
     Ok(Config {
         system,
-        suite: suite(file.suite),
+        suite: suite(file.suite, folder),
         environment,
         control,
     })
@@ -87,7 +87,7 @@ fn exemption(written: &file::Exempt) -> Result<Exemption, Problem> {
     })
 }
 
-fn suite(written: file::Suite) -> Suite {
+fn suite(written: file::Suite, folder: &Path) -> Suite {
     Suite {
         scenarios: written.scenarios,
         profile: match written.profile {
@@ -96,6 +96,7 @@ fn suite(written: file::Suite) -> Suite {
         },
         seed: written.seed,
         heavy: written.heavy,
+        baseline: written.baseline.map(|file| folder.join(file)),
     }
 }
 

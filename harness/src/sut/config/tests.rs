@@ -20,6 +20,7 @@ scenarios = ["transfer", "mine/first.toml"]
 profile = "field"
 seed = 7
 heavy = true
+baseline = "known-failures.toml"
 
 [environment]
 binding = "mhs-json"
