@@ -51,7 +51,7 @@ fn run_one(pairing: &Pairing, options: &Options<'_>) -> Cell {
     Cell {
         seen,
         wrong,
-        reproduce: reproduce(pairing, options.sut),
+        reproduce: reproduce(pairing, &options.sut),
         pairing: pairing.clone(),
     }
 }
@@ -83,7 +83,7 @@ fn broken(report: &ScenarioReport) -> Vec<String> {
         .collect()
 }
 
-fn reproduce(pairing: &Pairing, sut: Sut) -> String {
+fn reproduce(pairing: &Pairing, sut: &Sut) -> String {
     let Pairing {
         requesting,
         sending,

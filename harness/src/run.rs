@@ -205,7 +205,7 @@ fn played(plan: &Plan, options: &Options<'_>) -> Result<Attached, DriverError> {
         None => BodyStore::temporary(),
     };
     let part = options.replay.map(|replay| replay.part(plan)).transpose()?;
-    let (sut, transport) = (options.sut, options.transport);
+    let (sut, transport) = (&options.sut, options.transport);
     let played = match (options.attached, part) {
         (Some(attached), part) => attached.play(plan, bodies, part)?,
         (None, Some(part)) => driver::run_recorded(plan, sut, transport, bodies, part)?,

@@ -110,7 +110,7 @@ fn every_message_of_a_large_transfer_comes_back_as_spine_delivered_it() {
     };
     let plan = support::plan("transfer/large-tiff-25mb");
     let bodies = BodyStore::temporary();
-    let (trace, bodies) = driver::run(&plan, Sut::Reference, Transport::Virtual, bodies).unwrap();
+    let (trace, bodies) = driver::run(&plan, &Sut::Reference, Transport::Virtual, bodies).unwrap();
     let mut delivered = Vec::new();
     for event in &trace.events {
         if let What::Post {

@@ -178,7 +178,7 @@ fn run_broken(
 ) -> RunReport {
     let options = Options {
         catalogue: &support::catalogue(),
-        sut: Sut::Broken(defect),
+        sut: Sut::broken(defect),
         not_claimed: &[],
         transport: Transport::Virtual,
         replay: None,

@@ -231,7 +231,7 @@ fn every_transition_is_exercised_by_a_scenario_or_listed_as_not_exercised() {
     let exports = plans.iter().filter(|plan| plan.export.is_some());
     let mut taken = BTreeSet::new();
     for plan in exports {
-        let view = support::run(plan, Sut::Reference).view();
+        let view = support::run(plan, &Sut::Reference).view();
         let export = view.export.expect("an export");
         for case in export.ledger.cases().values() {
             taken.extend(case.transitions.iter().map(|row| (row.from, row.on)));

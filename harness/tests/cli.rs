@@ -254,6 +254,10 @@ fn what_does_not_exist_is_named_with_what_to_do() {
             "no broken system `nothing`",
         ),
         (
+            &["run", "--sut", "broken:no-final-ack+nothing"][..],
+            "no broken system `nothing`",
+        ),
+        (
             &["explain", "SND-999"][..],
             "no requirement and no scenario `SND-999`",
         ),

@@ -221,7 +221,7 @@ fn a_broken_system_ends_in_another_way() {
     let defect = Defect::from_name("no-final-ack").expect("it is built in");
     let report = report(
         &support::plan("transfer/small-record"),
-        Sut::Broken(defect),
+        Sut::broken(defect),
         &[],
     );
     assert_eq!(

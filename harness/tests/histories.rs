@@ -31,7 +31,7 @@ use history::{History, histories};
 
 #[test]
 fn no_random_history_breaks_an_invariant() {
-    if let Err(failure) = explore(300, Sut::Reference) {
+    if let Err(failure) = explore(300, &Sut::Reference) {
         panic!("{failure}");
     }
 }
@@ -39,7 +39,7 @@ fn no_random_history_breaks_an_invariant() {
 #[test]
 #[ignore = "takes half a minute: a step of its own in `cargo xtask ci`"]
 fn ten_thousand_random_histories_break_no_invariant() {
-    if let Err(failure) = explore(10_000, Sut::Reference) {
+    if let Err(failure) = explore(10_000, &Sut::Reference) {
         panic!("{failure}");
     }
 }
@@ -47,11 +47,11 @@ fn ten_thousand_random_histories_break_no_invariant() {
 /// The test of the test: chance finds a broken system, and the file that is left shows it again.
 #[test]
 fn a_broken_system_is_found_by_chance_and_left_as_a_scenario_file() {
-    let sut = Sut::Broken(ExportingDefect::DeletesBeforeArchive.into());
-    let failure = explore(100, sut).expect_err("it deletes what has no copy");
+    let sut = Sut::broken(ExportingDefect::DeletesBeforeArchive.into());
+    let failure = explore(100, &sut).expect_err("it deletes what has no copy");
     assert!(failure.why.contains("it has no archive copy"), "{failure}");
     let text = std::fs::read_to_string(&failure.file).expect("the file is there");
-    let again = judge(&plan(&text, &support::catalogue()), sut);
+    let again = judge(&plan(&text, &support::catalogue()), &sut);
     assert_eq!(again, Err(failure.why.clone()));
     assert!(failure.documents <= 1, "not made small: {failure}");
 }
@@ -71,7 +71,7 @@ impl std::fmt::Display for Failure {
 }
 
 /// Runs so many histories, always the same ones.
-fn explore(cases: u32, sut: Sut) -> Result<(), Failure> {
+fn explore(cases: u32, sut: &Sut) -> Result<(), Failure> {
     let catalogue = support::catalogue();
     let config = Config {
         cases,
@@ -90,7 +90,7 @@ fn explore(cases: u32, sut: Sut) -> Result<(), Failure> {
     }
 }
 
-fn written(history: &History, catalogue: &[Requirement], sut: Sut) -> Failure {
+fn written(history: &History, catalogue: &[Requirement], sut: &Sut) -> Failure {
     let text = history.scenario();
     let why = judge(&plan(&text, catalogue), sut).expect_err("it failed a moment ago");
     let name = sut.name().replace(':', "-");
@@ -115,7 +115,7 @@ fn plan(text: &str, catalogue: &[Requirement]) -> Plan {
 }
 
 /// Why a history is not a good one.
-fn judge(plan: &Plan, sut: Sut) -> Result<(), String> {
+fn judge(plan: &Plan, sut: &Sut) -> Result<(), String> {
     let view = support::run(plan, sut).view();
     let export = view.export.as_ref().expect("an export");
     if let Some(breach) = export.ledger.breaches().first() {

@@ -13,11 +13,12 @@ use gp2gp_model::bench::{BenchReport, Change, Drive, Ratio, RemarkKind, Stage};
 use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::Profile as Against;
 
-fn measured(system: Sut, profile: &Profile) -> BenchReport {
+fn measured(system: &Sut, profile: &Profile) -> BenchReport {
     let logs = tempfile::tempdir().unwrap();
     let program = env!("CARGO_BIN_EXE_gp2gp").as_ref();
-    let subject =
-        |system| Subject::served(program, system, &[], &Role::OF_TRANSFERS, logs.path()).unwrap();
+    let subject = |system: &Sut| {
+        Subject::served(program, system, &[], &Role::OF_TRANSFERS, logs.path()).unwrap()
+    };
     let catalogue = support::catalogue();
     let wanted = Bench {
         profile,
@@ -31,7 +32,13 @@ fn measured(system: Sut, profile: &Profile) -> BenchReport {
         seed: 1,
         reproduce: "gp2gp bench own.toml".to_owned(),
     };
-    bench(&wanted, &subject(system), &subject(Sut::Reference), &|_| {}).unwrap()
+    bench(
+        &wanted,
+        &subject(system),
+        &subject(&Sut::Reference),
+        &|_| {},
+    )
+    .unwrap()
 }
 
 fn profile(rest: &str) -> Profile {
@@ -42,7 +49,7 @@ fn profile(rest: &str) -> Profile {
 #[test]
 fn every_transfer_of_the_reference_counts_and_is_timed() {
     let document = "[[document]]\ntype = \"image/tiff\"\nsize = \"6 MB\"\n";
-    let report = measured(Sut::Reference, &profile(document));
+    let report = measured(&Sut::Reference, &profile(document));
     let drives: Vec<Drive> = report.system.laps.iter().map(|lap| lap.drive).collect();
     assert_eq!(drives, [Drive::Alone, Drive::Full, Drive::Open]);
     for measured in [&report.system, &report.reference] {
@@ -79,7 +86,7 @@ fn every_transfer_of_the_reference_counts_and_is_timed() {
 #[test]
 fn a_transfer_that_breaks_a_must_does_not_count() {
     let defect = Defect::from_name("no-final-ack").unwrap();
-    let report = measured(Sut::Broken(defect), &profile(""));
+    let report = measured(&Sut::broken(defect), &profile(""));
     assert_eq!(
         (report.system.conformant, report.reference.conformant),
         (0, 18)
@@ -97,7 +104,7 @@ fn a_transfer_that_breaks_a_must_does_not_count() {
 #[test]
 fn whoever_does_not_come_to_an_end_makes_room() {
     let defect = Defect::from_name("never-answers").unwrap();
-    let report = measured(Sut::Broken(defect), &profile(""));
+    let report = measured(&Sut::broken(defect), &profile(""));
     assert_eq!(report.system.conformant, 0);
     for lap in &report.system.laps {
         assert_eq!(lap.transfers, 6, "{}", lap.drive.name());
@@ -116,7 +123,7 @@ fn ratio(ratio: f64) -> Option<Ratio> {
 
 #[test]
 fn a_bench_is_compared_drawn_and_held_against_a_gate() {
-    let mut old = measured(Sut::Reference, &profile(""));
+    let mut old = measured(&Sut::Reference, &profile(""));
     assert!(old.system.all_count());
     old.score = ratio(1.0);
     assert!(!old.is_certainly_below(1.04) && old.is_certainly_below(1.06));

@@ -40,7 +40,7 @@ fn every_pair_ends_as_the_table_says() {
 
 #[test]
 fn a_difference_is_marked_and_explained() {
-    let broken = Sut::Broken(RequestingDefect::AsksInNewestVersion.into());
+    let broken = Sut::broken(RequestingDefect::AsksInNewestVersion.into());
     let report = run(broken, |pairing| {
         pairing.requesting == System::Version(Version::V2_2c)
             && pairing.record == RecordKind::Small

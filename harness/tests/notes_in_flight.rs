@@ -132,7 +132,7 @@ impl Mishap {
 }
 
 /// What is wrong with a flight, if something is.
-fn breach(flight: &Flight, sut: Sut) -> Option<String> {
+fn breach(flight: &Flight, sut: &Sut) -> Option<String> {
     let text = flight.file();
     let source = gp2gp_scenarios::load_str("flight", &text).expect("a source");
     let scenarios = gp2gp_scenarios::parse(&source).expect("a scenario");
@@ -149,7 +149,7 @@ fn breach(flight: &Flight, sut: Sut) -> Option<String> {
     })
 }
 
-fn explore(sut: Sut) -> Result<(), String> {
+fn explore(sut: &Sut) -> Result<(), String> {
     let config = Config {
         cases: CASES,
         failure_persistence: None,
@@ -166,7 +166,7 @@ fn explore(sut: Sut) -> Result<(), String> {
 
 #[test]
 fn no_note_is_lost_or_doubled_whatever_happens() {
-    if let Err(why) = explore(Sut::Reference) {
+    if let Err(why) = explore(&Sut::Reference) {
         panic!("{why}");
     }
 }
@@ -180,7 +180,7 @@ fn broken_hubs_are_found_by_chance() {
         HubDefect::ForgetsInACrash,
         HubDefect::WritesToOldPractice,
     ] {
-        let found = explore(Sut::Broken(defect.into()));
+        let found = explore(&Sut::broken(defect.into()));
         assert!(found.is_err(), "chance does not find {defect:?}");
     }
 }

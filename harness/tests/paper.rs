@@ -35,7 +35,7 @@ fn every_scenario_ends_in_one_print_state_for_each_patient_who_moved() {
 fn troubles(plan: &Plan) -> Vec<String> {
     let (trace, bodies) = driver::run(
         plan,
-        Sut::Reference,
+        &Sut::Reference,
         Transport::Virtual,
         BodyStore::temporary(),
     )

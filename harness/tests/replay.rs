@@ -92,7 +92,7 @@ impl Recorded {
 }
 
 fn broken(name: &str) -> Sut {
-    Sut::Broken(Defect::from_name(name).unwrap())
+    Sut::broken(Defect::from_name(name).unwrap())
 }
 
 fn only(report: RunReport) -> ScenarioReport {

@@ -13,9 +13,7 @@ use std::sync::OnceLock;
 use gp2gp::conversations;
 use gp2gp::driver::{Sut, Transport};
 use gp2gp::run::{Options, run, trace, usual_jobs};
-use gp2gp::score;
 use gp2gp_mocks::Defect;
-use gp2gp_model::plan::Role;
 use gp2gp_model::report::conversation::{Depth, Happening, ScenarioMaterial, Step};
 use gp2gp_model::report::{RunReport, ScenarioReport};
 use gp2gp_model::requirement::Requirement;
@@ -42,60 +40,44 @@ struct Material {
     shown: BTreeMap<ScenarioId, (ScenarioMaterial, ScenarioMaterial)>,
 }
 
+/// One run of one system with all three defects.
 fn played() -> &'static Material {
     static PLAYED: OnceLock<Material> = OnceLock::new();
     PLAYED.get_or_init(|| {
         let catalogue = support::catalogue();
-        let mut scenarios: Vec<ScenarioReport> = Vec::new();
-        let mut shown = BTreeMap::new();
-        let mut whole = None;
-        let sound = SOUND.iter().map(|id| (Sut::Reference, *id));
-        let planted = PLANTED.iter().map(|(defect, id, _)| {
-            (
-                Sut::Broken(Defect::from_name(defect).expect("a defect")),
-                *id,
-            )
-        });
-        for (sut, id) in sound.chain(planted) {
-            let options = Options {
-                catalogue: &catalogue,
-                sut,
-                not_claimed: &[],
-                transport: Transport::Virtual,
-                replay: None,
-                attached: None,
-                profile: Profile::Strict,
-                scope: Scope::Selection,
-                out: None,
-                left_out: &[],
-                jobs: usual_jobs(),
-            };
-            let plan = support::plan(id);
-            let (trace, bodies) = trace(&plan, &options).expect("it runs");
+        let defects = PLANTED.map(|(defect, ..)| Defect::from_name(defect).expect("a defect"));
+        let planted = PLANTED.iter().map(|(_, id, _)| *id);
+        let plans: Vec<_> = SOUND
+            .into_iter()
+            .chain(planted)
+            .map(support::plan)
+            .collect();
+        let options = Options {
+            catalogue: &catalogue,
+            sut: Sut::Broken(defects.to_vec()),
+            not_claimed: &[],
+            transport: Transport::Virtual,
+            replay: None,
+            attached: None,
+            profile: Profile::Strict,
+            scope: Scope::Selection,
+            out: None,
+            left_out: &[],
+            jobs: usual_jobs(),
+        };
+        let report = run(&plans, &options, &|_| {}).expect("it runs");
+        let shown = plans.iter().map(|plan| {
+            let (trace, bodies) = trace(plan, &options).expect("it runs");
             let material = |depth| conversations::material(&trace, &bodies, depth);
-            shown.insert(
+            (
                 plan.scenario.clone(),
                 (material(Depth::Brief), material(Depth::Whole)),
-            );
-            let report = run(&[plan], &options, &|_| {}).expect("it runs");
-            scenarios.extend(report.scenarios.clone());
-            whole = Some(report);
-        }
-        let roles = Role::OF_TRANSFERS.to_vec();
-        let requirements = score::outcomes(&catalogue, &roles, &scenarios, Scope::Selection);
-        let report = RunReport {
-            sut: "planted".to_owned(),
-            score: score::score(&catalogue, &roles, &requirements, &scenarios),
-            exit: score::exit(&scenarios, &requirements, None, true),
-            requirements,
-            scenarios,
-            roles,
-            ..whole.expect("at least one run")
-        };
+            )
+        });
         Material {
+            shown: shown.collect(),
             report,
             catalogue,
-            shown,
         }
     })
 }
@@ -185,7 +167,10 @@ fn the_page_alone_says_what_failed_whose_fault_which_clause_what_message_and_how
             .unwrap_or_else(|| panic!("no failure of {}", requirement.id));
         let article = start.split("</article>").next().unwrap();
         let must_say = [
-            format!("the {} system (planted), which is under test", finding.role),
+            format!(
+                "the {} system ({}), which is under test",
+                finding.role, material.report.sut
+            ),
             finding.violations[0]
                 .seen
                 .split('`')

@@ -77,7 +77,7 @@ fn two_runs_give_byte_identical_traces() {
         let text = || {
             let (trace, _) = driver::run(
                 &plan,
-                Sut::Reference,
+                &Sut::Reference,
                 Transport::Virtual,
                 BodyStore::temporary(),
             )
@@ -95,9 +95,9 @@ fn two_runs_give_byte_identical_traces() {
 #[test]
 fn another_seed_gives_another_trace_and_the_same_verdict() {
     let mut plan = support::plan("transfer/small-record");
-    let first = support::run(&plan, Sut::Reference).trace;
+    let first = support::run(&plan, &Sut::Reference).trace;
     plan.seed += 1;
-    let second = support::run(&plan, Sut::Reference).trace;
+    let second = support::run(&plan, &Sut::Reference).trace;
     assert_ne!(first.events, second.events);
     assert_eq!(first.events.len(), second.events.len());
 }
@@ -108,7 +108,7 @@ fn a_full_disk_acts_when_it_refuses_something() {
     let fired = |lasts| {
         let mut plan = support::plan("crash/requesting-disk-full");
         plan.faults[0].when.lasts = Some(lasts);
-        let events = support::run(&plan, Sut::Reference).trace.events;
+        let events = support::run(&plan, &Sut::Reference).trace.events;
         let is_it = |event: &&Event| matches!(event.what, What::FaultFired { .. });
         events.iter().filter(is_it).count()
     };

@@ -338,7 +338,7 @@ impl Wire {
     fn run(plan: &Plan) -> Self {
         let (trace, bodies) = driver::run(
             plan,
-            Sut::Reference,
+            &Sut::Reference,
             Transport::Virtual,
             BodyStore::temporary(),
         )

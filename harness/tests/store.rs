@@ -23,7 +23,7 @@ fn every_document_held_at_the_beginning_is_found_again_in_the_end() {
     let plan = support::plan("transfer/placeholder");
     for transport in [Transport::Virtual, Transport::Http] {
         let bodies = BodyStore::temporary();
-        let (trace, _) = driver::run(&plan, Sut::Reference, transport, bodies).unwrap();
+        let (trace, _) = driver::run(&plan, &Sut::Reference, transport, bodies).unwrap();
         let mut held = Vec::new();
         let mut found = Vec::new();
         for event in &trace.events {

@@ -122,7 +122,7 @@ fn round(plan: &Plan, options: &Options<'_>) -> Result<Transfers, BenchError> {
     let mut all = Transfers::default();
     for _ in 0..DOCUMENTS {
         let bodies = BodyStore::temporary();
-        let scene = Scene::set(plan, options.sut, options.transport, bodies)?;
+        let scene = Scene::set(plan, &options.sut, options.transport, bodies)?;
         let (recorded, path) = on_this_thread(|| scene.play());
         let recorder = recorded?;
         let (named, naming) = on_this_thread(|| recorder.into_trace());

@@ -163,7 +163,7 @@ fn system(name: &str, args: &Args, output: &Output) -> miette::Result<u8> {
         Err(mishap) => return attach::complain(&mishap, output),
     };
     let program = env::current_exe().into_diagnostic()?;
-    let reference = Subject::served(&program, Sut::Reference, &[], system.roles(), &args.out);
+    let reference = Subject::served(&program, &Sut::Reference, &[], system.roles(), &args.out);
     let reference = reference.into_diagnostic()?;
     let bench = Bench {
         profile: &profile,
@@ -225,7 +225,7 @@ fn subject(args: &Args) -> miette::Result<Result<Subject, Mishap>> {
         SubjectArg::BuiltIn(system) => {
             let program = env::current_exe().into_diagnostic()?;
             let (slowness, roles) = (&args.slowness, &Role::OF_TRANSFERS);
-            Subject::served(&program, *system, slowness, roles, &args.out)
+            Subject::served(&program, system, slowness, roles, &args.out)
         }
         SubjectArg::File(described) => {
             let configs = attach::read(std::slice::from_ref(described))?;

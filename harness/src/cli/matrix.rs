@@ -35,7 +35,7 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
     let catalogue = suite::catalogue()?;
     let pairings = select(args)?;
     let jobs = args.jobs.unwrap_or_else(usual_jobs);
-    let report = matrix::run(&pairings, &catalogue, args.sut, jobs);
+    let report = matrix::run(&pairings, &catalogue, args.sut.clone(), jobs);
     output.result(&report, || gp2gp_reports::matrix(&report))?;
     Ok(match report.differences {
         0 => 0,

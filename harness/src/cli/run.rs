@@ -31,7 +31,7 @@ pub(super) struct Args {
     /// Scenarios: ids, families (`transfer`), or scenario files. All, if none is given.
     #[arg(value_name = "SCENARIO")]
     pub(super) scenarios: Vec<String>,
-    /// The system under test: `reference`, `broken:<name>` (see `gp2gp list --broken`), or the path of a
+    /// The system under test: `reference`, `broken:<name>` (see `gp2gp list --broken`), `broken:<name>+<name>`, or the path of a
     /// sut.toml. Two files are attached against each other: `--sut sending=a.toml --sut requesting=b.toml`.
     #[arg(long, value_name = "SYSTEM", default_value = "reference", value_parser = parse_subject)]
     sut: Vec<Subject>,
@@ -91,12 +91,27 @@ impl From<TransportArg> for Transport {
 pub(super) fn parse_sut(text: &str) -> Result<Sut, String> {
     match text.split_once(':') {
         None if text == "reference" => Ok(Sut::Reference),
-        Some(("broken", name)) => Defect::from_name(name).map(Sut::Broken).ok_or_else(|| {
-            let names: Vec<_> = Defect::all().map(Defect::name).collect();
-            format!("no broken system `{name}`; there are {}", names.join(", "))
-        }),
-        None | Some(_) => Err("give `reference` or `broken:<name>`".to_owned()),
+        Some(("broken", names)) => {
+            let mut defects: Vec<Defect> = Vec::new();
+            for name in names.split('+') {
+                let defect = defect(name)?;
+                if !defects.contains(&defect) {
+                    defects.push(defect);
+                }
+            }
+            Ok(Sut::Broken(defects))
+        }
+        None | Some(_) => {
+            Err("give `reference`, `broken:<name>` or `broken:<name>+<name>`".to_owned())
+        }
     }
+}
+
+fn defect(name: &str) -> Result<Defect, String> {
+    Defect::from_name(name).ok_or_else(|| {
+        let names: Vec<_> = Defect::all().map(Defect::name).collect();
+        format!("no broken system `{name}`; there are {}", names.join(", "))
+    })
 }
 
 /// What is put to the test.
@@ -261,7 +276,7 @@ pub(super) fn described(subjects: &[Subject]) -> miette::Result<Vec<Described>> 
 /// The system in this process; one that is not here is in its place.
 pub(super) fn built_in(subjects: &[Subject]) -> Sut {
     match subjects.first() {
-        Some(Subject::BuiltIn(sut)) => *sut,
+        Some(Subject::BuiltIn(sut)) => sut.clone(),
         Some(Subject::File(_)) | None => Sut::Reference,
     }
 }

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use gp2gp_mocks::Defect;
 use gp2gp_mocks::serve::Security;
 use miette::{IntoDiagnostic as _, WrapErr as _};
 use serde::Serialize;
@@ -85,7 +84,7 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
 async fn serve_it(args: &Args, output: &Output) -> miette::Result<()> {
     let offer = Offer {
         name: args.sut.name(),
-        defects: defects(args.sut),
+        defects: args.sut.defects().to_vec(),
         wire: wire(args.tls.as_deref())?,
         binding: args.binding.into(),
         slow: Slowness {
@@ -140,11 +139,4 @@ fn wire(folder: Option<&Path>) -> miette::Result<Wire> {
 #[derive(Serialize)]
 struct Served<'a> {
     control: &'a str,
-}
-
-fn defects(sut: Sut) -> Vec<Defect> {
-    match sut {
-        Sut::Reference => Vec::new(),
-        Sut::Broken(defect) => vec![defect],
-    }
 }

@@ -23,27 +23,36 @@ use stage::{Stage, keeping_a_body};
 pub const SUITE: &str = concat!("gp2gp ", env!("CARGO_PKG_VERSION"));
 
 /// The system that is put to the test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sut {
-    /// The built-in reference implementation, both roles.
+    /// The built-in reference implementation, in every role.
     Reference,
-    /// The reference implementation with one defect.
-    Broken(Defect),
+    /// The reference implementation with defects, each once, at least one.
+    Broken(Vec<Defect>),
 }
 
 impl Sut {
+    /// The reference implementation with one defect.
+    pub fn broken(defect: Defect) -> Self {
+        Self::Broken(vec![defect])
+    }
+
     /// Name in traces, reports and on the command line.
-    pub fn name(self) -> String {
+    pub fn name(&self) -> String {
         match self {
             Self::Reference => "reference".to_owned(),
-            Self::Broken(defect) => format!("broken:{defect}"),
+            Self::Broken(defects) => {
+                let names: Vec<_> = defects.iter().map(|defect| defect.name()).collect();
+                format!("broken:{}", names.join("+"))
+            }
         }
     }
 
-    fn defects(self) -> Vec<Defect> {
+    /// What is wrong with it.
+    pub fn defects(&self) -> &[Defect] {
         match self {
-            Self::Reference => Vec::new(),
-            Self::Broken(defect) => vec![defect],
+            Self::Reference => &[],
+            Self::Broken(defects) => defects,
         }
     }
 }
@@ -92,7 +101,7 @@ pub enum DriverError {
 /// Runs a plan to its end.
 pub fn run(
     plan: &Plan,
-    sut: Sut,
+    sut: &Sut,
     transport: Transport,
     bodies: BodyStore,
 ) -> Result<(Trace, BodyStore), DriverError> {
@@ -105,12 +114,12 @@ pub fn run(
 /// The same, where a recorded system plays its part again.
 pub(crate) fn run_recorded(
     plan: &Plan,
-    sut: Sut,
+    sut: &Sut,
     transport: Transport,
     bodies: BodyStore,
     part: Part,
 ) -> Result<Attached, DriverError> {
-    let ensemble = ensemble(part.store.as_deref(), plan, &sut.defects())?;
+    let ensemble = ensemble(part.store.as_deref(), plan, sut.defects())?;
     let mut header = header(plan, sut, transport);
     let (ensemble, before) = cast(part, ensemble, &mut header);
     let stage = Stage::new(header, plan, ensemble, bodies)?;
@@ -168,7 +177,7 @@ pub(crate) async fn run_attached(
             .filter(|role| parties.iter().any(|it| it.claims.roles.contains(role)))
             .collect(),
         time_mode,
-        ..header(plan, Sut::Reference, Transport::Http)
+        ..header(plan, &Sut::Reference, Transport::Http)
     };
     let (ensemble, before) = match part {
         Some(part) => {
@@ -220,11 +229,11 @@ impl<'p> Scene<'p> {
     /// The scene of a plan.
     pub fn set(
         plan: &'p Plan,
-        sut: Sut,
+        sut: &Sut,
         transport: Transport,
         bodies: BodyStore,
     ) -> Result<Self, DriverError> {
-        let ensemble = Ensemble::from_plan(plan, &sut.defects())?;
+        let ensemble = Ensemble::from_plan(plan, sut.defects())?;
         let stage = Stage::new(header(plan, sut, transport), plan, ensemble, bodies)?;
         Ok(Self {
             plan,
@@ -242,7 +251,7 @@ impl<'p> Scene<'p> {
     }
 }
 
-fn header(plan: &Plan, sut: Sut, transport: Transport) -> Header {
+fn header(plan: &Plan, sut: &Sut, transport: Transport) -> Header {
     Header {
         format: FORMAT.to_owned(),
         scenario: Some(plan.scenario.clone()),
@@ -291,7 +300,7 @@ mod tests {
         let plan = gp2gp_scenarios::lower(&scenario, &catalogue, None).unwrap();
         for transport in [Transport::Virtual, Transport::Http] {
             let bodies = BodyStore::temporary();
-            let mut scene = Scene::set(&plan, Sut::Reference, transport, bodies).unwrap();
+            let mut scene = Scene::set(&plan, &Sut::Reference, transport, bodies).unwrap();
             scene.stage = scene.stage.with_most_exchanges(4);
             let (trace, _) = scene.play().unwrap().into_trace().unwrap();
             let posts = |what: &What| matches!(what, What::Post { .. });

@@ -68,7 +68,7 @@ impl Subject {
     /// A system of the suite in a process of its own, started from this program, with these roles.
     pub fn served(
         program: &Path,
-        system: Sut,
+        system: &Sut,
         slowness: &[String],
         roles: &[Role],
         logs: &Path,
@@ -79,7 +79,7 @@ impl Subject {
 
 fn served(
     program: &Path,
-    system: Sut,
+    system: &Sut,
     slowness: &[String],
     roles: &[Role],
 ) -> Result<Config, LoadError> {

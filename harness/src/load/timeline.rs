@@ -250,7 +250,7 @@ mod tests {
     use crate::simulate::Unusual;
 
     /// A lap of one usual patient and one of every other kind, the usual one last.
-    fn national_lap(sut: Sut) -> Vec<Timeline> {
+    fn national_lap(sut: &Sut) -> Vec<Timeline> {
         let mut text = "title = \"Load\"\njudges = [\"requesting\", \"sending\"]\nrequirements = [\"SND-14\"]\n\
                         [exercised]\ncore_acknowledged = \"AA\"\n"
             .to_owned();
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_transfer_that_is_to_be_refused_counts_once_it_is_refused() {
-        for (line, unusual) in national_lap(Sut::Reference).iter().zip(Unusual::ALL) {
+        for (line, unusual) in national_lap(&Sut::Reference).iter().zip(Unusual::ALL) {
             assert!(line.ended.is_some(), "{unusual:?} does not come to its end");
             assert!(line.breaches.is_empty(), "{unusual:?}: {:?}", line.breaches);
         }
@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn a_record_that_is_filed_where_it_is_to_be_refused_does_not_count() {
         let defect = Defect::from_name("suppressed-as-filed").unwrap();
-        let lines = national_lap(Sut::Broken(defect));
+        let lines = national_lap(&Sut::broken(defect));
         let wrong: Vec<usize> = (0..lines.len()).filter(|at| !lines[*at].counts()).collect();
         let suppressed = Unusual::ALL
             .iter()

@@ -104,7 +104,7 @@ fn cleaned() -> Taken {
     let run = RUN.get_or_init(|| {
         let mut plan = plan(INLINE);
         plan.sending.cleanup = Cleanup::AfterFinalAck;
-        run(&plan, Sut::Reference)
+        run(&plan, &Sut::Reference)
     });
     run.clone()
 }

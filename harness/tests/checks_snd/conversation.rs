@@ -74,7 +74,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .broken("NHS number 999", || {
                 run(
                     &plan(SMALL),
-                    Sut::Broken(SendingDefect::WrongNhsNumber.into()),
+                    &Sut::broken(SendingDefect::WrongNhsNumber.into()),
                 )
             })
             .broken("destination Z99999", || {

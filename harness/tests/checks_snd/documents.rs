@@ -155,7 +155,7 @@ fn rewrite(message: &mut Message, change: impl FnOnce(String) -> String) {
 fn redacted_in_full() -> Taken {
     let mut plan = plan("transfer/redactions");
     plan.patients[0].record_bytes = 300_000;
-    run(&plan, Sut::Reference)
+    run(&plan, &Sut::Reference)
 }
 
 /// The first free text that is not to be shown to the patient has no mark any more.

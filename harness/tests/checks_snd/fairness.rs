@@ -108,7 +108,7 @@ fn the_field_takes_a_bare_file_name_as_description() {
 fn a_transfer_that_ended_because_a_fragment_was_refused_leaves_nothing_due() {
     let broken = run(
         &plan("outage/fragment-lost"),
-        Sut::Broken(SendingDefect::FragmentDropped.into()),
+        &Sut::broken(SendingDefect::FragmentDropped.into()),
     );
     assert!(is_broken(&broken, "SND-32", Profile::Strict));
     let refused = broken.edit(FIRST_FRAGMENT_ACK, Dialect::NationalMhs, |message| {
@@ -189,7 +189,7 @@ fn messages_recorded_in_part_are_not_blamed_for_the_rest() {
 #[test]
 fn who_was_told_of_a_failed_delivery_need_not_wait_eight_days() {
     let plan = plan("hostile/extract-cut-short");
-    let taken = run(&plan, Sut::Broken(RequestingDefect::NoFinalAck.into()));
+    let taken = run(&plan, &Sut::broken(RequestingDefect::NoFinalAck.into()));
     for requirement in ["SND-62", "SND-75"] {
         assert!(
             !is_broken(&taken, requirement, Profile::Strict),

@@ -23,7 +23,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .broken("and never sent", || {
                 run(
                     &plan(CHUNKED),
-                    Sut::Broken(SendingDefect::FragmentDropped.into()),
+                    &Sut::broken(SendingDefect::FragmentDropped.into()),
                 )
             })
             .broken("2 messages of that id", || {

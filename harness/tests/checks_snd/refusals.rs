@@ -22,7 +22,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("SND-16", || trace_of(REFUSED)).broken("EHR extract", || {
             run(
                 &plan(REFUSED),
-                Sut::Broken(SendingDefect::ExtractAfterNack.into()),
+                &Sut::broken(SendingDefect::ExtractAfterNack.into()),
             )
         }),
         Case::new("SND-17", || {
@@ -41,7 +41,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .broken("EHR extract", || {
                 run(
                     &plan(EMPTY),
-                    Sut::Broken(SendingDefect::ExtractAfterNack.into()),
+                    &Sut::broken(SendingDefect::ExtractAfterNack.into()),
                 )
             }),
         Case::new("SND-48", || trace_of(REFUSED))
@@ -99,7 +99,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .broken("EHR extract", || {
                 run(
                     &plan(MOVED_ON),
-                    Sut::Broken(SendingDefect::ExtractAfterNack.into()),
+                    &Sut::broken(SendingDefect::ExtractAfterNack.into()),
                 )
             }),
         Case::new("SND-72", || {

@@ -68,7 +68,7 @@ pub(crate) fn trace_of(id: &str) -> Taken {
     if let Some(taken) = runs.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
         return taken.clone();
     }
-    let taken = run(&plan(id), Sut::Reference);
+    let taken = run(&plan(id), &Sut::Reference);
     runs.lock()
         .unwrap_or_else(PoisonError::into_inner)
         .insert(id.to_owned(), taken.clone());
@@ -76,7 +76,7 @@ pub(crate) fn trace_of(id: &str) -> Taken {
 }
 
 /// Runs a plan in virtual time, bodies in memory.
-pub(crate) fn run(plan: &Plan, sut: Sut) -> Taken {
+pub(crate) fn run(plan: &Plan, sut: &Sut) -> Taken {
     let (trace, bodies) = driver::run(plan, sut, Transport::Virtual, BodyStore::temporary())
         .expect("the harness works");
     Taken {
