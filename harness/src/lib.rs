@@ -13,6 +13,7 @@ pub mod conversations;
 pub mod driver;
 pub mod evidence;
 pub mod expect;
+pub mod explanation;
 pub mod facts;
 pub mod judge;
 pub mod keep;

@@ -257,10 +257,7 @@ fn what_does_not_exist_is_named_with_what_to_do() {
             &["run", "--sut", "broken:no-final-ack+nothing"][..],
             "no broken system `nothing`",
         ),
-        (
-            &["explain", "SND-999"][..],
-            "no requirement and no scenario `SND-999`",
-        ),
+        (&["explain", "SND-999"][..], "nothing is called `SND-999`"),
         (&["judge", "nowhere"][..], "nowhere"),
     ] {
         let output = gp2gp(folder.path(), args);

@@ -1,4 +1,4 @@
-//! Chores of the repository: `cargo xtask ci`, `bench`, `tidy`, `diagram`, `requirements`.
+//! Chores of the repository: `cargo xtask ci`, `bench`, `book`, `tidy`, `diagram`, `requirements`.
 
 #![expect(
     clippy::print_stdout,
@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod book;
 mod ci;
 mod export;
 mod requirements;
@@ -20,6 +21,7 @@ Usage: cargo xtask <chore>
 
   ci            everything that must pass: format, clippy, tests, tidy, and every scenario
   bench [word]  how fast the harness serves, beside the floor, the target and its peers; a word picks rows
+  book          writes the documentation as a site into target/book
   tidy          what no compiler minds: long files, tabs, trailing blanks, paths of one machine, lints of scenarios
   diagram       writes the diagram of exports into docs/export.md
   requirements  every requirement with the scenarios that name it";
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         ["ci"] => ci::run(&root()),
         ["bench", words @ ..] => bench::run(&root(), words),
+        ["book"] => book::run(&root()),
         ["tidy"] => tidy::run(&root()),
         ["diagram"] => export::run(&root()),
         ["requirements"] => requirements::run(),

@@ -131,7 +131,7 @@ fn scenario_row(plans: &[Plan]) -> Option<ScenarioRow> {
 }
 
 /// Scenarios that must exercise a requirement.
-pub(super) fn naming(plans: &[Plan], requirement: &Requirement) -> Vec<String> {
+fn naming(plans: &[Plan], requirement: &Requirement) -> Vec<String> {
     let mut files: Vec<String> = plans
         .iter()
         .filter(|plan| plan.requirements.contains(&requirement.id))

@@ -29,7 +29,7 @@ mod verify;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use gp2gp_model::verdict::Profile;
 use indicatif::ProgressBar;
 
@@ -61,7 +61,7 @@ enum Command {
     Run(run::Args),
     /// List scenarios, requirements, or built-in broken systems.
     List(list::Args),
-    /// Explain a requirement or a scenario in plain words.
+    /// Explain a requirement, a scenario, a failure mode, a broken system, a code or a word in plain words.
     Explain(explain::Args),
     /// Judge a recorded transfer: raw HTTP requests, bare MIME, JSON form, or a kept run.
     Judge(judge::Args),
@@ -143,6 +143,18 @@ fn spinner() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
+}
+
+/// Whether these words, behind `gp2gp`, are a command: its name and its flags exist.
+pub fn understood(words: &[&str]) -> Result<(), clap::Error> {
+    CommandLine::try_parse_from([&["gp2gp"], words].concat()).map(drop)
+}
+
+/// The names of all commands.
+pub fn commands() -> Vec<String> {
+    let command = CommandLine::command();
+    let commands = command.get_subcommands();
+    commands.map(|it| it.get_name().to_owned()).collect()
 }
 
 /// Runs the command line of this process.

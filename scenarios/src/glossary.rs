@@ -1,0 +1,85 @@
+//! The glossary, read from the file in the binary.
+
+use gp2gp_model::glossary::Term;
+use serde::Deserialize;
+
+use crate::CatalogueError;
+
+const TEXT: &str = include_str!("../glossary.toml");
+
+/// Every term, in the order of the alphabet.
+pub fn glossary() -> Result<Vec<Term>, CatalogueError> {
+    read(TEXT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    term: Vec<Term>,
+}
+
+fn read(text: &str) -> Result<Vec<Term>, CatalogueError> {
+    toml::from_str(text)
+        .map(|file: File| file.term)
+        .map_err(|source| CatalogueError::Malformed {
+            file: "glossary.toml",
+            source,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn terms_stand_in_the_order_of_the_alphabet() {
+        let names: Vec<String> = glossary()
+            .unwrap()
+            .iter()
+            .map(|term| term.name.to_lowercase())
+            .collect();
+        assert!(names.is_sorted(), "{names:?}");
+        assert!(names.len() > 80, "only {} terms", names.len());
+    }
+
+    #[test]
+    fn no_word_means_two_things() {
+        let mut words = BTreeSet::new();
+        for term in glossary().unwrap() {
+            for word in term.also.iter().chain([&term.name]) {
+                assert!(words.insert(word.to_lowercase()), "`{word}` stands twice");
+            }
+        }
+    }
+
+    #[test]
+    fn a_term_refers_to_terms_and_requirements_that_there_are() {
+        let glossary = glossary().unwrap();
+        let catalogue = crate::catalogue().unwrap();
+        for term in &glossary {
+            for other in &term.terms {
+                let is_other = |it: &Term| it.name == *other && it.name != term.name;
+                assert!(glossary.iter().any(is_other), "{}: {other}", term.name);
+            }
+            for id in &term.requirements {
+                assert!(
+                    catalogue.iter().any(|row| row.id == *id),
+                    "{}: {id}",
+                    term.name
+                );
+            }
+            assert!(term.meaning.trim().ends_with('.'), "{}", term.name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_in_the_glossary_is_an_error() {
+        let error = read("[[term]]\nname = \"x\"\nmaening = \"y\"\n").unwrap_err();
+        assert!(
+            error.to_string().contains("unknown field `maening`"),
+            "{error}"
+        );
+    }
+}
