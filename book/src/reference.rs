@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use gp2gp::explanation::Reference;
 use gp2gp_model::explanation::{AboutRequirement, Explanation, Subject};
+use gp2gp_model::plan::Role;
 use gp2gp_model::requirement::Level;
 use gp2gp_reports::{Target, explain_markdown};
 
@@ -86,19 +87,43 @@ fn page<'a>(
     }
 }
 
+/// What the families of requirements are about.
+const FAMILIES: [(&str, &str); 7] = [
+    ("SND", "sending a record"),
+    ("RCV", "asking for a record, and filing it"),
+    ("EXP", "exports"),
+    ("DIR", "where a record is, and who may have it"),
+    ("FED", "federations"),
+    ("REP", "what a system reports of itself"),
+    ("SEC", "security"),
+];
+
 fn requirements(all: &[Explanation]) -> Written {
-    let mut families: BTreeMap<&str, Vec<(&AboutRequirement, &Explanation)>> = BTreeMap::new();
-    for it in all {
-        if let Explanation::Requirement(about) = it {
-            let family = about.requirement.family();
-            families.entry(family).or_default().push((about, it));
-        }
-    }
-    let mut table = "| family | for | requirements | MUST | safety invariants | checked |\n\
-                     |---|---|---|---|---|---|\n"
+    let rows: Vec<(&AboutRequirement, &Explanation)> = all
+        .iter()
+        .filter_map(|it| match it {
+            Explanation::Requirement(about) => Some((about, it)),
+            Explanation::Scenario(_)
+            | Explanation::FailureMode(_)
+            | Explanation::BrokenSystem(_)
+            | Explanation::ResponseCode(_)
+            | Explanation::Term(_) => None,
+        })
+        .collect();
+    let of_one_family = |(row, _): &(&AboutRequirement, _), (next, _): &(&AboutRequirement, _)| {
+        row.requirement.family() == next.requirement.family()
+    };
+    let mut table = "| family | about | for | number | MUST | safety invariants | checked |\n\
+                     |---|---|---|---|---|---|---|\n"
         .to_owned();
     let mut parts = Vec::new();
-    for (family, rows) in &families {
+    for rows in rows.chunk_by(of_one_family) {
+        let Some((first, _)) = rows.first() else {
+            continue;
+        };
+        let family = first.requirement.family();
+        let about = FAMILIES.iter().find(|(name, _)| *name == family);
+        let about = about.map_or("", |(_, about)| about);
         let mut roles: Vec<String> = rows.iter().map(|(row, _)| whose(row)).collect();
         roles.sort();
         roles.dedup();
@@ -108,13 +133,13 @@ fn requirements(all: &[Explanation]) -> Written {
         let safety = count(&|row| row.requirement.safety);
         let _ = writeln!(
             table,
-            "| [{family}](requirements/{}.md) | {} | {} | {must} | {safety} | {} |",
+            "| [{family}](requirements/{}.md) | {about} | {} | {} | {must} | {safety} | {} |",
             family.to_lowercase(),
             roles.join(", "),
             rows.len(),
             count(&|row| row.checked),
         );
-        let heading = format!("Requirements {family}: {}", roles.join(", "));
+        let heading = format!("Requirements {family}: {about}");
         let path = PathBuf::from(format!(
             "reference/requirements/{}.md",
             family.to_lowercase()
@@ -136,7 +161,12 @@ fn requirements(all: &[Explanation]) -> Written {
 fn whose(about: &AboutRequirement) -> String {
     about.requirement.role.role().map_or_else(
         || "every system".to_owned(),
-        |role| format!("{} system", role.name()),
+        |role| match role {
+            Role::Hub => "hub".to_owned(),
+            Role::Requesting | Role::Sending | Role::Exporting => {
+                format!("{} system", role.name())
+            }
+        },
     )
 }
 

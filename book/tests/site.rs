@@ -4,9 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use gp2gp::explanation::Reference;
-use gp2gp_book::{Anchors, build, links};
+use gp2gp_book::{Anchors, Chapters, build, links};
+use mdbook_driver::MDBook;
+use mdbook_driver::book::Book;
+use mdbook_driver::config::Config;
+use mdbook_preprocessor::{Preprocessor as _, PreprocessorContext};
 
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -131,6 +136,30 @@ fn everything_has_an_article(site: &Path, anchors: &BTreeMap<&Path, BTreeSet<&st
         let anchor = it.subject().anchor();
         assert!(all.contains(anchor.as_str()), "no {anchor}");
     }
+}
+
+/// `mdbook serve docs` calls us with the book on stdin, and takes it back from stdout.
+#[test]
+fn mdbook_gets_the_same_chapters_when_it_calls_us() {
+    let docs = root().join("docs");
+    let config = Config::from_disk(docs.join("book.toml")).unwrap();
+    let context = PreprocessorContext::new(docs.clone(), config.clone(), "html".to_owned());
+    let mut here = config;
+    here.set("preprocessor", BTreeMap::<String, String>::new())
+        .unwrap();
+    let book = MDBook::load_with_config(docs, here).unwrap().book;
+    let mut called = Command::new(env!("CARGO_BIN_EXE_gp2gp-book"))
+        .arg("preprocess")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = called.stdin.take().unwrap();
+    serde_json::to_writer(input, &(&context, &book)).unwrap();
+    let output = called.wait_with_output().unwrap();
+    let given: Book = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(given, Chapters.run(&context, book).unwrap());
+    assert!(given.chapters().all(|chapter| !chapter.is_draft_chapter()));
 }
 
 /// What stands behind this in a page, up to the quote.

@@ -131,6 +131,33 @@ fn every_command_gives_one_json_object() {
 }
 
 #[test]
+fn whatever_has_a_name_is_explained_in_words_in_markdown_and_as_an_object() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, kind, said) in [
+        (&["SND-31"][..], "requirement", "before the Continue"),
+        (
+            &["mode", "33"],
+            "failure-mode",
+            "duplicate/core-delivered-twice",
+        ),
+        (&["broken:no-final-ack"], "broken-system", "RCV-43"),
+        (&["code", "31"], "response-code", "requesting system"),
+        (&["core", "extract"], "term", "final acknowledgement"),
+    ] {
+        let with = |more: &[&'static str]| [&["explain"], name, more].concat();
+        assert_eq!(
+            json(folder.path(), &with(&["--format", "json"]))["kind"],
+            kind
+        );
+        let words = stdout(&gp2gp(folder.path(), &with(&[])));
+        let markdown = stdout(&gp2gp(folder.path(), &with(&["--markdown"])));
+        assert!(words.contains(said), "{words}");
+        assert!(markdown.contains(said), "{markdown}");
+        assert!(markdown.starts_with("# "), "{markdown}");
+    }
+}
+
+#[test]
 fn coverage_shows_what_is_put_to_the_test_and_what_is_not() {
     let folder = tempfile::tempdir().expect("a folder");
     let coverage = json(folder.path(), &["list", "--coverage", "--format", "json"]);
@@ -257,7 +284,17 @@ fn what_does_not_exist_is_named_with_what_to_do() {
             &["run", "--sut", "broken:no-final-ack+nothing"][..],
             "no broken system `nothing`",
         ),
-        (&["explain", "SND-999"][..], "nothing is called `SND-999`"),
+        (
+            &["explain", "photosynthesis"][..],
+            "nothing is called `photosynthesis`",
+        ),
+        (&["explain", "SND-999"][..], "did you mean `SND-"),
+        (&["explain", "fragmnt"][..], "did you mean `fragment`?"),
+        (&["explain", "12"][..], "`gp2gp explain code 12`"),
+        (
+            &["explain", "named"][..],
+            "`named` is a family of scenarios",
+        ),
         (&["judge", "nowhere"][..], "nowhere"),
     ] {
         let output = gp2gp(folder.path(), args);

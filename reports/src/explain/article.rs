@@ -154,9 +154,10 @@ fn of_failure_mode(name: String, about: &AboutFailureMode) -> Article {
     let untested = mode.untested_because.iter();
     Article {
         name,
-        title: format!("has gone wrong in practices: {}", mode.group),
-        paragraphs: vec![format!("{}.", mode.what)],
+        title: mode.what.clone(),
+        paragraphs: Vec::new(),
         facts: told(vec![
+            Fact::plain("about", &mode.group),
             Fact::plain(
                 "to cope",
                 &format!("the {} system", roles.join(" and the ")),
@@ -169,9 +170,13 @@ fn of_failure_mode(name: String, about: &AboutFailureMode) -> Article {
 
 fn of_broken_system(name: String, about: &AboutBrokenSystem) -> Article {
     Article {
-        title: format!("a {} system that is broken on purpose", about.role.name()),
-        paragraphs: vec![format!("It {}.", about.what)],
+        title: about.what.to_owned(),
+        paragraphs: Vec::new(),
         facts: told(vec![
+            Fact::plain(
+                "is",
+                &format!("a {} system, broken on purpose", about.role.name()),
+            ),
             Fact::new("caught by", [Item::requirement(&about.caught_by)]),
             Fact::new("run it", [Item::code(&format!("gp2gp run --sut {name}"))]),
         ]),
@@ -183,8 +188,8 @@ fn of_response_code(name: String, about: &AboutResponseCode) -> Article {
     let used_by: Vec<&str> = about.used_by.iter().map(|role| Role::name(*role)).collect();
     Article {
         name,
-        title: "a response code".to_owned(),
-        paragraphs: vec![about.text.to_owned()],
+        title: about.text.to_owned(),
+        paragraphs: Vec::new(),
         facts: told(vec![
             Fact::plain(
                 "used by",

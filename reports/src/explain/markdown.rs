@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::text::visible;
+
 use super::Target;
 use super::article::{Article, Fact, Item, To};
 
@@ -77,6 +79,7 @@ fn target(item: &Item, link: Link<'_>) -> Option<String> {
 
 /// What stands between backticks is code; elsewhere nothing is read as Markdown.
 pub(super) fn text(text: &str) -> String {
+    let text = visible(text);
     let is_paired = !text.contains("``") && text.matches('`').count().is_multiple_of(2);
     let mut in_code = false;
     let mut written = String::with_capacity(text.len());
