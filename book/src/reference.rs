@@ -149,7 +149,8 @@ fn requirements(all: &[Explanation]) -> Written {
     }
     let intro = format!(
         "What a system must do, why, where that is written, and what would prove it broken. \
-         `gp2gp explain SND-31` says the same of one. Ids never change.\n\n{table}"
+         `gp2gp explain SND-31` says the same of one. Ids never change. What the letters of clauses stand for is \
+         [in the glossary](glossary.md#clause).\n\n{table}"
     );
     let path = Path::new("reference/requirements.md");
     Written {

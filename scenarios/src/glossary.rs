@@ -75,6 +75,26 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_of_clause_is_explained() {
+        let glossary = glossary().unwrap();
+        let clause = glossary.iter().find(|term| term.name == "clause").unwrap();
+        let said: BTreeSet<&str> = clause
+            .meaning
+            .split(|c: char| !c.is_alphanumeric())
+            .collect();
+        for row in crate::catalogue().unwrap() {
+            for cited in &row.clause {
+                let end = cited.find(|c: char| !c.is_ascii_uppercase());
+                let letters = &cited[..end.unwrap_or(cited.len())];
+                let is_a_word = cited[letters.len()..].starts_with(|c: char| c.is_lowercase());
+                if !letters.is_empty() && !is_a_word {
+                    assert!(said.contains(letters), "{}: {cited}", row.id);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn an_unknown_key_in_the_glossary_is_an_error() {
         let error = read("[[term]]\nname = \"x\"\nmaening = \"y\"\n").unwrap_err();
         assert!(
