@@ -124,6 +124,23 @@ fn a_transfer_that_ended_because_a_fragment_was_refused_leaves_nothing_due() {
 }
 
 #[test]
+fn a_continue_after_the_end_leaves_nothing_due() {
+    let taken = run(
+        &plan("outage/continue-lost"),
+        &Sut::broken(RequestingDefect::LateAckRevives.into()),
+    );
+    let kinds = taken.view();
+    let continues = (kinds.posted_by(Role::Requesting))
+        .filter(|post| post.kind() == Some(MessageKind::Continue) && post.was_accepted());
+    assert_eq!(
+        continues.count(),
+        2,
+        "the second comes after a refusal with 31"
+    );
+    assert!(!is_broken(&taken, "SND-32", Profile::Strict));
+}
+
+#[test]
 fn every_fault_of_a_real_recording_is_found_with_its_values() {
     let Some(view) = real("large-message-1") else {
         return;

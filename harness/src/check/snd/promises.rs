@@ -121,7 +121,7 @@ fn doubles(transfer: &Transfer<'_>, id: &EbxmlMessageId) -> usize {
 /// Whether everything promised must have been sent by now: the Continue came, all fell silent,
 /// no message is stuck for want of Spine, and nobody ended the transfer early. A requester that
 /// fails it because attachments are missing (25, 31) did not end it early, unless it had refused
-/// a fragment before.
+/// a fragment before. A Continue that comes after that revives nothing (RCV-54).
 pub(super) fn owes_everything(view: &View, transfer: &Transfer<'_>) -> bool {
     let refused_fragment = transfer.fragment_acks.iter().any(|post| is_negative(post));
     let ended_early = transfer.outcomes().next().is_some_and(|(_, ack)| {
@@ -135,7 +135,11 @@ pub(super) fn owes_everything(view: &View, transfer: &Transfer<'_>) -> bool {
         .iter()
         .chain(&transfer.fragments)
         .any(|post| accepted_at(view, post).is_none());
-    let was_told = transfer.continues.iter().any(|post| post.was_accepted());
+    let ended = transfer.outcomes().next().map(|(post, _)| post);
+    let was_told = transfer
+        .continues
+        .iter()
+        .any(|post| post.was_accepted() && !ended.is_some_and(|ended| is_after(view, post, ended)));
     view.quiescent && was_told && !ended_early && !stuck
 }
 
