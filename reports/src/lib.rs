@@ -8,6 +8,7 @@ mod bench;
 mod beside;
 mod coverage;
 mod difference;
+mod evidence;
 mod explain;
 #[cfg(test)]
 mod fixture;
@@ -39,4 +40,4 @@ pub use rows::csv;
 pub use run_diff::run_diff;
 pub use sarif::sarif;
 pub use terminal::{custody, recording, run, story};
-pub use text::wrap;
+pub use text::{on_terminal, wrap};

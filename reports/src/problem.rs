@@ -173,12 +173,13 @@ fn of_finding<'a>(
         Verdict::Pass | Verdict::NotApplicable | Verdict::KnownFailure => return None,
         // What a failure kept from being exercised is no problem of its own.
         Verdict::CouldNotRun if scenario.verdict == Verdict::Fail => return None,
-        Verdict::Fail if is_safety => Gravity::Unsafe,
-        Verdict::Fail => Gravity::Failure,
-        Verdict::HarnessError => Gravity::Unfit,
-        Verdict::UnexpectedPass | Verdict::Flaky => Gravity::Unsteady,
-        Verdict::CouldNotRun | Verdict::Unknown => Gravity::Open,
-        Verdict::Warn => Gravity::Warning,
+        Verdict::Fail
+        | Verdict::HarnessError
+        | Verdict::UnexpectedPass
+        | Verdict::Flaky
+        | Verdict::CouldNotRun
+        | Verdict::Unknown
+        | Verdict::Warn => gravity(finding.verdict, is_safety),
     };
     let what = match finding.verdict {
         Verdict::Fail => "is broken",
@@ -199,6 +200,20 @@ fn of_finding<'a>(
         first: scenario,
         others: Vec::new(),
     })
+}
+
+/// How grave a verdict is, on a safety invariant or on something else.
+pub(crate) const fn gravity(verdict: Verdict, is_safety: bool) -> Gravity {
+    match verdict {
+        Verdict::Fail if is_safety => Gravity::Unsafe,
+        Verdict::Fail => Gravity::Failure,
+        Verdict::HarnessError => Gravity::Unfit,
+        Verdict::UnexpectedPass | Verdict::Flaky => Gravity::Unsteady,
+        Verdict::CouldNotRun | Verdict::Unknown => Gravity::Open,
+        Verdict::Warn | Verdict::Pass | Verdict::NotApplicable | Verdict::KnownFailure => {
+            Gravity::Warning
+        }
+    }
 }
 
 /// What was expected and seen, how much more of it there is, and the note.

@@ -1,29 +1,29 @@
 //! What a person reads at the end of a run.
 
+mod trouble;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::slice;
 
 use gp2gp_model::paper;
 use gp2gp_model::report::{
-    DocumentReport, Excused, FaultReport, Grade, RunName, RunReport, ScenarioReport, Score, Share,
-    find,
+    DocumentReport, Excused, FaultReport, Grade, RunReport, ScenarioReport, Score, Share, find,
 };
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::TimeMode;
-use gp2gp_model::verdict::{Finding, Verdict};
+use gp2gp_model::verdict::Verdict;
 
 use crate::beside::beside;
 use crate::style::{BOLD, DIM, of, paint};
 use crate::text::wrap;
+use trouble::troubles;
 
 /// Room for ids in a list: as much as the longest needs, between these.
 const SHORT_ID: usize = 38;
 const LONG_ID: usize = 72;
 
-/// Divergences of a scenario that are read at once.
-const DIVERGENCES_SHOWN: usize = 8;
-
-/// A whole run: a line for each scenario, every failure with what to do, the score last.
+/// A whole run: a line for each scenario, each failure once with what to do, the score last.
 pub fn run(report: &RunReport, catalogue: &[Requirement]) -> String {
     let mut text = head(report);
     let ids = report.scenarios.iter().map(|scenario| id(scenario).len());
@@ -33,9 +33,7 @@ pub fn run(report: &RunReport, catalogue: &[Requirement]) -> String {
         text.push_str(&on_paper(scenario));
     }
     text.push('\n');
-    for scenario in &report.scenarios {
-        text.push_str(&troubles(scenario, catalogue));
-    }
+    text.push_str(&troubles(&report.scenarios, catalogue));
     text.push_str(&beside(report));
     text.push_str(&score(report));
     text
@@ -55,7 +53,7 @@ pub fn recording(report: &RunReport, catalogue: &[Requirement]) -> String {
         }
         text.push('\n');
         text.push_str(&documents(&scenario.documents));
-        text.push_str(&troubles(scenario, catalogue));
+        text.push_str(&troubles(slice::from_ref(scenario), catalogue));
         text.push_str(&not_judged(scenario, catalogue));
         text.push_str(&held(scenario));
     }
@@ -235,193 +233,6 @@ fn total_on_paper(report: &RunReport) -> Option<String> {
             paper::count(moved, "patient"),
         )
     })
-}
-
-/// Everything of a scenario that is not well, each with what a person needs to act on it.
-fn troubles(scenario: &ScenarioReport, catalogue: &[Requirement]) -> String {
-    let id = scenario
-        .id
-        .as_ref()
-        .map_or("the recording", |id| id.as_str());
-    let mut text = String::new();
-    if let Some(error) = &scenario.error {
-        let _ = writeln!(
-            text,
-            "{} in {id}: {error}",
-            paint(of(Verdict::HarnessError), "could not judge")
-        );
-        text.push_str(&field("reproduce", &scenario.reproduce));
-        text.push('\n');
-    }
-    if let Some(mishap) = &scenario.mishap {
-        let _ = writeln!(
-            text,
-            "{} in {id}: the system under test {}",
-            paint(of(Verdict::Unknown), "unknown"),
-            mishap.kind.words(),
-        );
-        text.push_str(&field("system", &mishap.system));
-        text.push_str(&field("seen", &mishap.what));
-        for line in &mishap.log {
-            text.push_str(&field("log", line));
-        }
-        text.push_str(&field("reproduce", &scenario.reproduce));
-        text.push('\n');
-    }
-    let is_broken = matches!(scenario.verdict, Verdict::Fail | Verdict::KnownFailure);
-    let is_explained = is_broken || scenario.mishap.is_some();
-    if !scenario.missing_facts.is_empty() && !is_explained {
-        let _ = writeln!(
-            text,
-            "{} in {id}: the scenario did not exercise its point",
-            paint(of(Verdict::CouldNotRun), "could_not_run")
-        );
-        for fact in &scenario.missing_facts {
-            text.push_str(&field("missing", fact));
-        }
-        text.push_str(&field("reproduce", &scenario.reproduce));
-        text.push('\n');
-    }
-    text.push_str(&divergences(scenario));
-    text.push_str(&wrong_ends(scenario));
-    for finding in scenario
-        .findings
-        .iter()
-        .filter(|finding| shown(finding, scenario))
-    {
-        text.push_str(&trouble(finding, scenario, catalogue));
-    }
-    text
-}
-
-/// Where a recorded system and its recording part.
-fn divergences(scenario: &ScenarioReport) -> String {
-    let (Some(recorded), false) = (&scenario.recorded, scenario.divergences.is_empty()) else {
-        return String::new();
-    };
-    let mut text = format!(
-        "{} in {}: {recorded} could not follow its recording\n",
-        paint(of(Verdict::Warn), "diverged"),
-        id(scenario)
-    );
-    for divergence in scenario.divergences.iter().take(DIVERGENCES_SHOWN) {
-        text.push_str(&field("parted", &divergence.to_string()));
-    }
-    let more = scenario.divergences.len().saturating_sub(DIVERGENCES_SHOWN);
-    if more > 0 {
-        text.push_str(&field("more", &format!("{more}, in the JSON report")));
-    }
-    text.push_str(&field("reproduce", &scenario.reproduce));
-    text.push('\n');
-    text
-}
-
-/// What the scenario itself expects of good systems and did not find, or could not look for.
-fn wrong_ends(scenario: &ScenarioReport) -> String {
-    let id = id(scenario);
-    let mut text = String::new();
-    let came_to_its_point = scenario.missing_facts.is_empty();
-    for (verdict, what) in [
-        (Verdict::Fail, "the run did not end as between good systems"),
-        (Verdict::CouldNotRun, "nobody says how the run ended"),
-        (
-            Verdict::UnexpectedPass,
-            "the run ended as between good systems, and the baseline says it does not",
-        ),
-    ] {
-        let expectations = scenario.expectations.iter();
-        let found: Vec<_> = expectations
-            .filter(|it| it.verdict == verdict && came_to_its_point)
-            .collect();
-        if found.is_empty() {
-            continue;
-        }
-        let _ = writeln!(
-            text,
-            "{} in {id}: {what}",
-            paint(of(verdict), verdict.name())
-        );
-        for expectation in found {
-            text.push_str(&field("expected", &expectation.expected));
-            text.push_str(&field("seen", &expectation.seen));
-        }
-        text.push_str(&since(scenario.ended_since.as_ref()));
-        text.push_str(&field("reproduce", &scenario.reproduce));
-        text.push('\n');
-    }
-    text
-}
-
-fn shown(finding: &Finding, scenario: &ScenarioReport) -> bool {
-    match finding.verdict {
-        Verdict::Pass | Verdict::NotApplicable | Verdict::KnownFailure => false,
-        Verdict::CouldNotRun | Verdict::Unknown if finding.known.is_some() => false,
-        Verdict::CouldNotRun => {
-            let is_explained = matches!(scenario.verdict, Verdict::Fail | Verdict::KnownFailure);
-            scenario.id.is_some() && !is_explained
-        }
-        Verdict::Fail
-        | Verdict::Warn
-        | Verdict::Unknown
-        | Verdict::UnexpectedPass
-        | Verdict::Flaky
-        | Verdict::HarnessError => true,
-    }
-}
-
-fn trouble(finding: &Finding, scenario: &ScenarioReport, catalogue: &[Requirement]) -> String {
-    let id = scenario
-        .id
-        .as_ref()
-        .map_or("the recording", |id| id.as_str());
-    let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "{} {} in {id}  {}",
-        paint(of(finding.verdict), finding.verdict.name()),
-        paint(BOLD, &finding.requirement),
-        paint(
-            DIM,
-            format!("{} for the {} system", finding.level, finding.role)
-        ),
-    );
-    if let Some(requirement) = find(catalogue, &finding.requirement) {
-        text.push_str(&wrap(&requirement.wording, "  "));
-        text.push_str(&field(
-            "why",
-            wrap(&requirement.rationale, "              ").trim(),
-        ));
-        text.push_str(&field("clause", &requirement.clause.join(", ")));
-    }
-    for violation in &finding.violations {
-        text.push_str(&field(
-            "expected",
-            wrap(&violation.expected, "              ").trim(),
-        ));
-        let event = violation.event.map_or_else(String::new, |event| {
-            paint(DIM, format!("  (event {event} of the trace)"))
-        });
-        text.push_str(&field(
-            "seen",
-            &format!("{}{event}", wrap(&violation.seen, "              ").trim()),
-        ));
-    }
-    let more = finding.breaches.saturating_sub(finding.violations.len());
-    if more > 0 {
-        text.push_str(&field("", &format!("and {more} more like these")));
-    }
-    if let Some(note) = &finding.note {
-        text.push_str(&field("note", note));
-    }
-    text.push_str(&since(finding.since.as_ref()));
-    text.push_str(&field("reproduce", &scenario.reproduce));
-    text.push('\n');
-    text
-}
-
-/// Since which run it is like this, where an earlier one was given.
-fn since(run: Option<&RunName>) -> String {
-    run.map_or_else(String::new, |run| field("since", &run.to_string()))
 }
 
 fn documents(documents: &[DocumentReport]) -> String {

@@ -27,13 +27,13 @@ impl Output {
             Format::Human => human(),
             Format::Json => serde_json::to_string_pretty(json).into_diagnostic()? + "\n",
         };
-        let text = safe(text, self.format);
+        let text = safe(&text, self.format);
         unless_closed(anstream::stdout().lock().write_all(text.as_bytes()))
     }
 
     /// What is no result.
     pub(super) fn aside(&self, text: &str) {
-        let text = safe(text.to_owned(), Format::Human);
+        let text = safe(text, Format::Human);
         let _ = anstream::stderr().lock().write_all(text.as_bytes());
     }
 
@@ -46,7 +46,7 @@ impl Output {
     ///
     /// Words go to stderr; whoever asked for JSON gets an object on stdout as well.
     pub(super) fn complain(&self, report: &miette::Report, exit: u8) {
-        let text = safe(format!("{report:?}\n"), Format::Human);
+        let text = safe(&format!("{report:?}\n"), Format::Human);
         let _ = anstream::stderr().lock().write_all(text.as_bytes());
         if self.format == Format::Json {
             let error = Complaint {
@@ -64,8 +64,12 @@ pub(super) fn is_on_github() -> bool {
     std::env::var_os("GITHUB_ACTIONS").is_some_and(|it| it == "true")
 }
 
-/// What a runner that reads along takes for no command.
-fn safe(text: String, format: Format) -> String {
+/// Words of a system move no cursor, and are no command to a runner that reads along.
+fn safe(text: &str, format: Format) -> String {
+    let text = match format {
+        Format::Human => gp2gp_reports::on_terminal(text),
+        Format::Json => text.to_owned(),
+    };
     match is_on_github() {
         true => gp2gp_reports::inert(&text, format == Format::Json),
         false => text,

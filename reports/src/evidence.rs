@@ -1,0 +1,62 @@
+//! What hangs together: several requirements that one thing breaks, and how often each is broken where it is put to
+//! the test. One defect breaks a dozen requirements; the one that it breaks everywhere says most of it.
+
+use gp2gp_model::report::ScenarioReport;
+use gp2gp_model::verdict::{Finding, Verdict, Violation};
+
+/// A finding where it was found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found<'a> {
+    pub(crate) scenario: &'a ScenarioReport,
+    pub(crate) finding: &'a Finding,
+}
+
+/// Whether wherever the one was found the other was found too, at an event that shows both: one conduct, or two at
+/// the same message.
+pub(crate) fn is_shown_by(these: &[Found<'_>], those: &[Found<'_>]) -> bool {
+    let is_in_those = |one: &Found<'_>| {
+        let there = those.iter().find(|it| it.scenario.id == one.scenario.id);
+        there.is_some_and(|it| meet(one.finding, it.finding))
+    };
+    !these.is_empty() && these.iter().all(is_in_those)
+}
+
+fn meet(one: &Finding, other: &Finding) -> bool {
+    let meets = |violation: &Violation| {
+        other.violations.iter().any(|it| match violation.event {
+            Some(_) => it.event == violation.event,
+            None => it.event.is_none() && it.seen == violation.seen,
+        })
+    };
+    one.role == other.role && one.violations.iter().any(meets)
+}
+
+/// What shows the one and is not told with the other.
+pub(crate) fn untold<'a>(one: &'a Finding, other: &Finding) -> Option<&'a Violation> {
+    let is_told = |seen: &str| other.violations.iter().any(|it| it.seen == seen);
+    one.violations.iter().find(|it| !is_told(&it.seen))
+}
+
+/// In how many of these scenarios a requirement was put to the test and decided.
+pub(crate) fn tested(scenarios: &[ScenarioReport], wanted: &Finding) -> usize {
+    let is_tested = |finding: &Finding| {
+        let is_it = (&finding.requirement, finding.role) == (&wanted.requirement, wanted.role);
+        let is_decided = match finding.verdict {
+            Verdict::Pass
+            | Verdict::Fail
+            | Verdict::Warn
+            | Verdict::UnexpectedPass
+            | Verdict::KnownFailure
+            | Verdict::Flaky => true,
+            Verdict::NotApplicable
+            | Verdict::CouldNotRun
+            | Verdict::Unknown
+            | Verdict::HarnessError => false,
+        };
+        is_it && is_decided
+    };
+    let scenarios = scenarios.iter();
+    scenarios
+        .filter(|it| it.findings.iter().any(is_tested))
+        .count()
+}
