@@ -12,8 +12,8 @@ fn main() -> Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["build", to] => {
-            let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-            build(here.parent().unwrap_or(here), Path::new(to))
+            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+            build(&root, Path::new(to))
         }
         // Before mdBook asks for it, it wants to know by exit status 0 that the renderer is known.
         ["preprocess", "supports", _] => Ok(()),

@@ -15,7 +15,7 @@ use mdbook_preprocessor::{Preprocessor as _, PreprocessorContext};
 
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap().to_owned()
+    here.ancestors().nth(2).unwrap().to_owned()
 }
 
 /// Files below a folder with this ending.
