@@ -1,6 +1,8 @@
 //! What hangs together: several requirements that one thing breaks, and how often each is broken where it is put to
 //! the test. One defect breaks a dozen requirements; the one that it breaks everywhere says most of it.
 
+use std::cmp::Reverse;
+
 use gp2gp_model::report::ScenarioReport;
 use gp2gp_model::verdict::{Finding, Verdict, Violation};
 
@@ -11,9 +13,45 @@ pub(crate) struct Found<'a> {
     pub(crate) finding: &'a Finding,
 }
 
+/// What hangs together, by place in the list: whatever the same events show goes with the first that they show, what is
+/// broken where that is and nowhere kept first (Ochiai's coefficient, squared). Something that is no finding stands alone.
+pub(crate) fn together(all: &[Vec<Found<'_>>], scenarios: &[ScenarioReport]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (at, found) in all.iter().enumerate() {
+        let leads = |group: &&mut Vec<usize>| {
+            let leader = group.first().and_then(|leader| all.get(*leader));
+            leader.is_some_and(|leader| is_shown_by(found, leader))
+        };
+        match groups.iter_mut().find(leads) {
+            Some(group) => group.push(at),
+            None => groups.push(vec![at]),
+        }
+    }
+    let likeness = |at: &usize| {
+        let found = all.get(*at).map_or(&[][..], Vec::as_slice);
+        let tested = found.first().map_or(0, |it| tested(scenarios, it.finding));
+        1_000 * found.len() * found.len() / tested.max(1)
+    };
+    for group in &mut groups {
+        if let [_, others @ ..] = group.as_mut_slice() {
+            others.sort_by_cached_key(|at| Reverse(likeness(at)));
+        }
+    }
+    groups
+}
+
+/// `40 of the 42 scenarios that put it to the test`.
+pub(crate) fn share(broken: usize, tested: usize) -> String {
+    match tested {
+        0 | 1 => "the 1 scenario that puts it to the test".to_owned(),
+        tested if tested == broken => format!("all {tested} scenarios that put it to the test"),
+        tested => format!("{broken} of the {tested} scenarios that put it to the test"),
+    }
+}
+
 /// Whether wherever the one was found the other was found too, at an event that shows both: one conduct, or two at
 /// the same message.
-pub(crate) fn is_shown_by(these: &[Found<'_>], those: &[Found<'_>]) -> bool {
+fn is_shown_by(these: &[Found<'_>], those: &[Found<'_>]) -> bool {
     let is_in_those = |one: &Found<'_>| {
         let there = those.iter().find(|it| it.scenario.id == one.scenario.id);
         there.is_some_and(|it| meet(one.finding, it.finding))

@@ -233,3 +233,56 @@ fn finding(number: u32, verdict: Verdict, level: Level) -> Finding {
 fn id(number: u32) -> RequirementId {
     RequirementId::parse(&format!("SND-{number:02}")).unwrap()
 }
+
+/// Documents of one scenario are stored wrong, which breaks three requirements; another thing is broken beside them.
+pub(crate) fn broken_together() -> Vec<ScenarioReport> {
+    let stored = [(7, "document 1"), (8, "document 2")];
+    vec![
+        with_findings(
+            "transfer/chunks",
+            vec![
+                shown_by(64, &stored),
+                shown_by(25, &stored[..1]),
+                shown_by(36, &[(8, "0 of them")]),
+                shown_by(43, &[(90, "no acknowledgement")]),
+            ],
+        ),
+        with_findings(
+            "transfer/small",
+            vec![
+                shown_by(64, &[(5, "document 3")]),
+                shown_by(36, &[]),
+                shown_by(43, &[]),
+            ],
+        ),
+        with_findings("transfer/inline", vec![shown_by(64, &[])]),
+    ]
+}
+
+fn with_findings(name: &str, findings: Vec<Finding>) -> ScenarioReport {
+    ScenarioReport {
+        findings,
+        ..scenario(name, Verdict::Fail)
+    }
+}
+
+/// Broken, where there is something to see.
+fn shown_by(number: u32, seen: &[(u64, &str)]) -> Finding {
+    let violation = |(event, seen): &(u64, &str)| Violation {
+        event: Some(*event),
+        expected: "all well".to_owned(),
+        seen: (*seen).to_owned(),
+    };
+    let verdict = match seen {
+        [] => Verdict::Pass,
+        [_, ..] => Verdict::Fail,
+    };
+    Finding {
+        requirement: RequirementId::parse(&format!("RCV-{number}")).unwrap(),
+        verdict,
+        violations: seen.iter().map(violation).collect(),
+        breaches: seen.len(),
+        note: None,
+        ..finding(number, verdict, Level::Must)
+    }
+}

@@ -127,6 +127,7 @@ struct Head<'a> {
     has_harness_errors: bool,
     has_bench: bool,
     has_paper: bool,
+    together: bool,
 }
 
 impl<'a> Head<'a> {
@@ -200,6 +201,7 @@ impl<'a> Head<'a> {
             has_harness_errors: report.scenarios.iter().any(|it| it.error.is_some()),
             has_bench: page.bench.is_some(),
             has_paper: Papers::of(report).is_some(),
+            together: troubles.iter().any(|it| it.follows),
         }
     }
 

@@ -1,12 +1,15 @@
 //! What is not well, put together by what it is: a requirement that is broken in forty scenarios is one trouble with
 //! forty cases, the easiest to read first.
 
+use std::cmp::Reverse;
+
 use gp2gp_model::baseline::KnownFailure;
 use gp2gp_model::report::{RunName, RunReport, ScenarioReport, find};
 use gp2gp_model::requirement::{Level, Requirement};
 use gp2gp_model::verdict::{Finding, Verdict};
 
 use super::{changes, words};
+use crate::evidence::{self, share, tested, together};
 
 /// Something that is not well.
 pub(super) struct Trouble<'a> {
@@ -21,8 +24,22 @@ pub(super) struct Trouble<'a> {
     pub(super) since: String,
     /// What a baseline says of it.
     pub(super) known: Option<&'a KnownFailure>,
+    /// In how many scenarios it was put to the test; of a requirement only.
+    tested: Option<usize>,
+    /// What the same events break as well, or with which it is broken.
+    pub(super) with: Vec<Together>,
+    /// It is told with one that stands before it.
+    pub(super) follows: bool,
     /// The easiest to read first.
     pub(super) cases: Vec<Case<'a>>,
+}
+
+/// Another trouble that the same events show.
+#[derive(Debug, Clone)]
+pub(super) struct Together {
+    pub(super) number: usize,
+    pub(super) id: String,
+    pub(super) often: String,
 }
 
 /// A trouble in one scenario.
@@ -37,6 +54,7 @@ pub(super) struct Case<'a> {
     /// Last lines of a log.
     pub(super) log: &'a [String],
     since: Option<&'a RunName>,
+    finding: Option<&'a Finding>,
 }
 
 /// What shows it.
@@ -89,15 +107,45 @@ pub(super) fn troubles<'a>(
             !it.is_safety(),
             it.requirement.is_none(),
             it.level(),
+            Reverse(it.cases.len()),
         )
     });
-    for (at, trouble) in troubles.iter_mut().enumerate() {
-        trouble.number = at + 1;
-    }
-    troubles
+    put_together(troubles, &report.scenarios)
 }
 
-impl Trouble<'_> {
+/// Whatever the same events show, side by side, each with the others named.
+fn put_together<'a>(
+    troubles: Vec<Trouble<'a>>,
+    scenarios: &'a [ScenarioReport],
+) -> Vec<Trouble<'a>> {
+    let found: Vec<_> = troubles.iter().map(Trouble::found).collect();
+    let groups = together(&found, scenarios);
+    let mut troubles: Vec<Option<Trouble<'a>>> = troubles.into_iter().map(Some).collect();
+    let mut told: Vec<Trouble<'a>> = Vec::new();
+    for group in groups {
+        let first = told.len();
+        for at in group {
+            let Some(trouble) = troubles.get_mut(at).and_then(Option::take) else {
+                continue;
+            };
+            told.push(Trouble {
+                number: told.len() + 1,
+                follows: told.len() > first,
+                tested: (trouble.found().first()).map(|it| tested(scenarios, it.finding)),
+                ..trouble
+            });
+        }
+        let members = told.get_mut(first..).unwrap_or_default();
+        let named: Vec<_> = members.iter().map(Trouble::named).collect();
+        for (at, member) in members.iter_mut().enumerate() {
+            let others = named.iter().enumerate().filter(|(other, _)| *other != at);
+            member.with = others.map(|(_, it)| it.clone()).collect();
+        }
+    }
+    told
+}
+
+impl<'a> Trouble<'a> {
     pub(super) fn is_safety(&self) -> bool {
         self.requirement.is_some_and(|it| it.safety)
     }
@@ -124,7 +172,31 @@ impl Trouble<'_> {
 
     /// Scenarios in which it was found.
     pub(super) fn is_in(&self) -> String {
-        gp2gp_model::paper::count(self.cases.len() as u64, "scenario")
+        match self.tested {
+            Some(tested) => share(self.cases.len(), tested),
+            None => gp2gp_model::paper::count(self.cases.len() as u64, "scenario"),
+        }
+    }
+
+    fn found(&self) -> Vec<evidence::Found<'a>> {
+        let found = |case: &Case<'a>| {
+            let finding = case.finding?;
+            Some(evidence::Found {
+                scenario: case.scenario,
+                finding,
+            })
+        };
+        self.cases.iter().filter_map(found).collect()
+    }
+
+    fn named(&self) -> Together {
+        Together {
+            number: self.number,
+            id: self
+                .requirement
+                .map_or_else(|| self.title.clone(), |it| it.id.to_string()),
+            often: self.is_in(),
+        }
     }
 }
 
@@ -172,6 +244,7 @@ fn of_findings<'a>(
             more: finding.breaches.saturating_sub(finding.violations.len()),
             note: finding.note.as_deref(),
             since: finding.since.as_ref(),
+            finding: Some(finding),
             ..case(scenario)
         };
         (trouble, case)
@@ -343,6 +416,9 @@ const fn trouble<'a>(verdict: Verdict, title: String) -> Trouble<'a> {
         whose: String::new(),
         since: String::new(),
         known: None,
+        tested: None,
+        with: Vec::new(),
+        follows: false,
         cases: Vec::new(),
     }
 }
@@ -356,5 +432,41 @@ const fn case(scenario: &ScenarioReport) -> Case<'_> {
         note: None,
         log: &[],
         since: None,
+        finding: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn what_the_same_events_break_stands_together_and_each_names_the_others() {
+        let (conforming, catalogue) = (fixture::conforming(), fixture::catalogue());
+        let report = RunReport {
+            scenarios: fixture::broken_together(),
+            ..conforming
+        };
+        let all = troubles(&report, &catalogue);
+        let told: Vec<_> = all
+            .iter()
+            .map(|it| {
+                let id = it.title.split(' ').next().unwrap();
+                let with: Vec<_> = it.with.iter().map(|other| other.number).collect();
+                (it.number, id, it.follows, it.is_in(), with)
+            })
+            .collect();
+        let one = || "the 1 scenario that puts it to the test".to_owned();
+        let of = |broken, tested| share(broken, tested);
+        assert_eq!(
+            told,
+            [
+                (1, "RCV-64", false, of(2, 3), vec![2, 3]),
+                (2, "RCV-25", true, one(), vec![1, 3]),
+                (3, "RCV-36", true, of(1, 2), vec![1, 2]),
+                (4, "RCV-43", false, of(1, 2), vec![]),
+            ]
+        );
     }
 }

@@ -11,7 +11,7 @@ use gp2gp_model::requirement::Requirement;
 use gp2gp_model::verdict::{Finding, Verdict};
 
 use super::{field, id};
-use crate::evidence::{Found, is_shown_by, tested, untold};
+use crate::evidence::{Found, share, tested, together, untold};
 use crate::problem::{Gravity, gravity};
 use crate::style::{BOLD, DIM, of, paint};
 use crate::text::wrap;
@@ -34,17 +34,15 @@ pub(super) fn troubles(scenarios: &[ScenarioReport], catalogue: &[Requirement]) 
             Reverse(trouble.cases.len()),
         )
     });
-    let mut together: Vec<Vec<Trouble<'_>>> = Vec::new();
-    for trouble in all {
-        let found = trouble.found();
-        let leader = (together.iter_mut()).find(|it| is_shown_by(&found, &it[0].found()));
-        match leader {
-            Some(leader) => leader.push(trouble),
-            None => together.push(vec![trouble]),
+    let found: Vec<_> = all.iter().map(Trouble::found).collect();
+    let mut text = String::new();
+    for group in together(&found, scenarios) {
+        let mut group = group.iter().filter_map(|at| all.get(*at));
+        if let Some(leader) = group.next() {
+            text.push_str(&leader.told(&group.collect::<Vec<_>>(), scenarios, catalogue));
         }
     }
-    let told = |them: &Vec<Trouble<'_>>| them[0].told(&them[1..], scenarios, catalogue);
-    together.iter().map(told).collect()
+    text
 }
 
 /// The same thing in several scenarios is one trouble.
@@ -212,7 +210,7 @@ impl<'a> Trouble<'a> {
     /// With others that are shown by the same.
     fn told(
         &self,
-        others: &[Self],
+        others: &[&Self],
         scenarios: &[ScenarioReport],
         catalogue: &[Requirement],
     ) -> String {
@@ -252,48 +250,34 @@ impl<'a> Trouble<'a> {
     }
 }
 
-/// `40 of the 42 scenarios that put it to the test`.
-fn share(broken: usize, tested: usize) -> String {
-    match tested {
-        0 | 1 => "the 1 scenario that puts it to the test".to_owned(),
-        tested if tested == broken => format!("all {tested} scenarios that put it to the test"),
-        tested => format!("{broken} of the {tested} scenarios that put it to the test"),
-    }
-}
-
-/// The same events break these as well; first what is broken where this is, and nowhere kept (Ochiai's coefficient,
-/// squared).
+/// The same events break these as well.
 fn also_broken(
     leader: &Trouble<'_>,
-    others: &[Trouble<'_>],
+    others: &[&Trouble<'_>],
     scenarios: &[ScenarioReport],
 ) -> String {
     let led = leader.found();
-    let mut rows: Vec<(usize, String)> = Vec::new();
+    let mut text = String::new();
     for other in others {
         let found = other.found();
         let Some(Found { scenario, finding }) = found.first().copied() else {
             continue;
         };
-        let broken = found.len();
-        let tested = tested(scenarios, finding);
-        let mut row = field(
+        let often = share(found.len(), tested(scenarios, finding));
+        text.push_str(&field(
             "with it",
-            &format!("{}, in {}", finding.requirement, share(broken, tested)),
-        );
+            &format!("{}, in {often}", finding.requirement),
+        ));
         let beside = led.iter().find(|it| it.scenario.id == scenario.id);
         let untold = beside.and_then(|it| untold(finding, it.finding));
         if let Some(violation) = untold {
-            row.push_str(&paragraph(
+            text.push_str(&paragraph(
                 "",
                 &format!("expected {}; seen {}", violation.expected, violation.seen),
             ));
         }
-        let per_mille = 1_000 * broken * broken / (tested * led.len()).max(1);
-        rows.push((per_mille, row));
     }
-    rows.sort_by_key(|(per_mille, _)| Reverse(*per_mille));
-    rows.into_iter().map(|(_, row)| row).collect()
+    text
 }
 
 impl Case<'_> {
@@ -443,8 +427,6 @@ fn since(run: Option<&RunName>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use gp2gp_model::verdict::Violation;
-
     use super::*;
     use crate::fixture;
 
@@ -500,57 +482,9 @@ mod tests {
         assert_eq!(text.matches("SND-02 in").count(), 1);
     }
 
-    fn finding(number: u32, verdict: Verdict, seen: &[(u64, &str)]) -> Finding {
-        let report = fixture::report();
-        let any = &report.scenarios[0].findings[0];
-        let violation = |(event, seen): &(u64, &str)| Violation {
-            event: Some(*event),
-            expected: "all well".to_owned(),
-            seen: (*seen).to_owned(),
-        };
-        Finding {
-            requirement: gp2gp_model::RequirementId::parse(&format!("RCV-{number}")).unwrap(),
-            verdict,
-            violations: seen.iter().map(violation).collect(),
-            breaches: seen.len(),
-            note: None,
-            ..any.clone()
-        }
-    }
-
-    fn scenario(name: &str, findings: Vec<Finding>) -> ScenarioReport {
-        ScenarioReport {
-            id: Some(name.parse().unwrap()),
-            verdict: Verdict::Fail,
-            expectations: Vec::new(),
-            findings,
-            ..fixture::report().scenarios[0].clone()
-        }
-    }
-
     #[test]
     fn what_the_same_events_break_is_told_together_with_how_often_it_breaks_where_it_is_tested() {
-        let stored = [(7, "document 1"), (8, "document 2")];
-        let text = told(&[
-            scenario(
-                "transfer/chunks",
-                vec![
-                    finding(64, Verdict::Fail, &stored),
-                    finding(25, Verdict::Fail, &stored[..1]),
-                    finding(36, Verdict::Fail, &[(8, "0 of them")]),
-                    finding(43, Verdict::Fail, &[(90, "no acknowledgement")]),
-                ],
-            ),
-            scenario(
-                "transfer/small",
-                vec![
-                    finding(64, Verdict::Fail, &[(5, "document 3")]),
-                    finding(36, Verdict::Pass, &[]),
-                    finding(43, Verdict::Pass, &[]),
-                ],
-            ),
-            scenario("transfer/inline", vec![finding(64, Verdict::Pass, &[])]),
-        ]);
+        let text = told(&fixture::broken_together());
         let blocks: Vec<&str> = text.trim_end().split("\n\n").collect();
         assert_eq!(blocks.len(), 2, "{text}");
         assert!(
