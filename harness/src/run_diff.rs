@@ -1,22 +1,26 @@
-//! Two kept runs compared: scenarios by id, messages by what they answer. Time and position say nothing, because two
-//! systems are never equally fast.
+//! Two kept runs compared: scenarios by id, messages by what they answer, calls by who asks whom for what. Time and position
+//! say nothing, because two systems are never equally fast; ids say nothing, because each chooses its own.
 
+mod aliases;
 mod align;
+mod bodies;
+mod calls;
+mod messages;
 mod steps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use gp2gp_model::report::{RunReport, ScenarioReport};
 use gp2gp_model::requirement::Requirement;
-use gp2gp_model::run_diff::{RunDiff, RunSide, ScenarioDiff, verdicts};
+use gp2gp_model::run_diff::{BothOutcomes, DiffKind, RunDiff, RunSide, ScenarioDiff, verdicts};
 use gp2gp_model::snapshot::Change;
 use gp2gp_model::verdict::Verdict;
 use gp2gp_model::{RequirementId, ScenarioId};
 
-use crate::check::View;
 use crate::keep::{Kept, KeptError};
-use steps::Step;
+use crate::snapshot::is_bad;
+use align::Aligned;
 
 /// Compares what two folders of reports hold.
 ///
@@ -24,7 +28,7 @@ use steps::Step;
 ///
 /// If one of them holds no run, or not all of it.
 pub fn diff(a: &Path, b: &Path, catalogue: &[Requirement]) -> Result<RunDiff, KeptError> {
-    let (a, b) = (Told::open(a, catalogue)?, Told::open(b, catalogue)?);
+    let (a, b) = (Side::open(a, catalogue)?, Side::open(b, catalogue)?);
     let (of_a, of_b) = (a.scenarios(), b.scenarios());
     let only = |one: &BTreeMap<ScenarioId, &ScenarioReport>, other: &BTreeMap<_, _>| {
         let ids = one.keys().filter(|id| !other.contains_key(*id));
@@ -42,7 +46,16 @@ pub fn diff(a: &Path, b: &Path, catalogue: &[Requirement]) -> Result<RunDiff, Ke
             Some(differs) => scenarios.push(differs),
         }
     }
+    let differs = |id: &ScenarioId| scenarios.iter().any(|it| it.scenario == *id);
+    let ids: BTreeSet<&ScenarioId> = of_a.keys().chain(of_b.keys()).collect();
+    let outcomes = ids.into_iter().map(|id| BothOutcomes {
+        scenario: id.clone(),
+        a: of_a.get(id).map(|it| it.verdict),
+        b: of_b.get(id).map(|it| it.verdict),
+        differs: differs(id) || of_a.contains_key(id) != of_b.contains_key(id),
+    });
     Ok(RunDiff {
+        outcomes: outcomes.collect(),
         same,
         scenarios,
         only_in_a: only(&of_a, &of_b),
@@ -53,12 +66,12 @@ pub fn diff(a: &Path, b: &Path, catalogue: &[Requirement]) -> Result<RunDiff, Ke
 }
 
 /// A kept run with what was said of it.
-struct Told {
+struct Side {
     kept: Kept,
     report: RunReport,
 }
 
-impl Told {
+impl Side {
     fn open(folder: &Path, catalogue: &[Requirement]) -> Result<Self, KeptError> {
         let kept = Kept::open(folder, catalogue)?;
         let report = kept.report(catalogue);
@@ -77,43 +90,76 @@ impl Told {
             sut: self.report.sut.clone(),
             suite: self.report.suite.clone(),
             folder: self.kept.folder().display().to_string(),
+            roles: self.report.roles.clone(),
+            time_mode: self.report.time_mode,
+            fingerprint: self.report.fingerprint.clone(),
         }
     }
 
     /// What happened in a scenario; nothing where it left no trace.
-    fn steps(&self, scenario: &ScenarioReport) -> Result<Vec<Step>, KeptError> {
+    fn steps(&self, scenario: &ScenarioReport) -> Result<steps::Told, KeptError> {
         let kept = self.kept.scenario(scenario);
         let recording = match kept.map(|kept| self.kept.traced(kept)).transpose()? {
             Some(Some(recording)) => recording,
-            Some(None) | None => return Ok(Vec::new()),
+            Some(None) | None => return Ok(steps::Told::nothing()),
         };
-        let view = View::new(&recording.trace, &recording.bodies);
-        Ok(steps::of(&view))
+        Ok(steps::of(&recording.trace, &recording.bodies))
     }
 }
 
 fn scenario(
     id: &ScenarioId,
-    (a, of_a): (&Told, &ScenarioReport),
-    (b, of_b): (&Told, &ScenarioReport),
+    (a, of_a): (&Side, &ScenarioReport),
+    (b, of_b): (&Side, &ScenarioReport),
 ) -> Result<Option<ScenarioDiff>, KeptError> {
     let made_of = |scenario: &ScenarioReport| {
         let source = scenario.source.as_ref();
         source.map(|source| (source.sha256, source.seed))
     };
-    let (first, follows, others) = align::align(&a.steps(of_a)?, &b.steps(of_b)?);
+    let Aligned {
+        first,
+        follows,
+        others,
+        lanes,
+    } = align::align(&a.steps(of_a)?, &b.steps(of_b)?);
     let verdicts = judged(of_a, of_b);
     if first.is_none() && verdicts.is_empty() {
         return Ok(None);
     }
     Ok(Some(ScenarioDiff {
         scenario: id.clone(),
+        title: of_a.title.clone(),
+        kind: kind(&verdicts),
         is_another: made_of(of_a) != made_of(of_b),
         verdicts,
         first,
         follows,
         others,
+        lanes,
+        reproduce_a: of_a.reproduce.clone(),
+        reproduce_b: of_b.reproduce.clone(),
     }))
+}
+
+/// Worse goes before better: who looks has to see it.
+fn kind(verdicts: &[Change]) -> DiffKind {
+    let bad = |verdict: Option<Verdict>| verdict.is_some_and(is_bad);
+    let turned = |from: bool| {
+        verdicts.iter().any(|change| match change {
+            Change::Verdict { was, is } => (is_bad(*was), is_bad(*is)) == (from, !from),
+            Change::Requirement { was, is, .. } => (bad(*was), bad(*is)) == (from, !from),
+            Change::Appeared { .. }
+            | Change::Disappeared { .. }
+            | Change::Moved { .. }
+            | Change::Altered { .. }
+            | Change::Line { .. } => false,
+        })
+    };
+    match (turned(false), turned(true)) {
+        (true, _) => DiffKind::Worse,
+        (false, true) => DiffKind::Better,
+        (false, false) => DiffKind::Behaviour,
+    }
 }
 
 /// The scenario, then every requirement of which the two say different things.

@@ -10,7 +10,7 @@ use gp2gp_model::report::{DocumentReport, FaultReport, RunReport, ScenarioReport
 use gp2gp_model::snapshot::{Origin, Snapshot};
 use gp2gp_model::verdict::Verdict;
 
-pub(crate) use compare::unnumbered;
+pub(crate) use compare::is_bad;
 pub use compare::{Seen, compare};
 pub use folder::{Folder, Pending, SnapshotError};
 pub use text::{NotASnapshot, parse, write};

@@ -5,6 +5,8 @@ mod export;
 mod federation;
 mod national;
 
+pub(crate) use national::question;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -83,12 +85,6 @@ pub(crate) fn messages(view: &View) -> BTreeMap<u64, String> {
     posts
         .map(|post| (post.seq, names.line(view, post).text))
         .collect()
-}
-
-/// What people do, unless something else tells of it.
-pub(crate) fn act(acted: &Acted) -> Option<String> {
-    let is_told_elsewhere = matches!(acted.act, Act::File { .. });
-    (!is_told_elsewhere).then(|| tell_act(&acted.act, acted.not_supported))
 }
 
 /// What people of an exporting practice want, in one clause.
@@ -333,7 +329,7 @@ impl<'v> Names<'v> {
     }
 
     /// What became of a post beyond the usual: repeats, refusals, losses, double deliveries.
-    fn fate(&self, view: &View, post: &Post) -> String {
+    pub(crate) fn fate(&self, view: &View, post: &Post) -> String {
         let mut notes = Vec::new();
         if let (Some(name), true) = (post.name(), post.from != Endpoint::Spine) {
             let same = self.posts.get(&name).map_or(&[][..], Vec::as_slice);
@@ -395,7 +391,7 @@ fn contents(seen: &Seen) -> String {
     format!("; {}{rest}", shown.join("; "))
 }
 
-fn tell_attachment(attachment: &AttachmentSeen) -> String {
+pub(crate) fn tell_attachment(attachment: &AttachmentSeen) -> String {
     let style = DescriptionStyle::read(attachment.description.as_deref().unwrap_or_default());
     let (what, gzip) = match &style {
         DescriptionStyle::Grammar(description) if description.is_skeleton() => (
@@ -511,7 +507,7 @@ fn tell_state(by: Endpoint, observation: &Observation) -> Option<String> {
     }
 }
 
-fn is_made_by_spine(view: &View, post: &Post) -> bool {
+pub(crate) fn is_made_by_spine(view: &View, post: &Post) -> bool {
     let was_posted = |other: &Post| other.from != Endpoint::Spine && other.is_same_message(post);
     post.seen().is_some() && !view.posts.iter().any(was_posted)
 }
@@ -570,7 +566,7 @@ fn fold(lines: &[Line]) -> Vec<String> {
 }
 
 /// A file name without the UUID that a generator put before it.
-fn stable(name: &str) -> String {
+pub(crate) fn stable(name: &str) -> String {
     match name.split_once('_') {
         Some((first, rest)) if first.len() == 36 => rest.to_owned(),
         Some(_) | None => {

@@ -5,8 +5,10 @@
 
 mod support;
 
+#[path = "support/browser.rs"]
+mod browser;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -488,33 +490,5 @@ fn the_page_of_a_kept_run_is_made_again_to_the_byte_and_has_its_messages() {
 /// Scripts, pictures and rules of axe in a real browser, wide and narrow, light and dark.
 #[test]
 fn a_browser_finds_nothing_that_keeps_anybody_from_reading_the_page() {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reports/tests/axe");
-    let browsers = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
-    let has_browser =
-        std::env::var_os("CHROMIUM").is_some() || browsers.iter().any(|it| Path::new(it).exists());
-    if !has_browser || !project.join("node_modules").is_dir() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "no Chromium, or `npm ci` was not run in reports/tests/axe"
-        );
-        eprintln!(
-            "notice: no Chromium, or no `npm ci` in reports/tests/axe; the report is not looked at in a browser"
-        );
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("report.html");
-    std::fs::write(&file, played().page()).unwrap();
-    let looked = Command::new("node")
-        .arg(project.join("check.mjs"))
-        .arg(&file)
-        .args(std::env::var_os("GP2GP_PICTURES"))
-        .output()
-        .expect("node runs");
-    assert!(
-        looked.status.success(),
-        "{}\n{}",
-        String::from_utf8_lossy(&looked.stdout),
-        String::from_utf8_lossy(&looked.stderr)
-    );
+    browser::look(&played().page());
 }

@@ -31,7 +31,7 @@ pub use bench::{bench, change as bench_change, latency as bench_latency, time as
 pub use coverage::coverage;
 pub use difference::difference;
 pub use explain::{Target, explain, explain_markdown, markdown_text};
-pub use html::{Page, Source, html};
+pub use html::{Page, Source, html, run_diff_html};
 pub use json::json;
 pub use junit::junit;
 pub use markdown::{Room, markdown};

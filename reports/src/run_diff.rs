@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use gp2gp_model::paper::count;
-use gp2gp_model::run_diff::{Divergent, RunDiff, RunSide, ScenarioDiff, StepSeen};
+use gp2gp_model::run_diff::{
+    DiffKind, Divergent, FieldDiff, RunDiff, RunSide, ScenarioDiff, StepSeen,
+};
 use gp2gp_model::verdict::Verdict;
 
 use crate::difference::said;
@@ -14,13 +16,18 @@ use crate::text::in_a_line;
 /// Of one kind; the JSON has all.
 const SHOWN: usize = 12;
 
+/// Of one step; the JSON has all.
+const FIELDS: usize = 5;
+
 /// A step is read to its end where it is this long.
 const STEP: usize = 300;
 
 /// Renders a comparison.
 pub fn run_diff(diff: &RunDiff) -> String {
     let side = |side: &RunSide| {
-        let RunSide { sut, suite, folder } = side;
+        let RunSide {
+            sut, suite, folder, ..
+        } = side;
         format!("{} ({suite}) in {folder}", in_a_line(sut, STEP))
     };
     let mut text = format!(
@@ -61,7 +68,16 @@ pub fn run_diff(diff: &RunDiff) -> String {
 }
 
 fn scenario(diff: &ScenarioDiff) -> String {
-    let mut text = format!("{}\n", paint(BOLD, &diff.scenario));
+    let kind = match diff.kind {
+        DiffKind::Worse => Verdict::Fail,
+        DiffKind::Better => Verdict::Pass,
+        DiffKind::Behaviour => Verdict::Warn,
+    };
+    let mut text = format!(
+        "{}  {}\n",
+        paint(BOLD, &diff.scenario),
+        paint(of(kind), diff.kind.words())
+    );
     if diff.is_another {
         text.push_str("  its file or its seed is another: what differs may follow from that\n");
     }
@@ -100,8 +116,11 @@ fn divergent(step: &Divergent) -> String {
     let Divergent {
         step,
         because_of: _,
+        from: _,
+        to: _,
         a,
         b,
+        fields,
     } = step;
     let seen = |side: &Option<StepSeen>| match side {
         Some(StepSeen {
@@ -115,10 +134,28 @@ fn divergent(step: &Divergent) -> String {
         ),
         None => paint(DIM, "nothing"),
     };
-    format!(
+    let mut text = format!(
         "    {}\n      A  {}\n      B  {}\n",
         paint(BOLD, in_a_line(step, STEP)),
         seen(a),
         seen(b)
-    )
+    );
+    let value = |value: &Option<String>| {
+        let value = value.as_deref().filter(|it| !it.is_empty());
+        value.map_or_else(|| "nothing".to_owned(), |it| in_a_line(it, STEP))
+    };
+    for FieldDiff { field, a, b } in fields.iter().take(FIELDS) {
+        let _ = writeln!(
+            text,
+            "      {}  A {}  B {}",
+            paint(DIM, format!("{field}:")),
+            value(a),
+            value(b)
+        );
+    }
+    let more = fields.len().saturating_sub(FIELDS);
+    if more > 0 {
+        let _ = writeln!(text, "      and {} more", count(more as u64, "difference"));
+    }
+    text
 }

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
+use crate::plan::Role;
+use crate::run_log::Fingerprint;
 use crate::snapshot::Change;
+use crate::trace::{Endpoint, TimeMode};
 use crate::verdict::Verdict;
 use crate::{ScenarioId, Time};
 
@@ -21,6 +24,44 @@ pub struct RunDiff {
     pub only_in_a: Vec<ScenarioId>,
     /// In the second alone.
     pub only_in_b: Vec<ScenarioId>,
+    /// Every scenario of both, in the order of their ids.
+    pub outcomes: Vec<BothOutcomes>,
+}
+
+/// How a scenario came out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BothOutcomes {
+    /// Which.
+    pub scenario: ScenarioId,
+    /// In the first run, if it was in it.
+    pub a: Option<Verdict>,
+    /// In the second.
+    pub b: Option<Verdict>,
+    /// Something of it is not the same.
+    pub differs: bool,
+}
+
+/// What kind of difference it is, from the first run to the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiffKind {
+    /// Something is judged worse.
+    Worse,
+    /// Something is judged better, and nothing worse.
+    Better,
+    /// Nothing is judged worse or better.
+    Behaviour,
+}
+
+impl DiffKind {
+    /// In words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Worse => "worse in B",
+            Self::Better => "better in B",
+            Self::Behaviour => "behaviour only",
+        }
+    }
 }
 
 /// One of the two.
@@ -32,6 +73,12 @@ pub struct RunSide {
     pub suite: String,
     /// Where the run is kept.
     pub folder: String,
+    /// Roles that were judged.
+    pub roles: Vec<Role>,
+    /// How time passed.
+    pub time_mode: TimeMode,
+    /// What it was made with and on, and when.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// A scenario that is not the same in both.
@@ -39,6 +86,10 @@ pub struct RunSide {
 pub struct ScenarioDiff {
     /// Which.
     pub scenario: ScenarioId,
+    /// One line.
+    pub title: String,
+    /// How the second came out beside the first.
+    pub kind: DiffKind,
     /// It was written otherwise, or ran with another seed: what differs may follow from that.
     pub is_another: bool,
     /// The verdict of the scenario and of requirements, where they differ.
@@ -49,6 +100,43 @@ pub struct ScenarioDiff {
     pub follows: Vec<Divergent>,
     /// Other steps that differ: no reference leads to them from the first.
     pub others: Vec<Divergent>,
+    /// Every step of both, in the order in which they come about.
+    pub lanes: Vec<Lane>,
+    /// The line that runs it again as in the first run.
+    pub reproduce_a: String,
+    /// As in the second.
+    pub reproduce_b: String,
+}
+
+/// A step beside its like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lane {
+    /// The step by what led to it.
+    pub step: String,
+    /// Who does it; nobody does what was planned, or the end.
+    pub from: Option<Endpoint>,
+    /// To whom, if to anybody.
+    pub to: Option<Endpoint>,
+    /// What it is of the divergence.
+    pub stands: Stands,
+    /// In the first run.
+    pub a: Option<StepSeen>,
+    /// In the second.
+    pub b: Option<StepSeen>,
+}
+
+/// How a step stands to the first divergence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stands {
+    /// It is the same in both.
+    Same,
+    /// Here they part.
+    First,
+    /// It differs, because an earlier step does.
+    Follows,
+    /// It differs, and no reference leads there.
+    Other,
 }
 
 /// A step that is not the same in both runs.
@@ -58,10 +146,27 @@ pub struct Divergent {
     pub step: String,
     /// The step that it refers to, the same way.
     pub because_of: Option<String>,
+    /// Who does it; nobody does what was planned, or the end.
+    pub from: Option<Endpoint>,
+    /// To whom, if to anybody.
+    pub to: Option<Endpoint>,
     /// In the first run.
     pub a: Option<StepSeen>,
     /// In the second.
     pub b: Option<StepSeen>,
+    /// What of the step differs, where both have it.
+    pub fields: Vec<FieldDiff>,
+}
+
+/// Something of a step that is not the same in both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldDiff {
+    /// What.
+    pub field: String,
+    /// In the first run; none where it is not there.
+    pub a: Option<String>,
+    /// In the second.
+    pub b: Option<String>,
 }
 
 /// A step as it was seen in one run.

@@ -55,6 +55,14 @@ pub(super) fn write_page(file: &Path, page: &Page<'_>, traces: &Traces<'_>) -> m
             Some(material)
         }
     };
+    write_text(file, |out| gp2gp_reports::html(page, &mut source, out))
+}
+
+/// Writes what a renderer tells, with the folder that it goes into.
+pub(super) fn write_text(
+    file: &Path,
+    tell: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result,
+) -> miette::Result<()> {
     let writing = || format!("writing {}", file.display());
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)
@@ -65,7 +73,7 @@ pub(super) fn write_page(file: &Path, page: &Page<'_>, traces: &Traces<'_>) -> m
         .into_diagnostic()
         .wrap_err_with(writing)?;
     let mut text = Utf8::new(BufWriter::new(&mut target));
-    let written = gp2gp_reports::html(page, &mut source, &mut text);
+    let written = tell(&mut text);
     text.ended(written).into_diagnostic().wrap_err_with(writing)
 }
 

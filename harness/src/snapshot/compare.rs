@@ -84,7 +84,8 @@ fn cause((was, made_of): &Seen, (is, makes): &Seen) -> Cause {
     }
 }
 
-const fn is_bad(verdict: Verdict) -> bool {
+/// Whether a verdict says that something is not as it should be.
+pub(crate) const fn is_bad(verdict: Verdict) -> bool {
     match verdict {
         Verdict::Fail
         | Verdict::Warn
@@ -249,7 +250,7 @@ const NUMBERED: [&str; 8] = [
 ];
 
 /// A step without the numbers of messages.
-pub(crate) fn unnumbered(step: &str) -> String {
+fn unnumbered(step: &str) -> String {
     let mut words: Vec<&str> = Vec::new();
     for word in step.split(' ') {
         let digits = word.trim_end_matches([':', ';', ',']);

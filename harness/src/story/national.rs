@@ -65,7 +65,7 @@ fn tell(
     Some(format!("{service}: {question}: {answer}"))
 }
 
-fn question(asked: &Asked) -> (&'static str, String) {
+pub(crate) fn question(asked: &Asked) -> (&'static str, String) {
     match asked {
         Asked::Systems {
             practice,

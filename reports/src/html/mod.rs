@@ -3,6 +3,7 @@
 //! Written section by section, so that of all conversations one is in memory at a time.
 
 mod changes;
+mod diff;
 mod lives;
 mod requirements;
 mod sequence;
@@ -23,6 +24,7 @@ use gp2gp_model::trace::TimeMode;
 use gp2gp_model::verdict::Verdict;
 
 use changes::ChangesShown;
+pub use diff::run_diff_html;
 use lives::Lives;
 use requirements::RequirementRow;
 use sequence::{Drawer, Mark, Sequence};
