@@ -386,3 +386,114 @@ fn explained(error: &SnapshotError) -> miette::Report {
     };
     miette!(help = help, "{error}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use gp2gp_model::Sha256;
+    use gp2gp_model::snapshot::{Origin, Snapshot};
+    use gp2gp_model::verdict::Verdict;
+
+    use super::*;
+
+    const SCENARIOS: [&str; 3] = ["acks/one", "acks/two", "transfer/three"];
+
+    fn seen(id: &str, step: &str) -> (Snapshot, Origin) {
+        let snapshot = Snapshot {
+            scenario: ScenarioId::parse(id).unwrap(),
+            title: "A scenario".to_owned(),
+            verdict: Verdict::Pass,
+            why: Vec::new(),
+            story: vec![step.to_owned()],
+            faults: Vec::new(),
+            ended: Vec::new(),
+            documents: Vec::new(),
+            requirements: Vec::new(),
+        };
+        let origin = Origin {
+            suite: "gp2gp 0.1.0".to_owned(),
+            scenario: Sha256::of(b"the file"),
+            seed: 1,
+        };
+        (snapshot, origin)
+    }
+
+    /// Three scenarios do something else than before; this is answered. What is settled, what still waits, what was
+    /// said, and which step each snapshot has from then on.
+    fn reviewed(wanted: &[&str], answers: &str) -> (Vec<String>, usize, String, Vec<String>) {
+        let place = tempfile::tempdir().unwrap();
+        let was = SCENARIOS.map(|id| seen(id, "sending     before"));
+        let is = SCENARIOS.map(|id| seen(id, "sending     now"));
+        let folder = Folder::open(place.path()).unwrap();
+        folder.replace(&was, &BTreeSet::new()).unwrap();
+        let folder = Folder::open(place.path()).unwrap();
+        let laid: Vec<_> = is.iter().collect();
+        folder.lay_aside(&laid, BTreeSet::new()).unwrap();
+        let (folder, pending) = opened(place.path()).unwrap();
+        let wanted: Vec<String> = wanted.iter().map(|it| (*it).to_owned()).collect();
+        let mut words = Vec::new();
+        let asked = &mut (answers.as_bytes(), &mut words);
+        let settled = ask_all(folder, pending, &wanted, asked).unwrap();
+        let (folder, pending) = opened(place.path()).unwrap();
+        assert_eq!(pending.seen.len(), settled.waiting);
+        let steps = folder.snapshots.values();
+        let steps = steps.map(|(snapshot, _)| snapshot.story[0].replace("sending     ", ""));
+        let ids = settled.settled.iter().map(ToString::to_string);
+        (
+            ids.collect(),
+            settled.waiting,
+            String::from_utf8(words).unwrap(),
+            steps.collect(),
+        )
+    }
+
+    #[test]
+    fn what_is_accepted_is_so_from_then_on_and_what_is_rejected_stays_as_it_was() {
+        let (settled, waiting, words, steps) = reviewed(&[], "a\nr\ns\n");
+        assert_eq!(settled, ["acks/one", "acks/two"]);
+        assert_eq!(waiting, 1);
+        assert_eq!(steps, ["now", "before", "before"]);
+        assert_eq!(
+            words
+                .matches("a accept, r reject, s skip, q quit? ")
+                .count(),
+            3
+        );
+        for part in ["new behaviour of the system", "transfer/three", "3 of 3: "] {
+            assert!(words.contains(part), "{words}");
+        }
+    }
+
+    #[test]
+    fn who_quits_or_goes_away_leaves_the_rest_waiting() {
+        for answers in ["a\nq\n", "a\n"] {
+            let (settled, waiting, words, steps) = reviewed(&[], answers);
+            assert_eq!(settled, ["acks/one"], "{answers:?}");
+            assert_eq!(waiting, 2);
+            assert_eq!(steps, ["now", "before", "before"]);
+            assert!(!words.contains("3 of 3"), "{words}");
+        }
+        let (settled, waiting, _, _) = reviewed(&[], "");
+        assert_eq!((settled.len(), waiting), (0, 3));
+    }
+
+    #[test]
+    fn what_is_no_answer_is_asked_again() {
+        let (settled, _, words, _) = reviewed(&[], "yes\n\n a \nq\n");
+        assert_eq!(settled, ["acks/one"]);
+        assert_eq!(words.matches("1 of 3: ").count(), 3);
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_shown() {
+        let (settled, waiting, words, steps) = reviewed(&["transfer"], "a\na\na\n");
+        assert_eq!(settled, ["transfer/three"]);
+        assert_eq!(waiting, 2);
+        assert_eq!(steps, ["before", "before", "now"]);
+        assert!(
+            words.contains("1 of 1: ") && !words.contains("acks/"),
+            "{words}"
+        );
+    }
+}
