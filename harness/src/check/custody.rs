@@ -344,6 +344,26 @@ impl<'v> Life<'v> {
         self.state(view) == Some(DocumentState::Destroyed) && !self.was_filed()
     }
 
+    /// It travelled as it was, the new practice acknowledged the record, says what it has, and this is not among it.
+    fn is_missing_where_acknowledged(&self, view: &View) -> bool {
+        let says = view.observed.iter().any(|(by, _)| is_new_practice(*by));
+        let travelled = (self.steps.iter()).any(|step| match step.what {
+            StepKind::Sent { document, .. } => {
+                (document.content.as_ref()).is_ok_and(|(sha256, _)| *sha256 == self.held.sha256)
+            }
+            StepKind::Read(_)
+            | StepKind::Acknowledged(_)
+            | StepKind::TurnedAway(_)
+            | StepKind::Archive(_)
+            | StepKind::Delete(_)
+            | StepKind::Restore(_)
+            | StepKind::Packed(_)
+            | StepKind::Delivered
+            | StepKind::Filed => false,
+        });
+        says && travelled && self.acknowledged_at().is_some() && !self.was_filed()
+    }
+
     /// How often more than the old practice held it the new one has it.
     pub fn copies_too_many(&self, view: &View) -> usize {
         let is_it = |patient: NhsNumber, sha256: Sha256| {
@@ -368,7 +388,14 @@ impl<'v> Life<'v> {
     /// For a report.
     pub fn report(&self, view: &View) -> CustodyReport {
         let state = self.state(view);
+        let missing = self.is_missing_where_acknowledged(view);
         let whereabouts = match (state.map(DocumentState::is_in_record), self.was_filed()) {
+            (Some(true), false) if missing => {
+                "with the old practice; the new one acknowledged it and does NOT have it"
+            }
+            (Some(false), false) if missing && !self.is_lost(view) => {
+                "in the archive of the old practice; the new one acknowledged it and does NOT have it"
+            }
             (Some(true), true) => "with both practices",
             (Some(true), false) => "with the old practice",
             (Some(false), true) => "with the new practice",
@@ -387,10 +414,15 @@ impl<'v> Life<'v> {
                     at: step.at,
                     event: Some(step.event).filter(|event| *event != u64::MAX),
                     what: step.what.to_string(),
-                    held_by: holders.to_string(),
+                    held_by: Holders {
+                        new_practice: holders.new_practice && !missing,
+                        ..holders
+                    }
+                    .to_string(),
                 })
                 .collect(),
             whereabouts: whereabouts.to_owned(),
+            missing_where_acknowledged: missing,
         }
     }
 }

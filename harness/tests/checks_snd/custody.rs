@@ -1,11 +1,14 @@
 //! Cases of documents in the store of the old practice.
 
+use gp2gp::check::custody::lives;
+use gp2gp::driver::Sut;
+use gp2gp_mocks::RequestingDefect;
 use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::trace::{BodyRef, Endpoint, Event, Observation, What};
 use gp2gp_model::{DocumentId, Sha256};
 
 use crate::support::tamper::Taken;
-use crate::support::trace_of;
+use crate::support::{plan, run, trace_of};
 use crate::table::{CHUNKED, Case, EXTRACT};
 
 /// One document, and the record that carried it is turned away with 31.
@@ -19,6 +22,9 @@ pub(crate) fn cases() -> Vec<Case> {
             })
             .broken("before that acknowledgement came", || {
                 with_deletes(CHUNKED, Place::BeforeTheExtract, &[204])
+            })
+            .broken("asked the store to delete it, which refused at", || {
+                with_deletes(TURNED_AWAY, Place::AtTheEnd, &[503])
             }),
         Case::new("SND-76", || trace_of(TURNED_AWAY)).broken("on nobody has it", || {
             with_deletes(TURNED_AWAY, Place::AtTheEnd, &[204])
@@ -41,6 +47,30 @@ pub(crate) fn cases() -> Vec<Case> {
             with_deletes(CHUNKED, Place::AtTheEnd, &[423])
         }),
     ]
+}
+
+/// The new practice says that all is well, and has filed something else than what came.
+#[test]
+fn a_document_that_is_acknowledged_and_stored_wrong_is_not_with_the_new_practice() {
+    let life = |sut: &Sut| {
+        let taken = run(&plan(CHUNKED), sut);
+        let view = taken.view();
+        let lives = lives(&view);
+        let of_pieces = lives.iter().map(|life| life.report(&view));
+        of_pieces.max_by_key(|life| life.bytes).expect("a document")
+    };
+    let whole = life(&Sut::Reference);
+    assert_eq!(whole.whereabouts, "with both practices");
+    assert!(!whole.missing_where_acknowledged);
+
+    let damaged = life(&Sut::broken(RequestingDefect::ChunksReversed.into()));
+    assert_eq!(
+        damaged.whereabouts,
+        "with the old practice; the new one acknowledged it and does NOT have it"
+    );
+    assert!(damaged.missing_where_acknowledged);
+    let last = damaged.steps.last().expect("a step");
+    assert_eq!(last.held_by, "the old practice");
 }
 
 #[derive(Clone, Copy)]

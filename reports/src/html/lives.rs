@@ -84,7 +84,7 @@ impl<'a> Life<'a> {
     }
 }
 
-/// As the ledger says it.
+/// Nobody has it, or it did not come where it was acknowledged.
 fn is_lost(life: &CustodyReport) -> bool {
-    life.whereabouts == "LOST"
+    life.whereabouts == "LOST" || life.missing_where_acknowledged
 }

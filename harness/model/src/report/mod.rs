@@ -219,6 +219,9 @@ pub struct CustodyReport {
     pub steps: Vec<CustodyStep>,
     /// Where it is at the end, in words.
     pub whereabouts: String,
+    /// The new practice acknowledged its record, and by its own words does not have it as it was.
+    #[serde(default)]
+    pub missing_where_acknowledged: bool,
 }
 
 /// A step in the life of a document.

@@ -23,12 +23,16 @@ pub(super) fn kept_until_acknowledged(view: &View, _: Profile) -> Assessment {
                 "`{}` stays in the store until the final positive acknowledgement of its record",
                 life.held.file_name
             ),
-            seen: match acknowledged {
-                Some(_) => format!("deleted at {}, before that acknowledgement came", call.at),
-                None => format!(
-                    "deleted at {}, and that acknowledgement never came",
-                    call.at
-                ),
+            seen: {
+                let done = match call.was_done() {
+                    true => "deleted",
+                    false => "asked the store to delete it, which refused",
+                };
+                let acknowledged = match acknowledged {
+                    Some(_) => "before that acknowledgement came",
+                    None => "and that acknowledgement never came",
+                };
+                format!("{done} at {}, {acknowledged}", call.at)
             },
         });
     }
