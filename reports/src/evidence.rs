@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 
+use gp2gp_model::paper::count;
 use gp2gp_model::report::ScenarioReport;
 use gp2gp_model::verdict::{Finding, Verdict, Violation};
 
@@ -40,12 +41,33 @@ pub(crate) fn together(all: &[Vec<Found<'_>>], scenarios: &[ScenarioReport]) -> 
     groups
 }
 
-/// `40 of the 42 scenarios that put it to the test`.
-pub(crate) fn share(broken: usize, tested: usize) -> String {
-    match tested {
-        0 | 1 => "the 1 scenario that puts it to the test".to_owned(),
-        tested if tested == broken => format!("all {tested} scenarios that put it to the test"),
-        tested => format!("{broken} of the {tested} scenarios that put it to the test"),
+/// `40 of the 42 scenarios that put it to the test`. Where it is in doubt, more may show it than decide it.
+pub(crate) fn share(shown: usize, tested: usize) -> String {
+    match (shown, tested) {
+        (shown, tested) if tested < shown => count(shown as u64, "scenario"),
+        (_, 1) => "the 1 scenario that puts it to the test".to_owned(),
+        (shown, tested) if tested == shown => {
+            format!("all {tested} scenarios that put it to the test")
+        }
+        (shown, tested) => format!("{shown} of the {tested} scenarios that put it to the test"),
+    }
+}
+
+/// Whether a finding is something to look at. A gap is explained by the breach that made it.
+pub(crate) fn is_told(finding: &Finding, scenario: &ScenarioReport) -> bool {
+    match finding.verdict {
+        Verdict::Pass | Verdict::NotApplicable => false,
+        Verdict::CouldNotRun => {
+            let is_explained = matches!(scenario.verdict, Verdict::Fail | Verdict::KnownFailure);
+            scenario.id.is_some() && !is_explained
+        }
+        Verdict::Fail
+        | Verdict::Warn
+        | Verdict::Unknown
+        | Verdict::KnownFailure
+        | Verdict::UnexpectedPass
+        | Verdict::Flaky
+        | Verdict::HarnessError => true,
     }
 }
 
@@ -97,4 +119,19 @@ pub(crate) fn tested(scenarios: &[ScenarioReport], wanted: &Finding) -> usize {
     scenarios
         .filter(|it| it.findings.iter().any(is_tested))
         .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_often_is_said_of_what_was_decided_only() {
+        let of = |shown, tested| share(shown, tested);
+        assert_eq!(of(40, 42), "40 of the 42 scenarios that put it to the test");
+        assert_eq!(of(3, 3), "all 3 scenarios that put it to the test");
+        assert_eq!(of(1, 1), "the 1 scenario that puts it to the test");
+        assert_eq!(of(1, 0), "1 scenario", "in doubt");
+        assert_eq!(of(2, 1), "2 scenarios", "in doubt in one of them");
+    }
 }

@@ -9,7 +9,7 @@ use gp2gp_model::requirement::{Level, Requirement};
 use gp2gp_model::verdict::{Finding, Verdict};
 
 use super::{changes, words};
-use crate::evidence::{self, share, tested, together};
+use crate::evidence::{self, is_told, share, tested, together};
 
 /// Something that is not well.
 pub(super) struct Trouble<'a> {
@@ -250,24 +250,6 @@ fn of_findings<'a>(
         (trouble, case)
     })
     .collect()
-}
-
-/// A gap is explained by the breach that made it.
-fn is_told(finding: &Finding, scenario: &ScenarioReport) -> bool {
-    match finding.verdict {
-        Verdict::Pass | Verdict::NotApplicable => false,
-        Verdict::CouldNotRun => {
-            let is_explained = matches!(scenario.verdict, Verdict::Fail | Verdict::KnownFailure);
-            scenario.id.is_some() && !is_explained
-        }
-        Verdict::Fail
-        | Verdict::Warn
-        | Verdict::Unknown
-        | Verdict::KnownFailure
-        | Verdict::UnexpectedPass
-        | Verdict::Flaky
-        | Verdict::HarnessError => true,
-    }
 }
 
 fn whose(report: &RunReport, finding: &Finding) -> String {

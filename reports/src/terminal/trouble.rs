@@ -11,7 +11,7 @@ use gp2gp_model::requirement::Requirement;
 use gp2gp_model::verdict::{Finding, Verdict};
 
 use super::{field, id};
-use crate::evidence::{Found, share, tested, together, untold};
+use crate::evidence::{Found, is_told, share, tested, together, untold};
 use crate::problem::{Gravity, gravity};
 use crate::style::{BOLD, DIM, of, paint};
 use crate::text::wrap;
@@ -117,21 +117,20 @@ fn of_scenario(scenario: &ScenarioReport) -> Vec<What<'_>> {
     all
 }
 
+/// What is known and borne is told by the baseline.
 fn shown(finding: &Finding, scenario: &ScenarioReport) -> bool {
-    match finding.verdict {
-        Verdict::Pass | Verdict::NotApplicable | Verdict::KnownFailure => false,
-        Verdict::CouldNotRun | Verdict::Unknown if finding.known.is_some() => false,
-        Verdict::CouldNotRun => {
-            let is_explained = matches!(scenario.verdict, Verdict::Fail | Verdict::KnownFailure);
-            scenario.id.is_some() && !is_explained
-        }
-        Verdict::Fail
+    let is_borne = match finding.verdict {
+        Verdict::KnownFailure => true,
+        Verdict::CouldNotRun | Verdict::Unknown => finding.known.is_some(),
+        Verdict::Pass
+        | Verdict::NotApplicable
+        | Verdict::Fail
         | Verdict::Warn
-        | Verdict::Unknown
         | Verdict::UnexpectedPass
         | Verdict::Flaky
-        | Verdict::HarnessError => true,
-    }
+        | Verdict::HarnessError => false,
+    };
+    !is_borne && is_told(finding, scenario)
 }
 
 impl<'a> What<'a> {
@@ -217,7 +216,7 @@ impl<'a> Trouble<'a> {
         let easiest = self.easiest();
         let mut text = easiest.told(catalogue);
         text.push_str(&self.how_often(scenarios));
-        text.push_str(&also_broken(self, others, scenarios));
+        text.push_str(&also_broken(self, others, scenarios, catalogue));
         text.push_str(&field("reproduce", &easiest.scenario.reproduce));
         text.push('\n');
         text
@@ -255,6 +254,7 @@ fn also_broken(
     leader: &Trouble<'_>,
     others: &[&Trouble<'_>],
     scenarios: &[ScenarioReport],
+    catalogue: &[Requirement],
 ) -> String {
     let led = leader.found();
     let mut text = String::new();
@@ -264,10 +264,20 @@ fn also_broken(
             continue;
         };
         let often = share(found.len(), tested(scenarios, finding));
-        text.push_str(&field(
-            "with it",
-            &format!("{}, in {often}", finding.requirement),
-        ));
+        let id = match finding.verdict == Verdict::Fail {
+            true => finding.requirement.to_string(),
+            false => format!("{} ({})", finding.requirement, finding.verdict.name()),
+        };
+        text.push_str(&field("with it", &format!("{id}, in {often}")));
+        if let Some(requirement) = find(catalogue, &finding.requirement) {
+            let Requirement {
+                wording, clause, ..
+            } = requirement;
+            text.push_str(&paragraph(
+                "",
+                &format!("{wording} ({})", clause.join(", ")),
+            ));
+        }
         let beside = led.iter().find(|it| it.scenario.id == scenario.id);
         let untold = beside.and_then(|it| untold(finding, it.finding));
         if let Some(violation) = untold {
