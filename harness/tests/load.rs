@@ -78,6 +78,15 @@ fn every_transfer_of_the_reference_counts_and_is_timed() {
         }
     }
     assert!(report.score.is_some());
+    let picture = gp2gp_reports::bench_latency(&report);
+    for measured in [&report.system, &report.reference] {
+        let mut stages = measured.stages.iter();
+        let whole = stages.find(|it| it.stage == Stage::Whole && it.drive == Drive::Full);
+        assert!(!whole.unwrap().buckets.is_empty());
+    }
+    assert!(picture.matches("class=\"bar\"").count() >= 2, "{picture}");
+    let tick = "y=\"266\" text-anchor=\"middle\"";
+    assert!(picture.contains(tick), "no ticks: {picture}");
     let again: BenchReport =
         serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap();
     assert_eq!(again, report);

@@ -10,6 +10,9 @@ const LEFT: f64 = 70.0;
 const TOP: f64 = 50.0;
 const BOTTOM: f64 = 50.0;
 
+/// As wide as a bar is.
+const BAR: f64 = 8.0;
+
 /// Two colours that are told apart by everybody, also in print.
 const OWN: &str = "#005eb8";
 const OTHER: &str = "#768692";
@@ -24,8 +27,9 @@ pub fn latency(report: &BenchReport) -> String {
     };
     let (own, other) = (whole(&report.system), whole(&report.reference));
     let all = || own.iter().chain(&other);
-    let shortest = all().map(|it| it.0).fold(f64::INFINITY, f64::min);
-    let longest = all().map(|it| it.0).fold(0.0, f64::max);
+    // A bar stands for all below it to the next; there is air beside the outermost, also where there is one alone.
+    let shortest = all().map(|it| it.0).fold(f64::INFINITY, f64::min) / 2.0;
+    let longest = all().map(|it| it.0).fold(0.0, f64::max) * 2.0;
     let most = all().map(|it| it.1).max().unwrap_or(1) as f64;
     let x = |ms: f64| {
         across(
@@ -43,12 +47,10 @@ pub fn latency(report: &BenchReport) -> String {
         "milliseconds, logarithmic",
         "transfers",
     );
-    for (buckets, colour) in [(&other, OTHER), (&own, OWN)] {
-        let points: Vec<(f64, f64)> = buckets
-            .iter()
-            .map(|(ms, count)| (x(*ms), y(*count as f64)))
-            .collect();
-        picture.line(&points, colour);
+    for (buckets, colour, beside) in [(&other, OTHER, BAR / 2.0), (&own, OWN, -BAR / 2.0)] {
+        for (ms, count) in buckets {
+            picture.bar(x(*ms) + beside, y(*count as f64), colour);
+        }
     }
     for ms in ticks(shortest, longest) {
         picture.below(x(ms), &number(ms));
@@ -150,15 +152,11 @@ impl Picture {
         }
     }
 
-    fn line(&mut self, points: &[(f64, f64)], colour: &str) {
-        let points: Vec<String> = points
-            .iter()
-            .map(|(x, y)| format!("{x:.1},{y:.1}"))
-            .collect();
+    fn bar(&mut self, x: f64, y: f64, colour: &str) {
+        let floor = HIGH - BOTTOM;
         let _ = writeln!(
             self.svg,
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
-            points.join(" ")
+            "<path class=\"bar\" d=\"M{x:.1} {floor}V{y:.1}\" stroke=\"{colour}\" stroke-width=\"{BAR}\"/>"
         );
     }
 

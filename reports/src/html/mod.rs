@@ -15,7 +15,7 @@ use std::fmt;
 
 use askama::Template;
 use gp2gp_model::Sha256;
-use gp2gp_model::bench::BenchReport;
+use gp2gp_model::bench::{BenchReport, Measured};
 use gp2gp_model::paper;
 use gp2gp_model::report::conversation::{Depth, ScenarioMaterial};
 use gp2gp_model::report::{FaultReport, Grade, RunReport, ScenarioReport, Share};
@@ -550,11 +550,53 @@ impl<'a> Papers<'a> {
     }
 }
 
+/// What a bench measured, in figures and in pictures.
+struct Throughput<'a> {
+    bench: &'a BenchReport,
+    score: String,
+    /// What, of the system, of the reference.
+    rows: [(&'static str, String, String); 3],
+    charts: [String; 2],
+}
+
+impl<'a> Throughput<'a> {
+    fn of(bench: &'a BenchReport) -> Self {
+        let (own, other) = (&bench.system, &bench.reference);
+        let of_all = |it: &Measured| format!("{} of {}", it.conformant, it.transfers);
+        Self {
+            score: bench.score.map_or_else(
+                || "no score: one of the two finished nothing".to_owned(),
+                |score| {
+                    format!(
+                        "{:.2} of the reference, between {:.2} and {:.2} with 95 % confidence, in {} rounds",
+                        score.ratio, score.low, score.high, score.rounds
+                    )
+                },
+            ),
+            rows: [
+                (
+                    "Conformant transfers a second",
+                    format!("{:.1}", own.per_second),
+                    format!("{:.1}", other.per_second),
+                ),
+                (
+                    "MB of records a second",
+                    format!("{:.1}", own.bytes_per_second / 1e6),
+                    format!("{:.1}", other.bytes_per_second / 1e6),
+                ),
+                ("Conformant of all transfers", of_all(own), of_all(other)),
+            ],
+            charts: [crate::bench_latency(bench), crate::bench_time(bench)],
+            bench,
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "foot.html")]
 struct Foot<'a> {
     report: &'a RunReport,
-    charts: Vec<String>,
+    bench: Option<Throughput<'a>>,
     errors: Vec<(usize, &'a ScenarioReport)>,
     papers: Option<Papers<'a>>,
     script: &'static str,
@@ -563,9 +605,6 @@ struct Foot<'a> {
 impl<'a> Foot<'a> {
     fn of(page: &Page<'a>) -> Self {
         let report = page.report;
-        let charts = page
-            .bench
-            .map(|bench| vec![crate::bench_latency(bench), crate::bench_time(bench)]);
         let errors = report
             .scenarios
             .iter()
@@ -573,7 +612,7 @@ impl<'a> Foot<'a> {
             .filter(|(_, it)| it.error.is_some());
         Self {
             report,
-            charts: charts.unwrap_or_default(),
+            bench: page.bench.map(Throughput::of),
             errors: errors.map(|(at, scenario)| (at + 1, scenario)).collect(),
             papers: Papers::of(report),
             script: include_str!("../../assets/report.js"),
