@@ -1,6 +1,7 @@
 //! What crossed the wire in a scenario, as people look at it: from a trace to the steps of each conversation, and
 //! which led to which.
 
+mod calls;
 mod causes;
 mod parts;
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use gp2gp_model::plan::{Act, Role};
 use gp2gp_model::report::conversation::{
-    Call, Conversation, Depth, Ending, Happening, Message, Occasion, ScenarioMaterial, Step,
+    Conversation, Depth, Ending, Happening, Message, Occasion, ScenarioMaterial, Step,
 };
 use gp2gp_model::trace::{Bodies, Endpoint, Event, Lifecycle, Trace, What};
 use gp2gp_model::{ConversationId, NhsNumber};
@@ -65,7 +66,7 @@ struct Steps<'t> {
     names: Names<'t>,
     posts: BTreeMap<u64, &'t Post>,
     /// Answers and their absence, by exchange.
-    endings: BTreeMap<u64, Ending>,
+    endings: BTreeMap<u64, &'t What>,
     /// Planned faults that acted on an exchange.
     faults: BTreeMap<u64, Vec<String>>,
 }
@@ -75,8 +76,8 @@ impl<'t> Steps<'t> {
         let mut endings = BTreeMap::new();
         let mut faults: BTreeMap<u64, Vec<String>> = BTreeMap::new();
         for event in &trace.events {
-            if let Some((exchange, ending)) = ending(event) {
-                endings.insert(exchange, ending);
+            if let What::Answer { exchange, .. } | What::NoAnswer { exchange, .. } = &event.what {
+                endings.insert(*exchange, &event.what);
             }
             if let What::FaultFired {
                 name,
@@ -118,7 +119,11 @@ impl<'t> Steps<'t> {
         let (what, of) = match &event.what {
             What::Post { .. } => match self.posts.get(&event.seq) {
                 Some(post) => (self.message(event, post)?, owner(post)),
-                None => (self.call(event)?, Owner::Nobody),
+                None => {
+                    let ending = event.exchange().and_then(|it| self.endings.get(&it));
+                    let call = calls::of(event, ending.copied(), self.bodies, self.depth)?;
+                    (call, Owner::Nobody)
+                }
             },
             What::Acted {
                 on,
@@ -233,33 +238,6 @@ impl<'t> Steps<'t> {
             },
         })))
     }
-
-    fn call(&self, event: &Event) -> Option<Happening> {
-        let What::Post {
-            exchange,
-            from,
-            to,
-            method,
-            path,
-            ..
-        } = &event.what
-        else {
-            return None;
-        };
-        let open = || Ending {
-            is_good: false,
-            text: "no answer seen".to_owned(),
-        };
-        Some(Happening::Calls {
-            from: *from,
-            to: *to,
-            calls: vec![Call {
-                event: event.seq,
-                what: format!("{method} {path}"),
-                ending: self.endings.get(exchange).cloned().unwrap_or_else(open),
-            }],
-        })
-    }
 }
 
 /// Takes a call to the same service into the same step.
@@ -296,27 +274,6 @@ fn exchange(event: &Event) -> Option<u64> {
     } else {
         None
     }
-}
-
-fn ending(event: &Event) -> Option<(u64, Ending)> {
-    if let What::Answer {
-        exchange, status, ..
-    } = &event.what
-    {
-        let ending = Ending {
-            is_good: (200..300).contains(status),
-            text: format!("HTTP {status}"),
-        };
-        return Some((*exchange, ending));
-    }
-    if let What::NoAnswer { exchange, why, .. } = &event.what {
-        let ending = Ending {
-            is_good: false,
-            text: why.clone(),
-        };
-        return Some((*exchange, ending));
-    }
-    None
 }
 
 const fn at(on: Endpoint, kind: Occasion, text: String) -> Happening {

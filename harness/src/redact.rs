@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use aho_corasick::{AhoCorasick, MatchKind};
 use gp2gp_model::NhsNumber;
 use gp2gp_model::directory::Directory;
-use gp2gp_model::report::conversation::{Happening, Message, ScenarioMaterial};
+use gp2gp_model::report::conversation::{Call, Happening, Message, Part, ScenarioMaterial};
 use gp2gp_model::report::{RunReport, ScenarioReport};
 use gp2gp_model::trace::Header;
 use regex::Regex;
@@ -51,6 +51,7 @@ struct Shapes {
     address: Regex,
     numbered: Regex,
     path: Regex,
+    call: Regex,
 }
 
 /// Why a report cannot be redacted.
@@ -80,6 +81,7 @@ impl Redactor {
                 address: regex(r#"(?i)\b(?:https?|amqps?)://[^\s"'<>]+"#)?,
                 // Five groups and more are an OID.
                 numbered: regex(r"\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:\.[0-9]+)*(?::[0-9]+)?\b")?,
+                call: regex(r#"\b(GET|POST|PUT|PATCH|DELETE|HEAD) /[^\s"'`<>]*"#)?,
                 path: regex(r#"(?:[^\s"'=]*[/\\])?[^\s"'=/\\]+\.(?:toml|pem|key)\b"#)?,
             },
         })
@@ -153,8 +155,10 @@ impl Redactor {
         let mut material = material;
         for conversation in &mut material.conversations {
             for step in &mut conversation.steps {
-                if let Happening::Message(message) = &mut step.what {
-                    bare(message);
+                match &mut step.what {
+                    Happening::Message(message) => bare(message),
+                    Happening::Calls { calls, .. } => calls.iter_mut().for_each(bare_call),
+                    Happening::At { .. } => {}
                 }
             }
         }
@@ -188,7 +192,8 @@ impl Redactor {
     }
 
     fn text(&mut self, text: &str) -> String {
-        let text = self.shapes.address.replace_all(text, "(address)");
+        let text = self.shapes.call.replace_all(text, "$1 (path)");
+        let text = self.shapes.address.replace_all(&text, "(address)");
         let numbered = |found: &regex::Captures<'_>| {
             let found = found.get(0).map_or("", |it| it.as_str());
             match found.matches('.').count() {
@@ -258,17 +263,26 @@ impl Redactor {
 
 /// A message without what it carries.
 fn bare(message: &mut Message) {
-    let is_harmless = |(name, _): &(String, String)| {
-        HARMLESS
-            .iter()
-            .any(|harmless| name.eq_ignore_ascii_case(harmless))
-    };
     message.headers.retain(is_harmless);
-    for part in &mut message.parts {
-        part.headers.retain(is_harmless);
-        part.left_out_bytes += part.excerpt.len() as u64;
-        part.excerpt.clear();
-    }
+    message.parts.iter_mut().for_each(bare_part);
+}
+
+/// A call without where it leads and what it carries. Its path goes with all other texts.
+fn bare_call(call: &mut Call) {
+    bare_part(&mut call.request);
+    call.answer.iter_mut().for_each(bare_part);
+}
+
+fn bare_part(part: &mut Part) {
+    part.headers.retain(is_harmless);
+    part.excerpt.clear();
+    part.left_out_bytes = part.body.bytes;
+}
+
+fn is_harmless((name, _): &(String, String)) -> bool {
+    HARMLESS
+        .iter()
+        .any(|harmless| name.eq_ignore_ascii_case(harmless))
 }
 
 impl Names {
@@ -287,6 +301,10 @@ fn synthetic(number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use gp2gp_model::Sha256;
+    use gp2gp_model::report::conversation::Ending;
+    use gp2gp_model::trace::BodyRef;
+
     use super::*;
 
     fn redactor() -> Redactor {
@@ -332,6 +350,46 @@ mod tests {
             told("\"discharge letter.tif\" was lost"),
             "\"document-1.tif\" was lost"
         );
+    }
+
+    #[test]
+    fn a_call_says_its_method_and_neither_where_it_leads_nor_what_it_carries() {
+        assert_eq!(
+            told("503 for `GET /STU3/Binary/letter-7?range=1` and DELETE /x"),
+            "503 for `GET (path)` and DELETE (path)"
+        );
+        let part = |name: &str| Part {
+            name: name.to_owned(),
+            headers: vec![
+                ("content-type".to_owned(), "application/json".to_owned()),
+                ("authorization".to_owned(), "Bearer secret".to_owned()),
+            ],
+            body: BodyRef {
+                sha256: Sha256::of(b"a secret"),
+                bytes: 8,
+            },
+            excerpt: "a secret".to_owned(),
+            left_out_bytes: 0,
+        };
+        let mut call = Call {
+            event: 1,
+            what: "PUT /Patient/secret".to_owned(),
+            ending: Ending {
+                is_good: true,
+                text: "HTTP 200".to_owned(),
+            },
+            request: part("request"),
+            answer: Some(part("answer, HTTP 200")),
+        };
+        bare_call(&mut call);
+        let call: Call = redactor().everywhere(&call).unwrap();
+        let left = serde_json::to_string(&call).unwrap();
+        assert!(!left.contains("secret"), "{left}");
+        assert!(
+            left.contains("PUT (path)") && left.contains("application/json"),
+            "{left}"
+        );
+        assert_eq!(call.request.left_out_bytes, 8);
     }
 
     #[test]

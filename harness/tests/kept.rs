@@ -417,6 +417,9 @@ fn the_file_of_known_failures_is_brought_up_to_date_by_a_run() {
     assert!(!file.contains("[[known-failure]]"), "{file}");
 }
 
+/// Of calls to services: where they lead, a header and a body.
+const CALLED: [&str; 3] = ["get /patient/", "apikey: ", "&#34;resourcetype&#34;"];
+
 #[test]
 fn a_redacted_report_holds_nothing_that_identifies() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -469,11 +472,19 @@ fn a_redacted_report_holds_nothing_that_identifies() {
                 file.display()
             );
         }
-        for body in ["<ehrextract", "ebxml/messageheader", "message-id: "] {
+        for body in ["<ehrextract", "ebxml/messageheader", "message-id: "]
+            .into_iter()
+            .chain(CALLED)
+        {
             assert!(!shared.contains(body), "{body} in {}", file.display());
         }
     }
     assert_eq!(files, 5);
+    let page = fs::read_to_string(path.join("gp2gp-out/report.html")).expect("a page");
+    let page = page.to_lowercase();
+    for called in CALLED {
+        assert!(page.contains(called), "{called} is no secret of this run");
+    }
     let told = fs::read_to_string(path.join("shared/report.json")).expect("a report");
     assert!(told.contains("redacted: identifiers, bodies and logs are left out"));
     assert!(told.contains("RCV-43"), "findings stay");

@@ -435,6 +435,11 @@ fn what_comes_from_outside_is_text_wherever_it_stands() {
                     for call in calls {
                         spoil(&mut call.what);
                         spoil(&mut call.ending.text);
+                        for part in [&mut call.request].into_iter().chain(&mut call.answer) {
+                            spoil(&mut part.name);
+                            spoil(&mut part.excerpt);
+                            part.headers.push((HOSTILE.to_owned(), HOSTILE.to_owned()));
+                        }
                     }
                 }
                 Happening::At { text, .. } => spoil(text),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 use gp2gp_model::report::conversation::{
-    Conversation, Ending, Happening, Message, Occasion, Part, ScenarioMaterial, Step,
+    Call, Conversation, Ending, Happening, Message, Occasion, Part, ScenarioMaterial, Step,
 };
 use gp2gp_model::report::{FaultReport, ScenarioReport};
 use gp2gp_model::trace::Endpoint;
@@ -38,6 +38,9 @@ const KEPT_LAST: usize = 2;
 
 /// Calls that are listed in a step.
 const CALLS_SHOWN: usize = 40;
+
+/// Why a body is not shown.
+const OUT_OF_ROOM: &str = "Its content is left out here, to keep this page small: the body is in the trace of this run, under its digest.";
 
 /// Steps of a slice; what is more is left out in its middle.
 const SLICE: usize = 14;
@@ -106,15 +109,31 @@ struct Detail {
     facts: Vec<(&'static str, String)>,
     headers: Vec<(String, String)>,
     parts: Vec<PartShown>,
-    calls: Vec<(String, Ending)>,
+    calls: Vec<CallShown>,
     more_calls: usize,
     /// Why parts are not here.
     without: Option<String>,
 }
 
+/// A call of a step; it unfolds where there are parts and others beside it.
+struct CallShown {
+    /// Empty where the row is the place of its event.
+    id: String,
+    what: String,
+    ending: Ending,
+    says: String,
+    parts: Vec<PartShown>,
+    /// Failures that it shows, where the step has others beside it.
+    marks: Vec<(usize, String)>,
+}
+
+/// What is carried, as far as it is shown.
+#[derive(Template)]
+#[template(path = "part.html")]
 struct PartShown {
     name: String,
     size: String,
+    /// Empty where there is no body.
     sha256: String,
     headers: Vec<(String, String)>,
     excerpt: String,
@@ -222,7 +241,14 @@ impl<'a> Drawer<'a> {
     /// Where an event is in the diagram.
     pub(super) fn href(&self, event: u64) -> Option<String> {
         let step = self.material.step_of(event)?;
-        Some(format!("#{}", self.id(step)))
+        match &step.what {
+            Happening::Calls { calls, .. } if self.listed(calls).any(|it| it.event == event) => {
+                Some(format!("#s{}e{event}", self.at + 1))
+            }
+            Happening::Calls { .. } | Happening::Message(_) | Happening::At { .. } => {
+                Some(format!("#{}", self.id(step)))
+            }
+        }
     }
 
     fn enter(&mut self, steps: &[&Step]) {
@@ -300,13 +326,7 @@ impl<'a> Drawer<'a> {
     fn row(&mut self, step: &Step) -> Row {
         let detail = match &step.what {
             Happening::Message(message) => Some(self.of_message(step, message)),
-            Happening::Calls { calls, .. } => Some(Detail {
-                calls: (calls.iter().take(CALLS_SHOWN))
-                    .map(|call| (call.what.clone(), call.ending.clone()))
-                    .collect(),
-                more_calls: calls.len().saturating_sub(CALLS_SHOWN),
-                ..Detail::default()
-            }),
+            Happening::Calls { calls, .. } => Some(self.of_calls(step, calls)),
             Happening::At { .. } => None,
         };
         Row {
@@ -458,6 +478,75 @@ impl<'a> Drawer<'a> {
         }
     }
 
+    /// Calls that are listed: the first, and all that show a failure.
+    fn listed<'c>(&self, calls: &'c [Call]) -> impl Iterator<Item = &'c Call> {
+        let is_shown =
+            |(at, call): &(usize, &Call)| *at < CALLS_SHOWN || self.marks.contains_key(&call.event);
+        let calls = calls.iter().enumerate();
+        calls.filter(is_shown).map(|(_, call)| call)
+    }
+
+    fn of_calls(&mut self, step: &Step, calls: &[Call]) -> Detail {
+        let listed: Vec<&Call> = self.listed(calls).collect();
+        let all_marks = self.marks;
+        let more_calls = calls.len() - listed.len();
+        let shown = listed.into_iter().map(|call| {
+            let marks = all_marks.get(&call.event).filter(|_| calls.len() > 1);
+            let marks = marks.into_iter().flatten();
+            CallShown {
+                id: match call.event == step.event {
+                    true => String::new(),
+                    false => format!("s{}e{}", self.at + 1, call.event),
+                },
+                what: call.what.clone(),
+                ending: call.ending.clone(),
+                says: told_of(call),
+                parts: self.parts_of(call),
+                marks: marks.map(|it| (it.trouble, it.words.clone())).collect(),
+            }
+        });
+        Detail {
+            calls: shown.collect(),
+            more_calls,
+            ..Detail::default()
+        }
+    }
+
+    /// What went with a call and what came back, each body once, as long as there is room.
+    fn parts_of(&mut self, call: &Call) -> Vec<PartShown> {
+        if !words::is_troubled(self.scenario.verdict) {
+            return Vec::new();
+        }
+        let parts = [Some(&call.request), call.answer.as_ref()];
+        let says_something = |part: &&Part| !part.headers.is_empty() || part.body.bytes > 0;
+        let parts = parts.into_iter().flatten().filter(says_something);
+        parts
+            .map(|part| {
+                let before = self.shown.get(&part.body.sha256).copied();
+                let bytes = part.excerpt.len();
+                let why = match before {
+                    Some(event) if bytes > 0 => {
+                        Some(format!("The same body, to the byte, as at event {event}."))
+                    }
+                    _ if bytes > self.budget => Some(OUT_OF_ROOM.to_owned()),
+                    _ => None,
+                };
+                if why.is_some() {
+                    return PartShown {
+                        excerpt: String::new(),
+                        left_out: why,
+                        ..shown(part)
+                    };
+                }
+                self.budget -= bytes;
+                if bytes > 0 {
+                    self.shown.insert(part.body.sha256, call.event);
+                }
+                shown(part)
+            })
+            .collect()
+    }
+
     /// The beginning of each part, once for each body, as long as there is room.
     fn parts(&mut self, step: &Step, message: &Message) -> (Vec<PartShown>, Option<String>) {
         if let Some(event) = self.shown.get(&message.body.sha256) {
@@ -466,8 +555,7 @@ impl<'a> Drawer<'a> {
         }
         let bytes: usize = message.parts.iter().map(|part| part.excerpt.len()).sum();
         if bytes > self.budget {
-            let why = "Headers and payload are left out here, to keep this page small: the body is in the trace of this run, under its digest.".to_owned();
-            return (Vec::new(), Some(why));
+            return (Vec::new(), Some(OUT_OF_ROOM.to_owned()));
         }
         self.budget -= bytes;
         self.shown.insert(message.body.sha256, step.event);
@@ -478,8 +566,14 @@ impl<'a> Drawer<'a> {
 fn shown(part: &Part) -> PartShown {
     PartShown {
         name: part.name.clone(),
-        size: words::size(part.body.bytes),
-        sha256: part.body.sha256.to_string(),
+        size: match part.body.bytes {
+            0 => "no body".to_owned(),
+            bytes => words::size(bytes),
+        },
+        sha256: match part.body.bytes {
+            0 => String::new(),
+            _ => part.body.sha256.to_string(),
+        },
         headers: part.headers.clone(),
         left_out: match (part.left_out_bytes, part.excerpt.is_empty()) {
             (0, _) => None,
@@ -490,6 +584,21 @@ fn shown(part: &Part) -> PartShown {
             (bytes, false) => Some(format!("{} more are not shown.", words::size(bytes))),
         },
         excerpt: part.excerpt.clone(),
+    }
+}
+
+/// `event 12; sent 120 bytes, got 3400 bytes`.
+fn told_of(call: &Call) -> String {
+    let sent = Some(call.request.body.bytes).filter(|bytes| *bytes > 0);
+    let sent = sent.map(|bytes| format!("sent {}", words::size(bytes)));
+    let got = (call.answer.as_ref()).map(|answer| match answer.body.bytes {
+        0 => "got no body".to_owned(),
+        bytes => format!("got {}", words::size(bytes)),
+    });
+    let bodies: Vec<String> = sent.into_iter().chain(got).collect();
+    match bodies.is_empty() {
+        true => format!("event {}", call.event),
+        false => format!("event {}; {}", call.event, bodies.join(", ")),
     }
 }
 

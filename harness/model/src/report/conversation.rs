@@ -126,16 +126,16 @@ pub struct Message {
     pub parts: Vec<Part>,
 }
 
-/// A part of a message.
+/// A part of a message, or what a call carries in one direction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// What it is: envelope, payload, attachment.
+    /// What it is: envelope, payload, attachment, request, answer.
     pub name: String,
     /// Its headers.
     pub headers: Vec<(String, String)>,
     /// Its size and digest, as it travelled.
     pub body: BodyRef,
-    /// Its beginning, as text.
+    /// Its beginning, as text; empty where it was not opened.
     pub excerpt: String,
     /// Bytes that are not in the excerpt.
     pub left_out_bytes: u64,
@@ -150,6 +150,10 @@ pub struct Call {
     pub what: String,
     /// How it ended.
     pub ending: Ending,
+    /// What was sent with it.
+    pub request: Part,
+    /// What came back, if anything did.
+    pub answer: Option<Part>,
 }
 
 /// How a post or a call ended.
@@ -276,6 +280,17 @@ mod tests {
                 is_good: true,
                 text: "HTTP 200".to_owned(),
             },
+            request: Part {
+                name: "request".to_owned(),
+                headers: Vec::new(),
+                body: BodyRef {
+                    sha256: Sha256::of(b""),
+                    bytes: 0,
+                },
+                excerpt: String::new(),
+                left_out_bytes: 0,
+            },
+            answer: None,
         };
         let mut calls = step(3, &[1]);
         calls.what = Happening::Calls {
