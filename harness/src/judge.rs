@@ -7,6 +7,7 @@ use gp2gp_model::requirement::{Level, Requirement};
 use gp2gp_model::verdict::{Assessment, Finding, Profile, Verdict};
 use gp2gp_model::{RequirementId, ScenarioId};
 
+use crate::check::named::Named;
 use crate::check::{self, View};
 
 /// Violations kept in a finding; the number of all of them is kept too.
@@ -50,7 +51,7 @@ impl Question<'_> {
                     (None, Required::Named(_)) => Assessment::NotExercised("no check covers it"),
                     (None, Required::All) => return None,
                 };
-                self.finding(requirement, role, assessment)
+                self.finding(requirement, role, assessment, view)
             })
             .collect()
     }
@@ -60,6 +61,7 @@ impl Question<'_> {
         requirement: &Requirement,
         role: Role,
         assessment: Assessment,
+        view: &View,
     ) -> Option<Finding> {
         let mut finding = blank(requirement, role, self.scenario(), self.profile);
         match assessment {
@@ -75,7 +77,8 @@ impl Question<'_> {
                 finding.breaches = violations.len();
                 finding.occasions = violations.len();
                 violations.truncate(VIOLATIONS_SHOWN);
-                finding.violations = violations;
+                let named = Named::of(view, role);
+                finding.violations = violations.into_iter().map(|it| named.add(it)).collect();
             }
             Assessment::Undecided(why) => {
                 finding.verdict = Verdict::Unknown;

@@ -5,6 +5,8 @@
 
 mod support;
 
+#[path = "report_page/breaches.rs"]
+mod breaches;
 #[path = "support/browser.rs"]
 mod browser;
 
@@ -189,6 +191,10 @@ fn the_page_alone_says_what_failed_whose_fault_which_clause_what_message_and_how
             );
         }
         assert!(article.contains("What led to event"), "{}", requirement.id);
+        for fault in &scenario.faults {
+            let says = escaped(&format!("({})", fault.planned));
+            assert!(article.contains(&says), "{}: {says}", requirement.id);
+        }
         assert!(
             article.contains("class=\"step focus\""),
             "{}",
@@ -271,7 +277,7 @@ fn led_to(id: &str, from: Endpoint, says: &str) -> String {
     };
     let last = shown.steps().into_iter().rfind(is_it).expect("it was sent");
     let lines = shown
-        .led_to(last.event)
+        .led_to(&[last.event])
         .into_iter()
         .map(|step| match &step.what {
             Happening::Message(message) => {

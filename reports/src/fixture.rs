@@ -201,11 +201,11 @@ fn scenario(name: &str, verdict: Verdict) -> ScenarioReport {
 fn finding(number: u32, verdict: Verdict, level: Level) -> Finding {
     let violations = match verdict {
         Verdict::Fail | Verdict::Warn | Verdict::KnownFailure | Verdict::Flaky => {
-            vec![Violation {
-                event: Some(12),
-                expected: format!("an extract {number}"),
-                seen: HOSTILE.to_owned(),
-            }]
+            vec![Violation::new(
+                Some(12),
+                format!("an extract {number}"),
+                HOSTILE.to_owned(),
+            )]
         }
         Verdict::Pass
         | Verdict::NotApplicable
@@ -268,10 +268,8 @@ fn with_findings(name: &str, findings: Vec<Finding>) -> ScenarioReport {
 
 /// Broken, where there is something to see.
 fn shown_by(number: u32, seen: &[(u64, &str)]) -> Finding {
-    let violation = |(event, seen): &(u64, &str)| Violation {
-        event: Some(*event),
-        expected: "all well".to_owned(),
-        seen: (*seen).to_owned(),
+    let violation = |(event, seen): &(u64, &str)| {
+        Violation::new(Some(*event), "all well".to_owned(), (*seen).to_owned())
     };
     let verdict = match seen {
         [] => Verdict::Pass,

@@ -1,5 +1,6 @@
 //! The vocabulary of judgement.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -112,6 +113,36 @@ pub struct Violation {
     pub expected: String,
     /// What was there instead, with values.
     pub seen: String,
+    /// Other events without which it is not understood: what its words name, what was not answered. In the order of
+    /// the trace, a dozen at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<u64>,
+}
+
+impl Violation {
+    /// More events than these explain nothing: of many pieces of a document the first are enough.
+    pub const NAMED: usize = 12;
+
+    /// Shown by an event, if anything shows it.
+    pub fn new(event: Option<u64>, expected: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self {
+            event,
+            expected: expected.into(),
+            seen: seen.into(),
+            with: Vec::new(),
+        }
+    }
+
+    /// With other events without which it is not understood.
+    #[must_use]
+    pub fn with(mut self, events: impl IntoIterator<Item = u64>) -> Self {
+        let others = events
+            .into_iter()
+            .filter(|event| Some(*event) != self.event);
+        let all: BTreeSet<u64> = self.with.drain(..).chain(others).collect();
+        self.with = all.into_iter().take(Self::NAMED).collect();
+        self
+    }
 }
 
 impl Finding {
@@ -153,4 +184,24 @@ pub struct Finding {
     /// The first of the runs that all had this verdict, where an earlier run was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<RunName>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_is_in_order_once_and_no_more_than_explains() {
+        let violation = Violation::new(Some(5), "this", "that");
+        assert_eq!(violation.clone().with([9, 5, 2]).with([2]).with, [2, 9]);
+        assert_eq!(violation.with(10..60).with.len(), Violation::NAMED);
+    }
+
+    #[test]
+    fn a_breach_of_an_earlier_report_names_nothing() {
+        let read: Violation =
+            serde_json::from_str(r#"{"event":1,"expected":"this","seen":"that"}"#).unwrap();
+        assert_eq!(read, Violation::new(Some(1), "this", "that"));
+        assert!(!serde_json::to_string(&read).unwrap().contains("with"));
+    }
 }

@@ -81,6 +81,24 @@ pub struct Holders {
     pub new_practice: bool,
 }
 
+impl Life<'_> {
+    /// Events that tell its story: all but how it was read, and what a system says of it at the end.
+    pub(super) fn events(&self) -> impl Iterator<Item = u64> {
+        let is_told = |step: &&Step<'_>| match step.what {
+            StepKind::Read(_) | StepKind::Filed => false,
+            StepKind::Sent { .. }
+            | StepKind::Acknowledged(_)
+            | StepKind::TurnedAway(_)
+            | StepKind::Archive(_)
+            | StepKind::Delete(_)
+            | StepKind::Restore(_)
+            | StepKind::Packed(_)
+            | StepKind::Delivered => true,
+        };
+        self.steps.iter().filter(is_told).map(|step| step.event)
+    }
+}
+
 impl Holders {
     /// Before anything happened.
     const FIRST: Self = Self {

@@ -9,6 +9,7 @@ pub mod documents;
 pub mod exp;
 pub mod fed;
 pub mod fetched;
+pub(crate) mod named;
 pub mod national;
 pub mod paper;
 pub mod rcv;
@@ -82,9 +83,5 @@ impl Tally {
 
 /// A violation shown by a post.
 pub fn violation(post: &Post, expected: impl Into<String>, seen: impl Into<String>) -> Violation {
-    Violation {
-        event: Some(post.seq),
-        expected: expected.into(),
-        seen: seen.into(),
-    }
+    Violation::new(Some(post.seq), expected, seen)
 }

@@ -304,11 +304,14 @@ impl<'v> Registration<'v> {
         let request = self.request()?;
         let seen = request.seen()?;
         let asked = &seen.request()?.destination;
-        Some(violation(
-            request,
-            format!("no request for NHS number {}: {why}", self.patient),
-            format!("request {} to practice {asked}", seen.header.message_id),
-        ))
+        Some(
+            violation(
+                request,
+                format!("no request for NHS number {}: {why}", self.patient),
+                format!("request {} to practice {asked}", seen.header.message_id),
+            )
+            .with(self.calls().map(|call| call.seq)),
+        )
     }
 
     /// What the system says became of it at the end.
@@ -337,16 +340,19 @@ impl<'v> Registration<'v> {
         let told = self.told();
         let is_told = told.is_some_and(|told| code.is_none_or(|code| told.contains(code)));
         let with = code.map_or_else(String::new, |code| format!(" with {code}"));
-        (!is_told).then(|| Violation {
-            event: Some(self.seq),
-            expected: format!(
-                "a recorded failure{with} for NHS number {} that staff can see: {why}",
-                self.patient
-            ),
-            seen: told.map_or_else(
-                || "no state of this patient's transfer".to_owned(),
-                |told| format!("`{told}`"),
-            ),
+        (!is_told).then(|| {
+            Violation::new(
+                Some(self.seq),
+                format!(
+                    "a recorded failure{with} for NHS number {} that staff can see: {why}",
+                    self.patient
+                ),
+                told.map_or_else(
+                    || "no state of this patient's transfer".to_owned(),
+                    |told| format!("`{told}`"),
+                ),
+            )
+            .with(self.calls().map(|call| call.seq))
         })
     }
 }

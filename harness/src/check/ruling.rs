@@ -31,11 +31,7 @@ impl Ruling {
 
     /// One occasion on which the rule was kept.
     pub(super) fn kept(&mut self) {
-        self.tally.expect(true, || Violation {
-            event: None,
-            expected: String::new(),
-            seen: String::new(),
-        });
+        self.tally.expect(true, || Violation::new(None, "", ""));
     }
 
     /// Something due is not there: a breach if the run fell silent, an open question if it was

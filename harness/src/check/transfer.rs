@@ -231,6 +231,20 @@ impl Sent<'_> {
         chunk.message.is_some() && !(self.recorded && chunk.text_characters == 0)
     }
 
+    /// The messages in which it travelled, beside the core.
+    pub(crate) fn pieces(&self, view: &View) -> Vec<u64> {
+        let chunks = self.document.chunks.iter();
+        chunks.filter_map(|chunk| self.piece(view, chunk)).collect()
+    }
+
+    /// The message in which a chunk of it travelled.
+    pub(crate) fn piece(&self, view: &View, chunk: &Chunk) -> Option<u64> {
+        let id = chunk.message.as_ref()?;
+        let mut sent = view.sent_by(Role::Sending);
+        sent.find(|post| post.message_id() == Some(id))
+            .map(|post| post.seq)
+    }
+
     /// It is the content behind a skeleton.
     pub(crate) fn is_skeleton(&self) -> bool {
         self.document

@@ -18,7 +18,7 @@ use gp2gp_model::Sha256;
 use gp2gp_model::bench::{BenchReport, Measured};
 use gp2gp_model::paper;
 use gp2gp_model::report::conversation::{Depth, ScenarioMaterial};
-use gp2gp_model::report::{FaultReport, Grade, RunReport, ScenarioReport, Share};
+use gp2gp_model::report::{Grade, RunReport, ScenarioReport, Share};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::TimeMode;
 use gp2gp_model::verdict::Verdict;
@@ -28,7 +28,7 @@ pub use diff::run_diff_html;
 use lives::Lives;
 use requirements::RequirementRow;
 use sequence::{Drawer, Mark, Sequence};
-use trouble::{Case, Trouble, troubles};
+use trouble::{Case, Showing, Trouble, troubles};
 
 /// Where what is shown of each scenario beside its report comes from; `None` if there is no trace of it.
 pub type Source<'s> = dyn FnMut(&ScenarioReport, Depth) -> Option<ScenarioMaterial> + 's;
@@ -230,7 +230,6 @@ struct Failure<'a> {
     first: &'a Case<'a>,
     others: &'a [Case<'a>],
     slice: Option<Sequence>,
-    slice_event: u64,
     /// Where the events of the first case are in the diagram.
     hrefs: BTreeMap<u64, String>,
 }
@@ -277,19 +276,22 @@ fn failures(
             first,
             others,
             slice: None,
-            slice_event: 0,
             hrefs: BTreeMap::new(),
         };
         if let (Some(material), Some(marks)) = (&material, marks.get(first.at)) {
             let mut drawer = Drawer::new(first.at, first.scenario, material, &marks.by_event, 0);
-            let events = || first.showings.iter().filter_map(|it| it.event);
-            failure.hrefs = events()
-                .filter_map(|event| Some((event, drawer.href(event)?)))
+            let showings = first.showings.iter();
+            let events = showings.flat_map(|it| it.event.iter().chain(it.with));
+            failure.hrefs = events
+                .filter_map(|event| Some((*event, drawer.href(*event)?)))
                 .collect();
-            if let Some(event) = events().find(|event| failure.hrefs.contains_key(event)) {
-                failure.slice = drawer.slice(event);
-                failure.slice_event = event;
-            }
+            let is_there = |event: &u64| failure.hrefs.contains_key(event);
+            let shown = |it: &&Showing<'_>| it.event.as_ref().is_some_and(is_there);
+            let showing = first.showings.iter().find(shown).or_else(|| {
+                let mut showings = first.showings.iter();
+                showings.find(|it| it.with.iter().any(is_there))
+            });
+            failure.slice = showing.and_then(|it| drawer.slice(it.event, it.with));
         }
         write(&failure, out)?;
         last = Some((first.at, material));
@@ -332,14 +334,6 @@ impl Scenario<'_> {
 
     fn colour(&self) -> &'static str {
         words::colour(self.scenario.verdict)
-    }
-
-    fn fired(&self, fault: &FaultReport) -> String {
-        match fault.fired {
-            0 => "never acted".to_owned(),
-            1 => "acted once".to_owned(),
-            more => format!("acted {more} times"),
-        }
     }
 
     fn size(&self) -> String {

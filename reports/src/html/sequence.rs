@@ -40,7 +40,7 @@ const KEPT_LAST: usize = 2;
 const CALLS_SHOWN: usize = 40;
 
 /// Why a body is not shown.
-const OUT_OF_ROOM: &str = "Its content is left out here, to keep this page small: the body is in the trace of this run, under its digest.";
+const OUT_OF_ROOM: &str = "Headers and content are left out here, to keep this page small: they are in the trace of this run, the body under its digest.";
 
 /// Steps of a slice; what is more is left out in its middle.
 const SLICE: usize = 14;
@@ -85,6 +85,8 @@ pub(super) struct Row {
     is_bad: bool,
     is_focus: bool,
     is_afterwards: bool,
+    /// What it is for a failure, in a copy.
+    part: Option<String>,
     notes: Vec<Note>,
     detail: Option<Detail>,
 }
@@ -146,6 +148,13 @@ pub(super) struct Mark {
     pub(super) words: String,
 }
 
+/// An event of a breach.
+struct InBreach {
+    event: u64,
+    /// It shows the breach; otherwise its words name it.
+    shows: bool,
+}
+
 /// How rows of one scenario are made.
 pub(super) struct Drawer<'a> {
     pub(super) at: usize,
@@ -205,12 +214,17 @@ impl<'a> Drawer<'a> {
         self.sequence(label, items)
     }
 
-    /// What led to an event, the event, and what came next in the same conversation.
-    pub(super) fn slice(&mut self, event: u64) -> Option<Sequence> {
-        let led_to = self.material.led_to(event);
+    /// What led to a breach: to the event that shows it and to those that its words name, with these, and what came
+    /// next in the same conversation.
+    pub(super) fn slice(&mut self, event: Option<u64>, with: &[u64]) -> Option<Sequence> {
+        let parts = self.parts_in(event, with);
+        let events: Vec<u64> = parts.iter().map(|part| part.event).collect();
+        let led_to = self.material.led_to(&events);
         let last = led_to.last()?.event;
+        let shows = event.and_then(|event| self.material.step_of(event));
+        let shows = shows.map_or(last, |step| step.event);
         let mut conversations = self.material.conversations.iter();
-        let own = conversations.find(|it| it.steps.iter().any(|step| step.event == last));
+        let own = conversations.find(|it| it.steps.iter().any(|step| step.event == shows));
         let afterwards: Vec<&Step> = own
             .into_iter()
             .flat_map(|it| &it.steps)
@@ -220,22 +234,40 @@ impl<'a> Drawer<'a> {
         let all: Vec<&Step> = led_to.iter().chain(&afterwards).copied().collect();
         self.enter(&all);
         let mut items = Vec::new();
-        let left_out = led_to.len().saturating_sub(SLICE);
-        for (at, step) in led_to.iter().enumerate() {
-            if left_out > 0 && at == SLICE_FIRST {
-                let steps = gp2gp_model::paper::count(left_out as u64, "step");
-                items.push(Item::Gap(format!(
-                    "{steps} left out; all are in the sequence diagram"
-                )));
-            }
-            if left_out == 0 || at < SLICE_FIRST || at >= SLICE_FIRST + left_out {
-                items.push(Item::row(self.copy(step, step.event == last, false)));
+        let is_kept = kept(&led_to, &parts);
+        let mut left_out = 0;
+        for (step, is_kept) in led_to.iter().zip(is_kept) {
+            if is_kept {
+                items.extend(gap(left_out));
+                left_out = 0;
+                items.push(Item::row(self.copy(step, &parts)));
+            } else {
+                left_out += 1;
             }
         }
         for step in &afterwards {
-            items.push(Item::row(self.copy(step, false, true)));
+            items.push(Item::row(Row {
+                is_afterwards: true,
+                ..self.copy(step, &[])
+            }));
         }
-        Some(self.sequence(format!("What led to event {event}"), items))
+        let label = match event {
+            Some(event) => format!("What led to event {event}"),
+            None => "What it is about".to_owned(),
+        };
+        Some(self.sequence(label, items))
+    }
+
+    /// Events of a breach that are on the page.
+    fn parts_in(&self, event: Option<u64>, with: &[u64]) -> Vec<InBreach> {
+        let shows = event.map(|event| InBreach { event, shows: true });
+        let named = with.iter().map(|event| InBreach {
+            event: *event,
+            shows: false,
+        });
+        let all = shows.into_iter().chain(named);
+        all.filter(|part| self.material.step_of(part.event).is_some())
+            .collect()
     }
 
     /// Where an event is in the diagram.
@@ -311,15 +343,34 @@ impl<'a> Drawer<'a> {
         format!("s{}e{}", self.at + 1, step.event)
     }
 
-    /// A row that points to its original.
-    fn copy(&mut self, step: &Step, is_focus: bool, is_afterwards: bool) -> Row {
+    /// A row that points to its original, with what it is for a breach.
+    fn copy(&self, step: &Step, parts: &[InBreach]) -> Row {
+        let own: Vec<&InBreach> = parts.iter().filter(|it| step.holds(it.event)).collect();
+        let bare = self.bare(step);
+        let text = match (&step.what, own.first()) {
+            (Happening::Calls { calls, .. }, Some(part)) if calls.len() > 1 => {
+                let call = calls.iter().find(|call| call.event == part.event);
+                let call = call.map_or_else(String::new, |call| {
+                    format!(", among them {}: {}", call.what, call.ending.text)
+                });
+                format!("{}{call}", bare.text)
+            }
+            (Happening::Calls { .. } | Happening::Message(_) | Happening::At { .. }, _) => {
+                bare.text
+            }
+        };
+        let told = own.iter().map(|part| match part.shows {
+            true => format!("event {}, shows it", part.event),
+            false => format!("event {}, named in it", part.event),
+        });
         Row {
             href: Some(format!("#{}", self.id(step))),
             id: String::new(),
-            is_focus,
-            is_afterwards,
+            is_focus: own.iter().any(|part| part.shows),
+            part: Some(told.collect::<Vec<_>>().join("; ")).filter(|told| !told.is_empty()),
+            text,
             detail: None,
-            ..self.bare(step)
+            ..bare
         }
     }
 
@@ -377,6 +428,7 @@ impl<'a> Drawer<'a> {
             is_bad,
             is_focus: false,
             is_afterwards: false,
+            part: None,
             notes: self.notes(step),
             detail: None,
         }
@@ -431,7 +483,9 @@ impl<'a> Drawer<'a> {
             Happening::Message(_) | Happening::At { .. } => vec![step.event],
         };
         let marks = events.iter().filter_map(|event| self.marks.get(event));
-        let marks = marks.flatten().map(|mark| Note {
+        // Several calls of a step may show the same.
+        let marks: BTreeMap<usize, &Mark> = marks.flatten().map(|it| (it.trouble, it)).collect();
+        let marks = marks.into_values().map(|mark| Note {
             kind: "shows",
             text: format!("shows {}", mark.words),
             href: Some(format!("#f{}", mark.trouble)),
@@ -459,19 +513,13 @@ impl<'a> Drawer<'a> {
             ),
         ));
         facts.push(("event", step.event.to_string()));
-        let is_whole = words::is_troubled(self.scenario.verdict);
-        let (parts, without) = if is_whole {
-            self.parts(step, message)
-        } else {
-            (Vec::new(), None)
+        let (headers, parts, without) = match words::is_troubled(self.scenario.verdict) {
+            true => self.parts(step, message),
+            false => (Vec::new(), Vec::new(), None),
         };
         Detail {
             facts,
-            headers: if is_whole {
-                message.headers.clone()
-            } else {
-                Vec::new()
-            },
+            headers,
             parts,
             without,
             ..Detail::default()
@@ -523,23 +571,29 @@ impl<'a> Drawer<'a> {
         parts
             .map(|part| {
                 let before = self.shown.get(&part.body.sha256).copied();
-                let bytes = part.excerpt.len();
-                let why = match before {
-                    Some(event) if bytes > 0 => {
-                        Some(format!("The same body, to the byte, as at event {event}."))
-                    }
-                    _ if bytes > self.budget => Some(OUT_OF_ROOM.to_owned()),
-                    _ => None,
+                let is_text = !part.excerpt.is_empty();
+                let before = before.filter(|_| is_text);
+                let bytes = match before {
+                    Some(_) => written_headers(&part.headers),
+                    None => written_part(part),
                 };
-                if why.is_some() {
+                if bytes > self.budget {
                     return PartShown {
+                        headers: Vec::new(),
                         excerpt: String::new(),
-                        left_out: why,
+                        left_out: Some(OUT_OF_ROOM.to_owned()),
                         ..shown(part)
                     };
                 }
                 self.budget -= bytes;
-                if bytes > 0 {
+                if let Some(event) = before {
+                    return PartShown {
+                        excerpt: String::new(),
+                        left_out: Some(same_as(event)),
+                        ..shown(part)
+                    };
+                }
+                if is_text {
                     self.shown.insert(part.body.sha256, call.event);
                 }
                 shown(part)
@@ -547,20 +601,74 @@ impl<'a> Drawer<'a> {
             .collect()
     }
 
-    /// The beginning of each part, once for each body, as long as there is room.
-    fn parts(&mut self, step: &Step, message: &Message) -> (Vec<PartShown>, Option<String>) {
-        if let Some(event) = self.shown.get(&message.body.sha256) {
-            let why = format!("The same body, to the byte, as at event {event}.");
-            return (Vec::new(), Some(why));
-        }
-        let bytes: usize = message.parts.iter().map(|part| part.excerpt.len()).sum();
+    /// Headers, and the beginning of each part, once for each body, as long as there is room.
+    fn parts(&mut self, step: &Step, message: &Message) -> Opened {
+        let before = self.shown.get(&message.body.sha256).copied();
+        let parts = message.parts.iter().filter(|_| before.is_none());
+        let bytes = written_headers(&message.headers) + parts.map(written_part).sum::<usize>();
         if bytes > self.budget {
-            return (Vec::new(), Some(OUT_OF_ROOM.to_owned()));
+            return (Vec::new(), Vec::new(), Some(OUT_OF_ROOM.to_owned()));
         }
         self.budget -= bytes;
+        let headers = message.headers.clone();
+        if let Some(event) = before {
+            return (headers, Vec::new(), Some(same_as(event)));
+        }
         self.shown.insert(message.body.sha256, step.event);
-        (message.parts.iter().map(shown).collect(), None)
+        (headers, message.parts.iter().map(shown).collect(), None)
     }
+}
+
+/// Headers and parts of a message, and why they are not there.
+type Opened = (Vec<(String, String)>, Vec<PartShown>, Option<String>);
+
+fn same_as(event: u64) -> String {
+    format!("The same body, to the byte, as at event {event}.")
+}
+
+/// Which steps of a slice are shown: those of the breach, the first, and what comes right before those of the breach.
+fn kept(steps: &[&Step], parts: &[InBreach]) -> Vec<bool> {
+    let is_part = |step: &&Step| parts.iter().any(|part| step.holds(part.event));
+    let mut distance = usize::MAX;
+    let mut ranks: Vec<(usize, usize)> = Vec::new();
+    for (at, step) in steps.iter().enumerate().rev() {
+        distance = match is_part(step) {
+            true => 0,
+            false => distance.saturating_add(1),
+        };
+        let is_first = at < SLICE_FIRST && distance > 0;
+        ranks.push((if is_first { 1 } else { distance }, at));
+    }
+    ranks.sort_unstable();
+    let mut kept = vec![false; steps.len()];
+    for (_, at) in ranks.into_iter().take(SLICE) {
+        if let Some(kept) = kept.get_mut(at) {
+            *kept = true;
+        }
+    }
+    kept
+}
+
+fn gap(left_out: usize) -> Option<Item> {
+    let steps = gp2gp_model::paper::count(left_out as u64, "step");
+    let told = format!("{steps} left out; all are in the sequence diagram");
+    (left_out > 0).then_some(Item::Gap(told))
+}
+
+/// What a text takes on the page, escaped.
+fn written(text: &str) -> usize {
+    let escaped = |byte: &u8| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'');
+    text.len() + 4 * text.bytes().filter(|byte| escaped(byte)).count()
+}
+
+fn written_part(part: &Part) -> usize {
+    written(&part.excerpt) + written_headers(&part.headers)
+}
+
+fn written_headers(headers: &[(String, String)]) -> usize {
+    let each = headers.iter();
+    each.map(|(name, value)| written(name) + written(value))
+        .sum()
 }
 
 fn shown(part: &Part) -> PartShown {

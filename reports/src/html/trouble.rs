@@ -60,6 +60,8 @@ pub(super) struct Case<'a> {
 /// What shows it.
 pub(super) struct Showing<'a> {
     pub(super) event: Option<u64>,
+    /// Other events that its words name.
+    pub(super) with: &'a [u64],
     pub(super) expected: &'a str,
     pub(super) seen: String,
 }
@@ -237,6 +239,7 @@ fn of_findings<'a>(
             showings: (finding.violations.iter())
                 .map(|violation| Showing {
                     event: violation.event,
+                    with: &violation.with,
                     expected: &violation.expected,
                     seen: violation.seen.clone(),
                 })
@@ -276,6 +279,7 @@ fn of_mishap(scenario: &ScenarioReport) -> Option<Found<'_>> {
     let case = Case {
         showings: vec![Showing {
             event: None,
+            with: &[],
             expected: "a system that answers, keeps to the control contract and forgets between scenarios",
             seen: mishap.what.clone(),
         }],
@@ -310,6 +314,7 @@ fn of_ends<'a>(report: &RunReport, scenario: &'a ScenarioReport) -> Vec<Found<'a
             .filter(|it| it.verdict == verdict)
             .map(|it| Showing {
                 event: None,
+                with: &[],
                 expected: &it.expected,
                 seen: it.seen.clone(),
             })
@@ -349,6 +354,7 @@ fn of_gaps(scenario: &ScenarioReport) -> Option<Found<'_>> {
     };
     let showings = scenario.missing_facts.iter().map(|fact| Showing {
         event: None,
+        with: &[],
         expected: fact,
         seen: "nothing of it in the trace".to_owned(),
     });
@@ -379,6 +385,7 @@ fn of_divergences(scenario: &ScenarioReport) -> Option<Found<'_>> {
         showings: shown
             .map(|it| Showing {
                 event: None,
+                with: &[],
                 expected: "the recorded course",
                 seen: it.to_string(),
             })

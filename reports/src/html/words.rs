@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use askama::Template;
 use gp2gp_model::Time;
+use gp2gp_model::report::FaultReport;
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::verdict::Verdict;
@@ -94,6 +95,15 @@ pub(super) const fn endpoint(endpoint: Endpoint) -> &'static str {
         Endpoint::Hub => "hub",
         Endpoint::Clinic => "clinic",
         Endpoint::Mailbox => "mailbox",
+    }
+}
+
+/// How often a planned fault acted.
+pub(super) fn fired(fault: &FaultReport) -> String {
+    match fault.fired {
+        0 => "never acted".to_owned(),
+        1 => "acted once".to_owned(),
+        more => format!("acted {more} times"),
     }
 }
 

@@ -179,15 +179,14 @@ impl ScenarioMaterial {
         steps.find(|step| step.holds(event))
     }
 
-    /// What led to an event, and the event itself, in the order of the trace. Not what merely happened before.
-    pub fn led_to(&self, event: u64) -> Vec<&Step> {
+    /// What led to events, and the events themselves, in the order of the trace. Not what merely happened before.
+    pub fn led_to(&self, events: &[u64]) -> Vec<&Step> {
         let steps = self.steps();
         let by_event: BTreeMap<u64, &Step> = steps.iter().map(|step| (step.event, *step)).collect();
         let mut found = BTreeSet::new();
-        let mut open: Vec<u64> = self
-            .step_of(event)
+        let mut open: Vec<u64> = (events.iter())
+            .filter_map(|event| self.step_of(*event))
             .map(|step| step.event)
-            .into_iter()
             .collect();
         while let Some(next) = open.pop() {
             if let (Some(step), true) = (by_event.get(&next), found.insert(next)) {
@@ -260,15 +259,16 @@ mod tests {
             vec![step(1, &[]), step(4, &[1]), step(9, &[4, 5])],
             vec![step(2, &[]), step(5, &[2]), step(6, &[2]), step(11, &[9])],
         ]);
-        assert_eq!(events(&material.led_to(9)), [1, 2, 4, 5, 9]);
-        assert_eq!(events(&material.led_to(6)), [2, 6]);
-        assert_eq!(events(&material.led_to(77)), [0_u64; 0]);
+        assert_eq!(events(&material.led_to(&[9])), [1, 2, 4, 5, 9]);
+        assert_eq!(events(&material.led_to(&[6])), [2, 6]);
+        assert_eq!(events(&material.led_to(&[6, 4])), [1, 2, 4, 6], "of both");
+        assert_eq!(events(&material.led_to(&[77])), [0_u64; 0]);
     }
 
     #[test]
     fn a_cause_that_names_itself_ends() {
         let material = material(vec![vec![step(1, &[2]), step(2, &[1, 2, 40])]]);
-        assert_eq!(events(&material.led_to(2)), [1, 2]);
+        assert_eq!(events(&material.led_to(&[2])), [1, 2]);
     }
 
     #[test]
@@ -299,7 +299,7 @@ mod tests {
             calls: vec![call(3), call(5), call(7)],
         };
         let material = material(vec![vec![step(1, &[]), calls]]);
-        assert_eq!(events(&material.led_to(7)), [1, 3]);
+        assert_eq!(events(&material.led_to(&[7])), [1, 3]);
         assert_eq!(material.step_of(5).map(|step| step.event), Some(3));
         assert!(material.step_of(6).is_none());
     }

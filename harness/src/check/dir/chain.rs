@@ -40,10 +40,8 @@ pub(super) fn moved_on(view: &View, _: Profile) -> Assessment {
                     violation(refusal, due(), format!("a refusal with {code}"))
                 });
             }
-            (0, []) if is_over(view, post.at) => tally.expect(false, || Violation {
-                event: Some(post.seq),
-                expected: due(),
-                seen: "neither".to_owned(),
+            (0, []) if is_over(view, post.at) => tally.expect(false, || {
+                Violation::new(Some(post.seq), due(), "neither".to_owned())
             }),
             (0, []) => {}
             (_, _) => tally.expect(false, || {
@@ -52,6 +50,8 @@ pub(super) fn moved_on(view: &View, _: Profile) -> Assessment {
                     due(),
                     format!("{cores} extracts and {} refusals", refusals.len()),
                 )
+                .with(transfer.cores.iter().map(|core| core.seq))
+                .with(refusals.iter().map(|(refusal, _)| refusal.seq))
             }),
         }
     }

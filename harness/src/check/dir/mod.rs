@@ -66,7 +66,7 @@ fn to_the_practice_of_the_registration(view: &View, _: Profile) -> Assessment {
                         registration.patient
                     ),
                     seen,
-                )
+                ).with([request.seq])
             });
         },
     )
@@ -269,10 +269,13 @@ fn answers_of_pds(view: &View, _: Profile) -> Assessment {
             };
             match refused.answer {
                 Told::Refused(409 | 412 | 429) | Told::Nothing => {
-                    ruling.expect(later > 0, || Violation {
-                        event: Some(refused.seq),
-                        expected: format!("another try for NHS number {patient} after {why}"),
-                        seen: "none".to_owned(),
+                    ruling.expect(later > 0, || {
+                        Violation::new(
+                            Some(refused.seq),
+                            format!("another try for NHS number {patient} after {why}"),
+                            "none".to_owned(),
+                        )
+                        .with([registration.seq])
                     });
                 }
                 Told::Refused(status) if status < 500 => {
@@ -280,10 +283,18 @@ fn answers_of_pds(view: &View, _: Profile) -> Assessment {
                         !calls
                             .iter()
                             .any(|call| call.seq > refused.seq && call.asked == refused.asked),
-                        || Violation {
-                            event: Some(refused.seq),
-                            expected: format!("no other try after {why}, which nothing can mend"),
-                            seen: format!("{later} more"),
+                        || {
+                            Violation::new(
+                                Some(refused.seq),
+                                format!("no other try after {why}, which nothing can mend"),
+                                format!("{later} more"),
+                            )
+                            .with(
+                                calls
+                                    .iter()
+                                    .filter(|call| call.seq > refused.seq)
+                                    .map(|call| call.seq),
+                            )
                         },
                     );
                 }
@@ -364,11 +375,12 @@ fn succeeds(
             registration.told().unwrap_or("nothing")
         ),
     };
-    let breach = Violation {
-        event: Some(request.map_or(registration.seq, |post| post.seq)),
-        expected: due,
+    let breach = Violation::new(
+        Some(request.map_or(registration.seq, |post| post.seq)),
+        due,
         seen,
-    };
+    )
+    .with(registration.calls().map(|call| call.seq));
     match request {
         Some(_) => ruling.unless(Some(breach)),
         None => ruling.absent(view, breach),

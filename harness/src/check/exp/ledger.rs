@@ -62,6 +62,8 @@ pub struct Case {
     /// A mock sends a package around every rule; this system is not to blame for it.
     is_provoked: bool,
     provoked: BTreeSet<String>,
+    /// Events by which it got there.
+    trail: Vec<u64>,
 }
 
 /// A state that begins as idle.
@@ -84,6 +86,8 @@ pub struct Document {
     has_copy: bool,
     delivered: usize,
     is_lost: bool,
+    /// Events that changed where it is, or tried to.
+    trail: Vec<u64>,
 }
 
 /// A package at the clearing house.
@@ -210,11 +214,13 @@ impl Ledger {
             if let Some(document) = self.documents.get_mut(index) {
                 document.is_lost = true;
                 let name = document.filed.file_name.clone();
-                self.broken(
+                let trail = last(&document.trail);
+                let breach = self.broken(
                     Rule::NothingLostOrDoubled,
                     format!("{name} is in the record, in the archive, or on its way"),
                     "it is nowhere any more",
                 );
+                explained(breach, trail);
             }
         }
     }
@@ -231,11 +237,13 @@ impl Ledger {
             }
         }
         for patient in late {
-            self.broken(
+            let trail = self.trail(patient);
+            let breach = self.broken(
                 Rule::Ticket,
                 format!("a ticket for {patient} before the investigation data expire"),
                 format!("none was raised within {} h", retention.as_secs() / 3_600),
             );
+            explained(breach, trail);
         }
     }
 
@@ -247,6 +255,7 @@ impl Ledger {
             has_copy: false,
             delivered: 0,
             is_lost: false,
+            trail: Vec::new(),
         });
     }
 
@@ -322,11 +331,13 @@ impl Ledger {
             .map(|(patient, _)| *patient)
             .collect();
         for patient in unseen {
-            self.broken(
+            let trail = self.trail(patient);
+            let breach = self.broken(
                 Rule::Refresh,
                 format!("a look at the record of {patient} after its export"),
                 "nobody looked",
             );
+            explained(breach, trail);
         }
         let unreported: Vec<_> = (self.cases.iter())
             .filter(|(_, case)| case.state.0 == ExportState::Blocked)
@@ -334,11 +345,13 @@ impl Ledger {
             .map(|(patient, _)| *patient)
             .collect();
         for patient in unreported {
-            self.broken(
+            let trail = self.trail(patient);
+            let breach = self.broken(
                 Rule::Ticket,
                 format!("a ticket for {patient}: documents are left in the record"),
                 "none was raised",
             );
+            explained(breach, trail);
         }
         for index in 0..self.documents.len() {
             if self.is_exported(index) {
@@ -354,6 +367,7 @@ impl Ledger {
             case.is_asked &= event != ExportEvent::Begin;
             case.state = State(to);
             case.visited.insert(to);
+            case.trail.push(self.event);
             case.transitions.insert(Transition {
                 from,
                 on: event,
@@ -371,6 +385,25 @@ impl Ledger {
     fn document_mut(&mut self, id: &DocumentId) -> Option<&mut Document> {
         let index = self.ids.get(id)?;
         self.documents.get_mut(*index)
+    }
+
+    /// The last events by which a case got where it is.
+    fn trail(&self, patient: NhsNumber) -> Vec<u64> {
+        let trail = self.cases.get(&patient).map(|case| case.trail.as_slice());
+        last(trail.unwrap_or_default())
+    }
+
+    /// The last events that changed where a document is.
+    fn trail_of(&self, index: usize) -> Vec<u64> {
+        let trail = self.documents.get(index).map(|it| it.trail.as_slice());
+        last(trail.unwrap_or_default())
+    }
+
+    /// The event that is being taken is about a document.
+    fn touch(&mut self, index: usize) {
+        if let Some(document) = self.documents.get_mut(index) {
+            document.trail.push(self.event);
+        }
     }
 
     fn name(&self, index: usize) -> String {
@@ -402,21 +435,43 @@ impl Ledger {
         kept: bool,
         expected: impl FnOnce() -> String,
         seen: impl FnOnce() -> String,
-    ) {
+    ) -> Option<&mut Breach> {
         self.occasion(rule);
-        if !kept {
-            self.breaches.push(Breach {
-                rule,
-                event: self.event,
-                expected: expected(),
-                seen: seen(),
-            });
+        if kept {
+            return None;
         }
+        self.breaches.push(Breach {
+            rule,
+            event: self.event,
+            expected: expected(),
+            seen: seen(),
+            with: Vec::new(),
+        });
+        self.breaches.last_mut()
     }
 
-    fn broken(&mut self, rule: Rule, expected: impl Into<String>, seen: impl Into<String>) {
-        self.expect(rule, false, || expected.into(), || seen.into());
+    fn broken(
+        &mut self,
+        rule: Rule,
+        expected: impl Into<String>,
+        seen: impl Into<String>,
+    ) -> Option<&mut Breach> {
+        self.expect(rule, false, || expected.into(), || seen.into())
     }
+}
+
+/// A breach, if it is one, with what led to it.
+fn explained(breach: Option<&mut Breach>, trail: Vec<u64>) {
+    if let Some(breach) = breach {
+        breach.with = trail;
+    }
+}
+
+/// What is enough to understand where something is.
+fn last(trail: &[u64]) -> Vec<u64> {
+    const ENOUGH: usize = 4;
+    let from = trail.len().saturating_sub(ENOUGH);
+    trail.get(from..).unwrap_or_default().to_vec()
 }
 
 /// No export may begin: one is under way, documents are left, or somebody works on them.

@@ -65,13 +65,16 @@ fn assess(view: &View, rule: Rule) -> Assessment {
     };
     let broken = ledger.breaches().iter().filter(|it| it.rule == rule);
     let violations: Vec<Violation> = broken
-        .map(|breach| Violation {
-            event: Some(breach.event),
-            expected: match rule.invariant() {
-                Some(number) => format!("{} (safety invariant {number})", breach.expected),
-                None => breach.expected.clone(),
-            },
-            seen: breach.seen.clone(),
+        .map(|breach| {
+            Violation::new(
+                Some(breach.event),
+                match rule.invariant() {
+                    Some(number) => format!("{} (safety invariant {number})", breach.expected),
+                    None => breach.expected.clone(),
+                },
+                breach.seen.clone(),
+            )
+            .with(breach.with.iter().copied())
         })
         .collect();
     if !violations.is_empty() {

@@ -78,4 +78,6 @@ pub struct Breach {
     pub expected: String,
     /// What was.
     pub seen: String,
+    /// Other events without which it is not understood: since when a case stands where it does, what was sent before.
+    pub with: Vec<u64>,
 }

@@ -68,6 +68,7 @@ fn expect_one_patient_each(bookings: &[(&Exchange, &Booking)], tally: &mut Tally
                             booking.patient
                         ),
                     )
+                    .with(taken.map(|(other, _)| other.seq))
                 });
             }
             Some(409) => {

@@ -75,7 +75,7 @@ fn expect_somewhere(
             filed.first().map_or(core.seq, |it| it.exchange.seq),
             format!("entry {id} is in the extract, or reaches the new practice"),
             seen,
-        )
+        ).with([recorded.seq(), core.seq])
     });
 }
 

@@ -44,9 +44,5 @@ pub fn checks() -> Vec<Check> {
 const NO_HUB: &str = "there is no hub";
 
 fn violation(event: u64, expected: impl Into<String>, seen: impl Into<String>) -> Violation {
-    Violation {
-        event: Some(event),
-        expected: expected.into(),
-        seen: seen.into(),
-    }
+    Violation::new(Some(event), expected, seen)
 }

@@ -123,6 +123,7 @@ fn expect_what_is_under_way(
                 format!("entry {id}, which the hub has had since {}", recorded.at()),
                 "it is neither in the record nor shown as under way".to_owned(),
             )
+            .with([recorded.seq()])
         });
     }
 }

@@ -45,6 +45,7 @@ fn expect_once(view: &View, federation: &Federation, recorded: &Recorded<'_>, ta
                     tried => format!("{tried} attempts, and no practice said that it has it"),
                 },
             )
+            .with(deliveries.iter().map(|it| it.exchange.seq))
         });
         return;
     };
@@ -60,6 +61,7 @@ fn expect_once(view: &View, federation: &Federation, recorded: &Recorded<'_>, ta
                 ),
                 format!("it was filed at {}", delivery.practice),
             )
+            .with([recorded.seq()])
         });
     }
     let times = |delivery: &Delivery<'_>| {
@@ -81,6 +83,8 @@ fn expect_once(view: &View, federation: &Federation, recorded: &Recorded<'_>, ta
             format!("entry {id} is filed once"),
             format!("it was filed at {}", places.join(" and ")),
         )
+        .with(filed.iter().map(|it| it.exchange.seq))
+        .with([recorded.seq()])
     });
     // A practice that never said what became of it, and sent it on in its extract.
     if let Some(extract) = in_flight::extract_with(view, recorded.patient, id)
@@ -96,6 +100,7 @@ fn expect_once(view: &View, federation: &Federation, recorded: &Recorded<'_>, ta
                     first.practice
                 ),
             )
+            .with([recorded.seq(), first.exchange.seq])
         });
     }
 }
@@ -119,6 +124,7 @@ fn expect_unchanged(federation: &Federation, recorded: &Recorded<'_>, tally: &mu
                     delivery.entry.text
                 ),
             )
+            .with([recorded.seq()])
         });
     }
 }
@@ -145,6 +151,7 @@ fn expect_a_look_at_pds(federation: &Federation, recorded: &Recorded<'_>, tally:
                     first.practice
                 ),
             )
+            .with([recorded.seq()])
         });
     }
 }
@@ -174,6 +181,7 @@ fn expect_nothing_else(federation: &Federation, recorded: &[Recorded<'_>], tally
                     ))
                 ),
             )
+            .with(twin.map(|twin| twin.seq()))
         });
     }
 }

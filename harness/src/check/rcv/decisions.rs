@@ -42,14 +42,14 @@ fn judge_proofs(view: &View, transfer: &Transfer<'_>, attempt: &Attempt<'_>, rul
     let is_due = proofs.is_empty() && !transfer.files_as_attachment();
     if let (true, Some((acted, Decision::Integrate))) = (is_due, decision) {
         let answers = show_all(&attempt.answers(transfer));
-        let violation = Violation {
-            event: Some(acted.seq),
-            expected: format!(
+        let violation = Violation::new(
+            Some(acted.seq),
+            format!(
                 "one AA of core {core_id} after the people decided at {} to integrate it",
                 acted.at
             ),
-            seen: format!("no AA; {answers} for the core"),
-        };
+            format!("no AA; {answers} for the core"),
+        );
         ruling.absent(view, violation);
     }
 }
@@ -64,11 +64,14 @@ fn too_early(transfer: &Transfer<'_>, attempt: &Attempt<'_>, proof: &Ack<'_>) ->
         None => Some("they never decided".to_owned()),
     };
     if let Some(decided) = before {
-        return Some(violation(
-            proof.post,
-            format!("no AA of core {core_id} before the people decide to integrate it"),
-            format!("{} before any such decision; {decided}", proof.show()),
-        ));
+        return Some(
+            violation(
+                proof.post,
+                format!("no AA of core {core_id} before the people decide to integrate it"),
+                format!("{} before any such decision; {decided}", proof.show()),
+            )
+            .with(decision.map(|(acted, _)| acted.seq)),
+        );
     }
     let promises = transfer.promises(attempt.core);
     let has_come = |post: &Post| post.seq < proof.post.seq;

@@ -46,16 +46,18 @@ fn pending(
         .filter(|it| it.alert.about == Concern::NotFiled { after })
         .collect();
     for early in told.iter().filter(|it| it.at < due) {
-        tally.expect(false, || Violation {
-            event: Some(early.seq),
-            expected: format!(
-                "people are told {hours} h after extract {} is whole, not before",
-                id_of(core)
-            ),
-            seen: format!(
-                "told {} min before that",
-                due.since(early.at).as_secs() / 60
-            ),
+        tally.expect(false, || {
+            Violation::new(
+                Some(early.seq),
+                format!(
+                    "people are told {hours} h after extract {} is whole, not before",
+                    id_of(core)
+                ),
+                format!(
+                    "told {} min before that",
+                    due.since(early.at).as_secs() / 60
+                ),
+            )
         });
     }
     let answered = transfer.answers().first().map(|answer| answer.post.at);
@@ -72,6 +74,7 @@ fn pending(
                     ),
                     format!("told that it was not filed for {hours} h"),
                 )
+                .with(told.iter().map(|it| it.seq))
             });
         }
     } else if view.ended_at >= due + SLACK {
@@ -84,6 +87,7 @@ fn pending(
                 ),
                 format!("told {in_time} times"),
             )
+            .with(told.iter().map(|it| it.seq))
         });
     }
 }

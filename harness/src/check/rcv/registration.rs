@@ -39,6 +39,7 @@ pub(super) fn pds_comes_first(view: &View, _: Profile) -> Assessment {
                     ),
                     asked(request),
                 )
+                .with(registration.calls().map(|call| call.seq))
             }),
             None if registration.last(|it| *it == Asked::Update(registration.patient)).is_some() => {
                 ruling.kept();

@@ -96,14 +96,15 @@ pub(super) fn one_conversation_id(view: &View, _: Profile) -> Assessment {
             });
         }
         let target = reference(seen).and_then(|reference| named(&came, id, reference));
-        if let Some(target) = target.and_then(Post::seen) {
-            let due = &target.header.conversation_id;
+        if let Some((target, told)) = target.and_then(|target| Some((target, target.seen()?))) {
+            let due = &told.header.conversation_id;
             ruling.expect(id == due, || {
                 violation(
                     post,
                     format!("conversation {due}, that of the message which is answered"),
                     format!("message {} in conversation {id}", id_of(post)),
                 )
+                .with([target.seq])
             });
         }
     }
@@ -207,6 +208,7 @@ pub(super) fn refusal_ends_the_transfer(view: &View, _: Profile) -> Assessment {
                 format!("nothing more after the request was refused with {code}"),
                 format!("{} {}", kind_of(post), id_of(post)),
             )
+            .with([refusal.post.seq])
         }));
         let states = transfer.states();
         if states.is_empty() {
@@ -314,6 +316,7 @@ pub(super) fn late_acknowledgement_changes_nothing(view: &View, _: Profile) -> A
                 ),
                 format!("{} {}", kind_of(post), id_of(post)),
             )
+            .with([end.post.seq, late.post.seq])
         }));
         ruling.note(format!("a late {} came", late.word()));
     }

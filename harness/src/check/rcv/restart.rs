@@ -92,20 +92,23 @@ impl Outage {
         match (again, given_up) {
             (Some(again), _) => {
                 let seen = format!("Continue {}, the second one", id_of(again));
-                ruling.unless(Some(violation(again, expected, seen)));
+                let outage = [self.crashed, self.restarted];
+                ruling.unless(Some(violation(again, expected, seen).with(outage)));
             }
             (None, Some(refusal)) => {
                 let seen = format!("{}, though everything came", refusal.show());
-                ruling.unless(Some(violation(refusal.post, expected, seen)));
+                let outage = [self.crashed, self.restarted];
+                ruling.unless(Some(violation(refusal.post, expected, seen).with(outage)));
             }
             (None, None) if goes_on => ruling.kept(),
             (None, None) => ruling.absent(
                 view,
-                Violation {
-                    event: Some(self.restarted),
+                Violation::new(
+                    Some(self.restarted),
                     expected,
-                    seen: "no message of this transfer after the restart".to_owned(),
-                },
+                    "no message of this transfer after the restart".to_owned(),
+                )
+                .with([core.seq, self.crashed]),
             ),
         }
     }
@@ -120,7 +123,7 @@ impl Outage {
                 id_of(attempt.core),
                 self.at
             );
-            violation(refusal.post, expected, refusal.show())
+            violation(refusal.post, expected, refusal.show()).with([self.crashed, self.restarted])
         }));
     }
 }

@@ -47,7 +47,8 @@ pub(super) fn acknowledgements_survive_an_outage(view: &View, _: Profile) -> Ass
             None => {
                 let expected = format!("acknowledgement {id} posted again until Spine takes it");
                 let seen = format!("posted {} times, never taken", repeats.len() + 1);
-                ruling.absent(view, violation(first, expected, seen));
+                let repeats = repeats.iter().map(|repeat| repeat.seq);
+                ruling.absent(view, violation(first, expected, seen).with(repeats));
             }
         }
     }
@@ -64,11 +65,7 @@ fn changed(first: &Post, repeats: &[&Post]) -> Option<Violation> {
         id_of(first),
         first.body.sha256
     );
-    Some(violation(
-        other,
-        expected,
-        format!("digest {}", other.body.sha256),
-    ))
+    Some(violation(other, expected, format!("digest {}", other.body.sha256)).with([first.seq]))
 }
 
 /// The same acknowledgement under another message id.

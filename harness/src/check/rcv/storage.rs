@@ -9,7 +9,7 @@ use gp2gp_model::verdict::Violation;
 
 use super::transfer::{Ack, Transfer, transfers};
 use crate::check::documents::Document;
-use crate::check::view::Post;
+use crate::check::view::{Place, Post};
 use crate::check::{View, violation};
 
 /// Stored documents shown in a violation.
@@ -165,7 +165,30 @@ impl<'v> Filed<'v> {
         if self.caps.is_too_large(bytes) {
             expected += ", or a placeholder in its place: it is above the declared limit";
         }
-        Some(self.violation(expected, seen))
+        let carriers = self.carriers(sha256);
+        Some(self.violation(expected, seen).with(carriers))
+    }
+
+    /// The messages in which a document came.
+    fn carriers(&self, sha256: &Sha256) -> Vec<u64> {
+        let is_it = |document: &&&Document| {
+            let content = document.content.as_ref();
+            content.is_ok_and(|(found, _)| found == sha256)
+        };
+        let document = self.documents.iter().find(is_it);
+        let chunks = document.into_iter().flat_map(|it| &it.chunks);
+        let attachments = self.core.seen().map(|seen| &seen.attachments);
+        let reference = document.and_then(|it| attachments?.get(it.attachment));
+        let index = match reference.map(|it| &it.place) {
+            Some(Place::External(index)) => Some(index),
+            Some(Place::Inline { .. } | Place::Dangling(_) | Place::Other(_)) | None => None,
+        };
+        index
+            .into_iter()
+            .chain(chunks.filter_map(|chunk| chunk.message.as_ref()))
+            .filter_map(|id| self.transfer.fragment(id))
+            .map(|post| post.seq)
+            .collect()
     }
 
     /// A document above the limit that the system declares may be replaced by a placeholder, if
@@ -189,7 +212,7 @@ impl<'v> Filed<'v> {
         seen: impl Into<String>,
     ) -> Violation {
         let seen = format!("{}, after {}", seen.into(), self.ack.show());
-        violation(self.ack.post, expected, seen)
+        violation(self.ack.post, expected, seen).with([self.core.seq])
     }
 
     fn show_stored(&self) -> String {

@@ -169,11 +169,11 @@ fn claims(token: &str) -> Result<Map<String, Value>, String> {
 }
 
 fn about(call: &StoreCall, expected: String, seen: &str) -> Violation {
-    Violation {
-        event: Some(call.seq),
+    Violation::new(
+        Some(call.seq),
         expected,
-        seen: format!("{seen} on {} {}", call.method, call.path),
-    }
+        format!("{seen} on {} {}", call.method, call.path),
+    )
 }
 
 #[cfg(test)]

@@ -90,6 +90,7 @@ fn pending(
                 ),
                 format!("told {in_time} times"),
             )
+            .with(told.iter().map(|it| it.seq))
         });
     }
 }
@@ -128,6 +129,7 @@ pub(super) fn wrong_patient_is_an_incident(view: &View, _: Profile) -> Assessmen
                 ),
                 format!("{told} incidents with that code"),
             )
+            .with(alerts(view, &transfer).map(|it| it.seq))
         });
         let again = transfer.cores.iter().find(|core| core.seq > ack.seq);
         tally.expect(again.is_none_or(|core| is_wanted(view, patient, core)), || {
@@ -180,9 +182,5 @@ fn told_of(view: &View) -> Vec<Transfer<'_>> {
 }
 
 fn told_violation(told: &Alerted, expected: String, seen: String) -> Violation {
-    Violation {
-        event: Some(told.seq),
-        expected,
-        seen,
-    }
+    Violation::new(Some(told.seq), expected, seen)
 }

@@ -51,6 +51,7 @@ pub(super) fn bytes_survive(view: &View, _: Profile) -> Assessment {
                     format!("{} can be put together", sent.label()),
                     why.clone(),
                 )
+                .with(sent.pieces(view))
             }),
             Ok((digest, bytes)) => {
                 let originals = originals_of(view, sent);
@@ -65,6 +66,7 @@ pub(super) fn bytes_survive(view: &View, _: Profile) -> Assessment {
                         format!("{}: {due}", sent.label()),
                         format!("{bytes} bytes, sha256 {}", digest.short()),
                     )
+                    .with(sent.pieces(view))
                 });
             }
         }
@@ -117,6 +119,7 @@ pub(super) fn chunks_decode_alone(view: &View, _: Profile) -> Assessment {
                         }
                     ),
                 )
+                .with(sent.piece(view, chunk))
             });
         }
     }
@@ -173,6 +176,7 @@ pub(super) fn thresholds(view: &View, _: Profile) -> Assessment {
                         sent.document.chunks.len()
                     ),
                 )
+                .with(sent.pieces(view))
             });
             tally.note(format!(
                 "a text of {} base64 characters was split, the longest whole one has {whole}",

@@ -301,6 +301,11 @@ pub(super) fn kept_apart(view: &View, _: Profile) -> Assessment {
                         name(post)
                     ),
                 )
+                .with(
+                    others(&all, at)
+                        .flat_map(|it| &it.requests)
+                        .map(|it| it.seq),
+                )
             });
             let owner = *extracts.entry(&extract.id).or_insert(at);
             tally.expect(owner == at, || {
@@ -312,6 +317,12 @@ pub(super) fn kept_apart(view: &View, _: Profile) -> Assessment {
                         extract.id,
                         name(post)
                     ),
+                )
+                .with(
+                    all.get(owner)
+                        .into_iter()
+                        .flat_map(|it| &it.cores)
+                        .map(|it| it.seq),
                 )
             });
         }
@@ -326,6 +337,12 @@ pub(super) fn kept_apart(view: &View, _: Profile) -> Assessment {
                         promise.message,
                         name(promise.by)
                     ),
+                )
+                .with(
+                    all.get(owner)
+                        .into_iter()
+                        .flat_map(|it| &it.cores)
+                        .map(|it| it.seq),
                 )
             });
         }

@@ -17,13 +17,11 @@ pub(super) fn kept_until_acknowledged(view: &View, _: Profile) -> Assessment {
     for (life, call) in deletes(&lives) {
         let acknowledged = life.acknowledged_at();
         let in_time = acknowledged.is_some_and(|event| event < call.seq);
-        tally.expect(in_time, || Violation {
-            event: Some(call.seq),
-            expected: format!(
+        tally.expect(in_time, || {
+            Violation::new(Some(call.seq), format!(
                 "`{}` stays in the store until the final positive acknowledgement of its record",
                 life.held.file_name
-            ),
-            seen: {
+            ), {
                 let done = match call.was_done() {
                     true => "deleted",
                     false => "asked the store to delete it, which refused",
@@ -33,30 +31,29 @@ pub(super) fn kept_until_acknowledged(view: &View, _: Profile) -> Assessment {
                     None => "and that acknowledgement never came",
                 };
                 format!("{done} at {}, {acknowledged}", call.at)
-            },
+            }).with(life.events())
         });
     }
     for life in &lives {
         if let Some((step, _)) = life.moments().find(|(_, holders)| holders.is_nobody()) {
-            tally.expect(false, || Violation {
-                event: Some(step.event),
-                expected: format!("somebody has `{}` at every moment", life.held.file_name),
-                seen: format!(
+            tally.expect(false, || Violation::new(Some(step.event), format!("somebody has `{}` at every moment", life.held.file_name), format!(
                     "from {} on nobody has it: neither the store, nor a copy, nor the new practice",
                     step.at
-                ),
-            });
+                )).with(life.events()));
         }
     }
     for life in lives.iter().filter(|life| is_kept(life, view)) {
         let still_there = (life.state(view)).is_some_and(|state| state.is_in_record());
-        tally.expect(still_there, || Violation {
-            event: None,
-            expected: format!(
-                "`{}` is still in the store: its record was not filed",
-                life.held.file_name
-            ),
-            seen: "it is not in the record of the old practice any more".to_owned(),
+        tally.expect(still_there, || {
+            Violation::new(
+                None,
+                format!(
+                    "`{}` is still in the store: its record was not filed",
+                    life.held.file_name
+                ),
+                "it is not in the record of the old practice any more".to_owned(),
+            )
+            .with(life.events())
         });
     }
     tally.assess("nothing was deleted from the store, and no record failed to be filed")
@@ -88,13 +85,16 @@ pub(super) fn refused_delete_is_no_resend(view: &View, _: Profile) -> Assessment
         let tried_again =
             deletes(&lives).any(|(other, call)| other.id == life.id && call.seq > refused.seq);
         let reported = reports_leftovers(view, life);
-        tally.expect(tried_again || reported, || Violation {
-            event: Some(refused.seq),
-            expected: format!(
-                "`{}` is deleted in another attempt, or reported as left behind",
-                life.held.file_name
-            ),
-            seen: "neither another attempt nor a report".to_owned(),
+        tally.expect(tried_again || reported, || {
+            Violation::new(
+                Some(refused.seq),
+                format!(
+                    "`{}` is deleted in another attempt, or reported as left behind",
+                    life.held.file_name
+                ),
+                "neither another attempt nor a report".to_owned(),
+            )
+            .with(life.events())
         });
         tally.note(match (tried_again, reported) {
             (true, true) => "tried again, and reported what was left",

@@ -413,6 +413,7 @@ pub(super) fn one_print_state(view: &View, _: Profile) -> Assessment {
                 ),
                 shown.join(", "),
             )
+            .with(transfer.outcomes.iter().map(|it| it.seq))
         });
     }
     tally.assess(SAYS_NOTHING)

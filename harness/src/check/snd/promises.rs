@@ -9,7 +9,7 @@ use gp2gp_wire::attachment::DescriptionStyle;
 use percent_encoding::percent_decode_str;
 
 use super::super::transfer::{
-    Promise, Transfer, accepted_at, is_after, name, references, transfers,
+    Promise, Transfer, accepted_at, attempts, is_after, name, references, transfers,
 };
 use super::super::view::{Post, Seen, View};
 use super::super::{Tally, violation};
@@ -77,6 +77,11 @@ pub(super) fn promises_kept(view: &View, _: Profile) -> Assessment {
                             fragment,
                             format!("mid:{} once", promise.message),
                             format!("{again} messages of that id"),
+                        )
+                        .with(
+                            (transfer.fragments.iter())
+                                .filter(|it| it.message_id() == Some(promise.message))
+                                .map(|it| it.seq),
                         )
                     });
                 }
@@ -318,6 +323,7 @@ pub(super) fn second_continue(view: &View, _: Profile) -> Assessment {
                 format!("nothing sent twice after the second {}", name(second)),
                 format!("{} was posted again though Spine had it", name(post)),
             )
+            .with(attempts(view, post).map(|it| it.seq))
         });
     }
     tally.assess("no second Continue reached the sending system")

@@ -27,8 +27,8 @@ pub(super) fn same_id_after_crash(view: &View, _: Profile) -> Assessment {
                 .filter(|post| post.is_of(transfer.conversation))
                 .partition(|post| post.seq < crash.seq);
             if before.iter().any(|post| was_open_at(post, crash)) {
-                repeats_are_the_same(&before, &after, &mut tally);
-                nothing_is_made_anew(view, &transfer, &before, &after, &mut tally);
+                repeats_are_the_same(crash, &before, &after, &mut tally);
+                nothing_is_made_anew(view, crash, (&transfer, &before, &after), &mut tally);
             }
         }
     }
@@ -50,7 +50,7 @@ fn was_open_at(post: &Post, crash: &Lived) -> bool {
     }
 }
 
-fn repeats_are_the_same(before: &[&Post], after: &[&Post], tally: &mut Tally) {
+fn repeats_are_the_same(crash: &Lived, before: &[&Post], after: &[&Post], tally: &mut Tally) {
     for again in after {
         let first = before
             .iter()
@@ -71,6 +71,7 @@ fn repeats_are_the_same(before: &[&Post], after: &[&Post], tally: &mut Tally) {
                         name(again)
                     ),
                 )
+                .with([first.seq, crash.seq])
             });
         }
     }
@@ -78,9 +79,8 @@ fn repeats_are_the_same(before: &[&Post], after: &[&Post], tally: &mut Tally) {
 
 fn nothing_is_made_anew(
     view: &View,
-    transfer: &Transfer<'_>,
-    before: &[&Post],
-    after: &[&Post],
+    crash: &Lived,
+    (transfer, before, after): (&Transfer<'_>, &[&Post], &[&Post]),
     tally: &mut Tally,
 ) {
     let promised: Vec<_> = transfer
@@ -115,6 +115,7 @@ fn nothing_is_made_anew(
             format!("{} again after the crash, or nothing", name(first)),
             format!("{}, another message", name(post)),
         )
+        .with([first.seq, crash.seq])
     });
 }
 
@@ -142,10 +143,12 @@ pub(super) fn sent_again(view: &View, _: Profile) -> Assessment {
                         is_the_same(&transfer, first, again, &mut tally);
                         nothing_is_extracted(view, &transfer, act, again, &mut tally);
                     }
-                    None if view.quiescent => tally.expect(false, || Violation {
-                        event: Some(act.seq),
-                        expected: format!("{} again under a new MessageId", name(first)),
-                        seen: "no extract after the re-send was asked for".to_owned(),
+                    None if view.quiescent => tally.expect(false, || {
+                        Violation::new(
+                            Some(act.seq),
+                            format!("{} again under a new MessageId", name(first)),
+                            "no extract after the re-send was asked for".to_owned(),
+                        )
                     }),
                     None => {}
                 },
@@ -224,12 +227,14 @@ fn nothing_is_extracted(
     let read = searches.chain(records).find(|(seq, from, _, path)| {
         *from == Endpoint::Sending && in_between.contains(seq) && is_of_patient(path)
     });
-    tally.expect(read.is_none(), || Violation {
-        event: Some(read.map_or(again.seq, |(seq, ..)| seq)),
-        expected: format!("{} without a new look into the record source", name(again)),
-        seen: read.map_or_else(String::new, |(_, _, method, path)| {
-            format!("{method} {path} before it")
-        }),
+    tally.expect(read.is_none(), || {
+        Violation::new(
+            Some(read.map_or(again.seq, |(seq, ..)| seq)),
+            format!("{} without a new look into the record source", name(again)),
+            read.map_or_else(String::new, |(_, _, method, path)| {
+                format!("{method} {path} before it")
+            }),
+        )
     });
 }
 

@@ -47,6 +47,7 @@ pub(super) fn completes_after_outage(view: &View, _: Profile) -> Assessment {
                     format!("{} posted until Spine takes it", name(message.post)),
                     format!("given up after {} posts", message.attempts.len()),
                 )
+                .with(message.attempts.iter().map(|it| it.seq))
             });
             let again = message.after_acceptance();
             tally.expect(again.is_none(), || {
@@ -56,6 +57,7 @@ pub(super) fn completes_after_outage(view: &View, _: Profile) -> Assessment {
                     format!("{} once, as Spine has it", name(post)),
                     "posted again",
                 )
+                .with(message.attempts.iter().map(|it| it.seq))
             });
         }
         let resent = transfer
@@ -144,6 +146,7 @@ impl<'v> Troubled<'v> {
                     format!("{} as it was posted first", name(self.post)),
                     format!("another {}", differs.join(" and ")),
                 )
+                .with([self.post.seq])
             });
         }
     }
@@ -166,6 +169,7 @@ impl<'v> Troubled<'v> {
                 format!("{} posted {allowed} times at most", name(self.post)),
                 format!("{faults} posts were answered with an error"),
             )
+            .with(self.attempts.iter().map(|it| it.seq))
         });
         for (earlier, later) in self.attempts.iter().zip(self.attempts.iter().skip(1)) {
             let pause = later.at.since(earlier.at);
@@ -176,6 +180,7 @@ impl<'v> Troubled<'v> {
                         format!("{} s between attempts", contract.retry_interval.as_secs()),
                         format!("{} posted again after {} s", name(later), pause.as_secs()),
                     )
+                    .with([earlier.seq])
                 });
             }
         }

@@ -8,7 +8,7 @@ use gp2gp_model::export::{ExportEvent, ExportState, Ruling, may_permit};
 use gp2gp_model::store::ActingRole;
 use gp2gp_wire::export::{DeskOutcome, Fate, RulingOn, Ticket, Word};
 
-use super::Ledger;
+use super::{Ledger, explained};
 use crate::check::exp::history::closes;
 use crate::check::exp::rule::Rule;
 
@@ -19,24 +19,27 @@ impl Ledger {
     pub(super) fn ticket(&mut self, ticket: &Ticket, taken: bool) {
         let (now, retention) = (self.now, self.terms.retention);
         let Some(patient) = ticket.patient else {
-            return self.broken(
+            self.broken(
                 Rule::Ticket,
                 "a ticket with the patient's clinical reference",
                 "a ticket without it",
             );
+            return;
         };
         let case = self.cases.entry(patient).or_default();
         let (state, known) = (case.state.0, case.exported_at);
         let is_first = case.ticket_at.is_none();
         case.ticket_at.get_or_insert(now);
+        let trail = self.trail(patient);
         if state == ExportState::Exported {
-            self.broken(
+            let breach = self.broken(
                 Rule::Refresh,
                 format!("a look at the record of {patient} after its export"),
                 "a ticket was raised without one",
             );
+            explained(breach, trail.clone());
         }
-        self.expect(
+        let breach = self.expect(
             Rule::Ticket,
             ticket.exported_at.is_some() && ticket.exported_at == known,
             || match known {
@@ -48,13 +51,15 @@ impl Ledger {
                 None => "it says no time".to_owned(),
             },
         );
+        explained(breach, trail.clone());
         if let Some(exported_at) = known.filter(|_| is_first) {
-            self.expect(
+            let breach = self.expect(
                 Rule::Ticket,
                 now.since(exported_at) <= retention,
                 || format!("a ticket within {} h of the export", hours(retention)),
                 || format!("raised after {} h", hours(now.since(exported_at))),
             );
+            explained(breach, trail);
         }
         if taken {
             self.step(patient, ExportEvent::TicketRaised);
@@ -136,12 +141,14 @@ impl Ledger {
         for (rule, index) in lacking {
             let name = self.name(index);
             let is_exported = self.is_exported(index);
-            self.expect(
+            let trail = [self.trail(patient), self.trail_of(index)].concat();
+            let breach = self.expect(
                 rule,
                 is_exported,
                 || format!("{name} is exported before the ticket closes"),
                 || "it is not".to_owned(),
             );
+            explained(breach, trail);
         }
     }
 
@@ -156,12 +163,14 @@ impl Ledger {
         for index in documents {
             let name = self.name(index);
             let is_back = (self.documents.get(index)).is_some_and(|document| document.in_record);
-            self.expect(
+            let trail = self.trail_of(index);
+            let breach = self.expect(
                 Rule::DuplicateStopped,
                 is_back,
                 || format!("{name} is back in the record"),
                 || "it was deleted, and nobody restored it".to_owned(),
             );
+            explained(breach, trail);
         }
         let case = self.cases.entry(patient).or_default();
         case.ticket_at = None;

@@ -5,7 +5,7 @@ use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{NhsNumber, Sha256};
 use gp2gp_wire::export::{Fate, Opening, RestoreOrder};
 
-use super::{Document, Ledger, Sent};
+use super::{Document, Ledger, Sent, explained, last};
 use crate::check::exp::history::{Carried, Package};
 use crate::check::exp::rule::Rule;
 
@@ -24,7 +24,8 @@ impl Ledger {
             return;
         }
         let (state, exported_at) = (case.state.0, case.exported_at);
-        match state {
+        let trail = self.trail(opening.patient);
+        let breach = match state {
             ExportState::ToRepeat => self.expect(
                 Rule::RepeatWithoutTheBox,
                 !opening.gp2gp_information,
@@ -40,7 +41,7 @@ impl Ledger {
                     None => "exported without an export before".to_owned(),
                 },
             ),
-            ExportState::Idle => {}
+            ExportState::Idle => None,
             ExportState::Exporting
             | ExportState::Exported
             | ExportState::Blocked
@@ -52,7 +53,8 @@ impl Ledger {
                 format!("no export of {}: the case is {state}", opening.patient),
                 format!("package {package} was begun"),
             ),
-        }
+        };
+        explained(breach, trail);
         self.step(opening.patient, ExportEvent::Begin);
     }
 
@@ -66,6 +68,7 @@ impl Ledger {
             .filter_map(|carried| self.carried(package.patient, carried))
             .collect();
         self.judge_contents(by, package, &documents, fate);
+        documents.iter().for_each(|index| self.touch(*index));
         self.packages.insert(
             package.id.clone(),
             Sent {
@@ -117,15 +120,18 @@ impl Ledger {
             .filter(|index| self.is_exported(**index))
             .map(|index| self.name(*index))
             .collect();
+        let before = documents.iter().filter(|index| self.is_exported(**index));
+        let trail: Vec<u64> = before.flat_map(|index| self.trail_of(*index)).collect();
         if !doubled.is_empty() {
-            self.expect(
+            let breach = self.expect(
                 Rule::DuplicateStopped,
                 matches!(fate, Fate::Held | Fate::Recalled),
                 || "a package with documents that were sent before is stopped".to_owned(),
                 || format!("{} was taken with {}", package.id, doubled.join(", ")),
             );
+            explained(breach, trail.clone());
         }
-        match by {
+        let breach = match by {
             Endpoint::Desk => self.expect(
                 Rule::OnlyTheMissing,
                 doubled.is_empty(),
@@ -150,8 +156,9 @@ impl Ledger {
             | Endpoint::Importing
             | Endpoint::Hub
             | Endpoint::Clinic
-            | Endpoint::Mailbox => {}
-        }
+            | Endpoint::Mailbox => None,
+        };
+        explained(breach, trail);
     }
 
     /// The document that a carried one is, if it is whole.
@@ -201,24 +208,29 @@ impl Ledger {
         let like = |sha256: Sha256, document: &Document| {
             document.filed.patient == patient && document.filed.sha256 == sha256
         };
+        let event = self.event;
         let originals = self.documents.iter_mut();
         let original = originals
             .filter(|document| like(carried.sha256, document))
             .min_by_key(|document| document.delivered);
         let Some(original) = original else {
-            return self.broken(
+            self.broken(
                 Rule::NothingLostOrDoubled,
                 format!("{} as the practice held it", carried.file_name),
                 format!("a content that nobody held: {}", carried.sha256.short()),
             );
+            return;
         };
         original.delivered += 1;
         let (name, times) = (original.filed.file_name.clone(), original.delivered);
-        self.expect(
+        let trail = last(&original.trail);
+        original.trail.push(event);
+        let breach = self.expect(
             Rule::NothingLostOrDoubled,
             times == 1,
             || format!("{name} arrives once at the importing practice"),
             || format!("it arrived {times} times"),
         );
+        explained(breach, trail);
     }
 }

@@ -4,7 +4,7 @@ use gp2gp_model::DocumentId;
 use gp2gp_model::store::{ActingRole, DocumentOperation};
 use gp2gp_model::trace::Endpoint;
 
-use super::Ledger;
+use super::{Ledger, explained};
 use crate::check::exp::history::{Stage, StoreStep};
 use crate::check::exp::rule::Rule;
 
@@ -40,6 +40,9 @@ impl Ledger {
             }
             (_, _) => {}
         }
+        if let Some(index) = self.ids.get(&step.document).copied() {
+            self.touch(index);
+        }
     }
 
     /// Two proofs, and a permission where it is done by hand.
@@ -50,7 +53,8 @@ impl Ledger {
         let name = self.name(index);
         let is_exported = self.is_exported(index);
         let has_copy = (self.documents.get(index)).is_some_and(|document| document.has_copy);
-        self.expect(
+        let trail = self.trail_of(index);
+        let breach = self.expect(
             Rule::ProofBeforeDelete,
             is_exported && has_copy,
             || format!("before {name} is deleted: an accepted export and an archive copy"),
@@ -60,14 +64,16 @@ impl Ledger {
                 (_, _) => "it was never exported and has no archive copy".to_owned(),
             },
         );
+        explained(breach, trail.clone());
         if role == ActingRole::SupportDesk && self.not_archivable.contains(&step.document) {
             let is_permitted = self.permitted.contains(&step.document);
-            self.expect(
+            let breach = self.expect(
                 Rule::Permission,
                 is_permitted,
                 || format!("permission of the practice or the health board to delete {name}"),
                 || "the desk deletes it by hand, and nobody has permitted that".to_owned(),
             );
+            explained(breach, trail);
         }
     }
 
@@ -75,11 +81,13 @@ impl Ledger {
         let (operation, document) = (step.operation, step.document.clone());
         match step.stage {
             Stage::Asked => {}
-            Stage::Done => self.broken(
-                Rule::Roles,
-                format!("{role} may not {operation} documents: refused"),
-                format!("{document} was changed"),
-            ),
+            Stage::Done => {
+                self.broken(
+                    Rule::Roles,
+                    format!("{role} may not {operation} documents: refused"),
+                    format!("{document} was changed"),
+                );
+            }
             Stage::Refused(_) => {
                 self.occasion(Rule::Roles);
                 self.unrecorded.insert((document, operation, role));
