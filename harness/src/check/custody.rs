@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use gp2gp_model::http::Method;
 use gp2gp_model::plan::Role;
-use gp2gp_model::report::{CustodyReport, CustodyStep};
+use gp2gp_model::report::{CustodyReport, CustodyStep, FiledInstead};
 use gp2gp_model::store::DocumentState;
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{DocumentId, NhsNumber, Sha256, Time};
@@ -417,7 +417,7 @@ impl<'v> Life<'v> {
             (Some(true), true) => "with both practices",
             (Some(true), false) => "with the old practice",
             (Some(false), true) => "with the new practice",
-            (Some(false), false) if self.is_lost(view) => "LOST",
+            (Some(false), false) if self.is_lost(view) => CustodyReport::LOST,
             (Some(false), false) => "in the archive of the old practice",
             (None, true) => "with the new practice, and the store does not say",
             (None, false) => "nobody says",
@@ -441,7 +441,47 @@ impl<'v> Life<'v> {
                 .collect(),
             whereabouts: whereabouts.to_owned(),
             missing_where_acknowledged: missing,
+            filed_instead: self.filed_instead(view),
         }
+    }
+
+    /// What the new practice has under its name, or openly in its place (RCV-64).
+    fn filed_instead(&self, view: &View) -> Option<FiledInstead> {
+        if self.was_filed() {
+            return None;
+        }
+        let of_patient =
+            |by: Endpoint, patient: NhsNumber| is_new_practice(by) && patient == self.held.patient;
+        let is_held = |digest: &Sha256| {
+            let mut held = view.held.iter();
+            held.any(|it| it.patient == self.held.patient && it.sha256 == *digest)
+        };
+        let caps = view.header.practices.as_ref().map(|it| it.caps);
+        let is_too_large = caps.is_some_and(|caps| caps.is_too_large(self.held.bytes));
+        view.observed
+            .iter()
+            .find_map(|(by, observation)| match observation {
+                Observation::Stored {
+                    patient,
+                    placeholder: true,
+                    ..
+                } => {
+                    (of_patient(*by, *patient) && is_too_large).then_some(FiledInstead::Placeholder)
+                }
+                Observation::Stored {
+                    patient,
+                    file_name,
+                    sha256,
+                    bytes,
+                    ..
+                } => {
+                    let is_its_name =
+                        of_patient(*by, *patient) && *file_name == self.held.file_name;
+                    (is_its_name && !is_held(sha256))
+                        .then_some(FiledInstead::Damaged { bytes: *bytes })
+                }
+                Observation::InStore { .. } | Observation::Transfer { .. } => None,
+            })
     }
 }
 

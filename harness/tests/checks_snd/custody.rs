@@ -4,6 +4,7 @@ use gp2gp::check::custody::lives;
 use gp2gp::driver::Sut;
 use gp2gp_mocks::RequestingDefect;
 use gp2gp_model::http::{Headers, Method};
+use gp2gp_model::report::FiledInstead;
 use gp2gp_model::trace::{BodyRef, Endpoint, Event, Observation, What};
 use gp2gp_model::{DocumentId, Sha256};
 
@@ -61,14 +62,18 @@ fn a_document_that_is_acknowledged_and_stored_wrong_is_not_with_the_new_practice
     };
     let whole = life(&Sut::Reference);
     assert_eq!(whole.whereabouts, "with both practices");
-    assert!(!whole.missing_where_acknowledged);
+    assert!(!whole.missing_where_acknowledged && !whole.is_unsafe());
 
     let damaged = life(&Sut::broken(RequestingDefect::ChunksReversed.into()));
     assert_eq!(
         damaged.whereabouts,
         "with the old practice; the new one acknowledged it and does NOT have it"
     );
-    assert!(damaged.missing_where_acknowledged);
+    assert!(damaged.missing_where_acknowledged && damaged.is_unsafe());
+    let instead = Some(FiledInstead::Damaged {
+        bytes: damaged.bytes,
+    });
+    assert_eq!(damaged.filed_instead, instead);
     let last = damaged.steps.last().expect("a step");
     assert_eq!(last.held_by, "the old practice");
 }

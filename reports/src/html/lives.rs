@@ -19,6 +19,7 @@ pub(super) struct Lives<'a> {
 }
 
 pub(super) struct Life<'a> {
+    pub(super) id: String,
     pub(super) document: &'a CustodyReport,
     pub(super) size: String,
     pub(super) is_lost: bool,
@@ -37,25 +38,48 @@ pub(super) struct Stage<'a> {
 
 impl<'a> Lives<'a> {
     /// `place` says where in the diagram an event is.
-    pub(super) fn of(scenario: &'a ScenarioReport, place: &dyn Fn(u64) -> Option<String>) -> Self {
-        let most = if words::is_troubled(scenario.verdict) {
-            SHOWN_OF_TROUBLED
-        } else {
-            SHOWN
-        };
-        // Nobody looks for a lost one behind a hundred others.
-        let mut all: Vec<&CustodyReport> = scenario.custody.iter().collect();
-        all.sort_by_key(|it| !is_lost(it));
-        let (shown, rest) = all.split_at(most.min(all.len()));
+    pub(super) fn of(
+        at: usize,
+        scenario: &'a ScenarioReport,
+        place: &dyn Fn(u64) -> Option<String>,
+    ) -> Self {
+        let mut all: Vec<(usize, &CustodyReport)> = scenario.custody.iter().enumerate().collect();
+        all.sort_by_key(|(_, it)| !it.is_unsafe());
+        let (shown, rest) = all.split_at(most(scenario).min(all.len()));
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for life in rest {
+        for (_, life) in rest {
             *counts.entry(&life.whereabouts).or_default() += 1;
         }
+        let life = |(number, life): &(usize, &'a CustodyReport)| Life {
+            id: id(at, *number),
+            ..Life::of(life, place)
+        };
         Self {
-            shown: shown.iter().map(|life| Life::of(life, place)).collect(),
+            shown: shown.iter().map(life).collect(),
             rest: counts.into_iter().collect(),
         }
     }
+}
+
+/// How many documents of a scenario are shown one by one. Nobody looks for a lost one behind a hundred others: these
+/// come first.
+const fn most(scenario: &ScenarioReport) -> usize {
+    if words::is_troubled(scenario.verdict) {
+        SHOWN_OF_TROUBLED
+    } else {
+        SHOWN
+    }
+}
+
+/// Whether a document that is not safe is among those that are shown.
+pub(super) fn is_shown(scenario: &ScenarioReport, number: usize) -> bool {
+    let before = scenario.custody.iter().take(number);
+    before.filter(|it| it.is_unsafe()).count() < most(scenario)
+}
+
+/// Where on the page the life of a document is told.
+pub(super) fn id(at: usize, number: usize) -> String {
+    format!("s{}d{}", at + 1, number + 1)
 }
 
 impl<'a> Life<'a> {
@@ -78,13 +102,9 @@ impl<'a> Life<'a> {
         Self {
             stages: stages.collect(),
             size: words::size(document.bytes),
-            is_lost: is_lost(document),
+            is_lost: document.is_unsafe(),
             document,
+            id: String::new(),
         }
     }
-}
-
-/// Nobody has it, or it did not come where it was acknowledged.
-fn is_lost(life: &CustodyReport) -> bool {
-    life.whereabouts == "LOST" || life.missing_where_acknowledged
 }

@@ -5,6 +5,7 @@
 mod changes;
 mod diff;
 mod lives;
+mod lost;
 mod requirements;
 mod sequence;
 mod trouble;
@@ -26,6 +27,7 @@ use gp2gp_model::verdict::Verdict;
 use changes::ChangesShown;
 pub use diff::run_diff_html;
 use lives::Lives;
+use lost::Lost;
 use requirements::RequirementRow;
 use sequence::{Drawer, Mark, Sequence};
 use trouble::{Case, Showing, Trouble, troubles};
@@ -65,6 +67,12 @@ pub fn html(page: &Page<'_>, source: &mut Source<'_>, out: &mut dyn fmt::Write) 
         out,
     )?;
     failures(&troubles, report, source, &marks, out)?;
+    write(
+        &LostDocuments {
+            lost: Lost::of(report, &troubles),
+        },
+        out,
+    )?;
     conversations(page, source, &marks, out)?;
     write(&Requirements::of(page), out)?;
     write(&Scenarios::of(report), out)?;
@@ -126,6 +134,7 @@ struct Head<'a> {
     catalogue_digest: String,
     passed: usize,
     inapplicable: usize,
+    lost: usize,
     has_harness_errors: bool,
     has_bench: bool,
     has_paper: bool,
@@ -200,6 +209,7 @@ impl<'a> Head<'a> {
             catalogue_digest: digest,
             passed: count(Verdict::Pass),
             inapplicable: count(Verdict::NotApplicable),
+            lost: lost(report),
             has_harness_errors: report.scenarios.iter().any(|it| it.error.is_some()),
             has_bench: page.bench.is_some(),
             has_paper: Papers::of(report).is_some(),
@@ -213,6 +223,12 @@ impl<'a> Head<'a> {
             |percent| format!("{} of {} ({percent:.1} %)", share.passed, share.applicable),
         )
     }
+}
+
+/// Documents that are not safe in the end.
+fn lost(report: &RunReport) -> usize {
+    let documents = report.scenarios.iter().flat_map(|it| &it.custody);
+    documents.filter(|it| it.is_unsafe()).count()
 }
 
 #[derive(Template)]
@@ -304,6 +320,12 @@ fn failures(
 struct FailuresHead {
     none: bool,
     passes: bool,
+}
+
+#[derive(Template)]
+#[template(path = "lost.html")]
+struct LostDocuments<'a> {
+    lost: Lost<'a>,
 }
 
 /// Everything of one scenario.
@@ -418,7 +440,7 @@ fn one(
             shows: &marks.all,
             material,
             sequences,
-            lives: Lives::of(scenario, &place),
+            lives: Lives::of(at, scenario, &place),
             papers: paper::lines(&scenario.paper),
             kept: kept.join(", "),
         },

@@ -40,6 +40,29 @@ pub(super) fn ticked(text: &str) -> Ticked<'_> {
     }
 }
 
+/// A name that may be broken between its parts, where a line is too short for it.
+#[derive(Template)]
+#[template(
+    source = "{% for (piece, mark) in pieces %}{{ piece }}{{ mark }}{% if !mark.is_empty() %}<wbr>{% endif %}{% endfor %}",
+    ext = "html"
+)]
+pub(super) struct Breakable<'a> {
+    pieces: Vec<(&'a str, &'a str)>,
+}
+
+/// Of `limits/receiver-document/size=200001,type=tiff`: behind each mark.
+pub(super) fn breakable(name: &str) -> Breakable<'_> {
+    let pieces = name.split_inclusive(['/', '=', ',']).map(|piece| {
+        let end = piece
+            .strip_suffix(['/', '=', ','])
+            .map_or(piece.len(), str::len);
+        piece.split_at(end)
+    });
+    Breakable {
+        pieces: pieces.collect(),
+    }
+}
+
 /// Where a requirement is from.
 pub(super) fn sources(requirement: &Requirement) -> String {
     let told = requirement

@@ -222,6 +222,33 @@ pub struct CustodyReport {
     /// The new practice acknowledged its record, and by its own words does not have it as it was.
     #[serde(default)]
     pub missing_where_acknowledged: bool,
+    /// What the new practice has in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filed_instead: Option<FiledInstead>,
+}
+
+/// What a new practice has where a document should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum FiledInstead {
+    /// A file of its name with another content.
+    Damaged {
+        /// Its size in bytes.
+        bytes: u64,
+    },
+    /// A placeholder, because it is above the limit that the new practice's system declares.
+    Placeholder,
+}
+
+impl CustodyReport {
+    /// `whereabouts` of a document that nobody has.
+    pub const LOST: &str = "LOST";
+
+    /// Nobody has it, or the new practice does not have it as it was and should.
+    pub fn is_unsafe(&self) -> bool {
+        let is_damaged = matches!(self.filed_instead, Some(FiledInstead::Damaged { .. }));
+        self.whereabouts == Self::LOST || self.missing_where_acknowledged || is_damaged
+    }
 }
 
 /// A step in the life of a document.

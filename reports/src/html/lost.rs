@@ -1,0 +1,311 @@
+//! Documents that are not safe in the end, over the whole run: where each is, and whether it was the plan of its scenario
+//! or damage that a system did. Scenarios that pass are looked at like the others.
+
+use std::collections::BTreeMap;
+
+use gp2gp_model::paper::count;
+use gp2gp_model::plan::Role;
+use gp2gp_model::report::{CustodyReport, FiledInstead, RunReport, ScenarioReport};
+
+use super::trouble::Trouble;
+use super::{lives, name, words};
+
+/// Documents of one part that are shown one by one.
+const SHOWN: usize = 100;
+
+/// Scenarios that are named for the rest.
+const NAMED: usize = 12;
+
+/// Failures that are named for one document.
+const FAILURES: usize = 3;
+
+pub(super) struct Lost<'a> {
+    pub(super) total: usize,
+    /// Of these, what the system openly did without.
+    pub(super) planned: usize,
+    /// That have documents.
+    pub(super) parts: Vec<Part<'a>>,
+    /// Where all others are.
+    pub(super) others: String,
+}
+
+/// Documents of which the same can be said.
+pub(super) struct Part<'a> {
+    pub(super) heading: &'static str,
+    pub(super) about: &'static str,
+    pub(super) rows: Vec<LostRow<'a>>,
+    /// Those that are not shown, in words.
+    pub(super) rest: Option<String>,
+}
+
+pub(super) struct LostRow<'a> {
+    /// Place of the scenario in the report.
+    pub(super) at: usize,
+    pub(super) scenario: &'a ScenarioReport,
+    pub(super) document: &'a CustodyReport,
+    /// Where its life is told on the page.
+    pub(super) href: Option<String>,
+    pub(super) what: String,
+    /// Failures that show it, by number.
+    pub(super) shown_by: Vec<(usize, String)>,
+    pub(super) more_failures: usize,
+    /// Why no failure does.
+    pub(super) why_not: Option<String>,
+    /// What was to go wrong in this scenario.
+    pub(super) planned: String,
+    standing: Standing,
+}
+
+/// What can be said of a document that is not safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// Its scenario has no failure.
+    Untold,
+    /// A failure shows it, or its scenario has failed.
+    Failure,
+    /// The system may do without it.
+    Planned,
+}
+
+impl<'a> Lost<'a> {
+    pub(super) fn of(report: &'a RunReport, troubles: &[Trouble<'_>]) -> Self {
+        let mut rows: BTreeMap<Standing, Vec<LostRow<'a>>> = BTreeMap::new();
+        let mut others: BTreeMap<&str, u64> = BTreeMap::new();
+        for (at, scenario) in report.scenarios.iter().enumerate() {
+            for (number, document) in scenario.custody.iter().enumerate() {
+                if document.is_unsafe() {
+                    let row = LostRow::of(at, scenario, number, troubles);
+                    rows.entry(row.standing).or_default().push(row);
+                } else {
+                    *others.entry(&document.whereabouts).or_default() += 1;
+                }
+            }
+        }
+        Self {
+            total: rows.values().map(Vec::len).sum(),
+            planned: rows.get(&Standing::Planned).map_or(0, Vec::len),
+            parts: rows.into_iter().map(Part::of).collect(),
+            others: whereabouts(&others),
+        }
+    }
+}
+
+impl Lost<'_> {
+    /// What it comes to.
+    pub(super) fn sum(&self) -> String {
+        let damage = (self.total - self.planned) as u64;
+        let planned = self.planned as u64;
+        match (self.total, damage, self.others.is_empty()) {
+            (0, _, true) => {
+                "No scenario of this run has a document whose life can be told.".to_owned()
+            }
+            (0, _, false) => "None. No document was lost or damaged in any scenario.".to_owned(),
+            (_, 0, _) => format!(
+                "{} in the end not with the new practice as it was, and that is no damage: its system says beforehand what it cannot take.",
+                is_are(planned)
+            ),
+            (_, _, _) => format!(
+                "{} lost or damaged in the end{}.",
+                is_are(damage),
+                match planned {
+                    0 => String::new(),
+                    planned => format!(
+                        ", and {planned} more {} replaced by a placeholder as planned",
+                        if planned == 1 { "is" } else { "are" }
+                    ),
+                }
+            ),
+        }
+    }
+}
+
+fn is_are(documents: u64) -> String {
+    let verb = if documents == 1 { "is" } else { "are" };
+    format!("{} {verb}", count(documents, "document"))
+}
+
+/// `12 with both practices, 3 with the old practice`.
+fn whereabouts(counts: &BTreeMap<&str, u64>) -> String {
+    let told: Vec<String> = counts
+        .iter()
+        .map(|(whereabouts, number)| match *whereabouts {
+            "nobody says" => format!("{number} of which nobody says where they are"),
+            known => format!("{number} {known}"),
+        })
+        .collect();
+    let told: Vec<&str> = told.iter().map(String::as_str).collect();
+    words::list(&told)
+}
+
+impl<'a> Part<'a> {
+    fn of((standing, mut rows): (Standing, Vec<LostRow<'a>>)) -> Self {
+        let (heading, about) = match standing {
+            Standing::Untold => (
+                "Lost or damaged, and no failure says so",
+                "Their scenarios do not fail: either what was planned there did it and no system could help, or no requirement that the scenario judges sees it. Both are said of each.",
+            ),
+            Standing::Failure => (
+                "Lost or damaged, and a failure says so",
+                "What was planned to go wrong is said beside each: good systems bring the documents through that.",
+            ),
+            Standing::Planned => (
+                "Replaced by a placeholder, as planned",
+                "No damage: the new practice's system says beforehand how large a document it can take, and people find a placeholder that tells them to ask for this one. The old practice still has it.",
+            ),
+        };
+        let rest = rows.split_off(SHOWN.min(rows.len()));
+        Self {
+            heading,
+            about,
+            rest: (!rest.is_empty()).then(|| of_rest(&rest)),
+            rows,
+        }
+    }
+}
+
+/// Too many to show, by scenario.
+fn of_rest(rows: &[LostRow<'_>]) -> String {
+    let mut scenarios: Vec<(&str, usize)> = Vec::new();
+    for row in rows {
+        let name = name(row.scenario);
+        match scenarios.last_mut() {
+            Some((last, number)) if *last == name => *number += 1,
+            Some(_) | None => scenarios.push((name, 1)),
+        }
+    }
+    let named = scenarios.iter().take(NAMED);
+    let mut told: Vec<String> = named
+        .map(|(name, number)| format!("{name} ({number})"))
+        .collect();
+    let more = scenarios.len().saturating_sub(NAMED);
+    if more > 0 {
+        told.push(count(more as u64, "more scenario"));
+    }
+    let told: Vec<&str> = told.iter().map(String::as_str).collect();
+    format!(
+        "And {} in {}. Each is among the documents of its scenario, and all are in report.json.",
+        count(rows.len() as u64, "more document"),
+        words::list(&told)
+    )
+}
+
+impl<'a> LostRow<'a> {
+    fn of(
+        at: usize,
+        scenario: &'a ScenarioReport,
+        number: usize,
+        troubles: &[Trouble<'_>],
+    ) -> Self {
+        let document = &scenario.custody[number];
+        let mut shown_by = failures(at, document, troubles);
+        let more_failures = shown_by.len().saturating_sub(FAILURES);
+        let is_told = !shown_by.is_empty();
+        shown_by.truncate(FAILURES);
+        let standing = match (is_told, document.filed_instead) {
+            (true, _) => Standing::Failure,
+            (false, Some(FiledInstead::Placeholder)) => Standing::Planned,
+            (false, Some(FiledInstead::Damaged { .. }) | None) => Standing::Untold,
+        };
+        Self {
+            at,
+            scenario,
+            document,
+            href: lives::is_shown(scenario, number).then(|| lives::id(at, number)),
+            what: what(document),
+            shown_by,
+            more_failures,
+            why_not: (standing == Standing::Untold).then(|| why_not(scenario, document)),
+            planned: planned(scenario),
+            standing,
+        }
+    }
+
+    pub(super) fn tag(&self) -> String {
+        words::verdict(self.scenario.verdict)
+    }
+
+    pub(super) const fn colour(&self) -> &'static str {
+        words::colour(self.scenario.verdict)
+    }
+
+    pub(super) fn name(&self) -> words::Breakable<'_> {
+        words::breakable(name(self.scenario))
+    }
+}
+
+/// What names it, and where nothing does, all that is not well in its scenario; unless the system may do without it.
+fn failures(at: usize, document: &CustodyReport, troubles: &[Trouble<'_>]) -> Vec<(usize, String)> {
+    let of_scenario = || {
+        troubles.iter().filter_map(move |trouble| {
+            let case = trouble.cases.iter().find(|case| case.at == at)?;
+            Some((trouble, case))
+        })
+    };
+    let all = |it: Vec<&Trouble<'_>>| -> Vec<(usize, String)> {
+        it.iter().map(|it| (it.number, it.short())).collect()
+    };
+    let named = of_scenario().filter(|(_, case)| {
+        let mut showings = case.showings.iter();
+        showings.any(|it| {
+            it.expected.contains(&document.file_name) || it.seen.contains(&document.file_name)
+        })
+    });
+    let named = all(named.map(|(trouble, _)| trouble).collect());
+    let may_do_without = document.filed_instead == Some(FiledInstead::Placeholder);
+    if !named.is_empty() || may_do_without {
+        return named;
+    }
+    all(of_scenario().map(|(trouble, _)| trouble).collect())
+}
+
+/// What became of it, in words.
+fn what(document: &CustodyReport) -> String {
+    match document.filed_instead {
+        Some(FiledInstead::Damaged { bytes }) => format!(
+            "stored wrong: under its name the new practice has {} of another content, where it was {}; {}",
+            words::size(bytes),
+            words::size(document.bytes),
+            document.whereabouts
+        ),
+        Some(FiledInstead::Placeholder) => {
+            "the new practice has a placeholder in its place; it is with the old practice"
+                .to_owned()
+        }
+        None if document.whereabouts == CustodyReport::LOST => {
+            let last = document.steps.last();
+            let last = last.map_or("nothing happened to it", |it| it.what.as_str());
+            format!("LOST: nobody has it. The last that happened to it: {last}")
+        }
+        None => document.whereabouts.clone(),
+    }
+}
+
+/// Why nothing in its scenario fails for it.
+fn why_not(scenario: &ScenarioReport, document: &CustodyReport) -> String {
+    let mut judged: Vec<Role> = scenario.findings.iter().map(|it| it.role).collect();
+    judged.sort_unstable();
+    judged.dedup();
+    let names: Vec<&str> = judged.iter().map(|it| it.name()).collect();
+    let by_new_practice = document.missing_where_acknowledged || document.filed_instead.is_some();
+    match (by_new_practice, judged.contains(&Role::Requesting)) {
+        (true, false) if !judged.is_empty() => format!(
+            "Damage by the system of the new practice, which this scenario does not judge: it judges the {} system{}.",
+            words::list(&names),
+            if names.len() == 1 { "" } else { "s" }
+        ),
+        (true, _) => "Damage by the system of the new practice; no requirement that this scenario judges sees it.".to_owned(),
+        (false, _) => "No requirement that this scenario judges was broken.".to_owned(),
+    }
+}
+
+/// What of the plan came about.
+fn planned(scenario: &ScenarioReport) -> String {
+    let acted = scenario.faults.iter().filter(|fault| fault.fired > 0);
+    let acted: Vec<String> = acted
+        .map(|fault| format!("{} ({})", fault.name, fault.planned))
+        .collect();
+    match acted.as_slice() {
+        [] => "nothing was to go wrong".to_owned(),
+        [_, ..] => acted.join("; "),
+    }
+}
