@@ -102,6 +102,7 @@ fn unscored(log: RunLog) -> RunReport {
             families: Vec::new(),
             unsafe_because: Vec::new(),
             not_yet_checked: 0,
+            unchecked: Vec::new(),
         },
         exit: Exit {
             code: score::INCOMPLETE,

@@ -109,17 +109,20 @@ pub fn score(
     } else {
         Grade::Conforms
     };
+    let unchecked: Vec<_> = catalogue
+        .iter()
+        .filter(|requirement| role_of(requirement).is_some_and(|role| roles.contains(&role)))
+        .filter(|requirement| !checked.contains(requirement.id.as_str()))
+        .map(|requirement| requirement.id.clone())
+        .collect();
     Score {
         grade,
         must,
         should,
         families: families.into_iter().collect(),
         unsafe_because,
-        not_yet_checked: catalogue
-            .iter()
-            .filter(|requirement| role_of(requirement).is_some_and(|role| roles.contains(&role)))
-            .filter(|requirement| !checked.contains(requirement.id.as_str()))
-            .count(),
+        not_yet_checked: unchecked.len(),
+        unchecked,
     }
 }
 

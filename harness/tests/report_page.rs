@@ -553,6 +553,79 @@ fn thousands_of_lost_documents_stay_readable_and_are_counted() {
     );
 }
 
+#[test]
+fn what_is_declared_is_judged_or_explained_and_the_counts_come_to_the_whole_set() {
+    let runs = [
+        play(
+            &["transfer/mixed", "export/good"],
+            Sut::Reference,
+            Scope::Suite,
+        ),
+        play(
+            &["transfer/mixed", "export/good"],
+            Sut::Reference,
+            Scope::Selection,
+        ),
+        play(
+            &["duplicate/continue-delivered-twice"],
+            Sut::Reference,
+            Scope::Suite,
+        ),
+        play(
+            &["duplicate/continue-delivered-twice"],
+            Sut::Reference,
+            Scope::Selection,
+        ),
+    ];
+    for material in runs {
+        let (page, report) = (material.page(), &material.report);
+        let account = part(&page, "not-judged", "</section>");
+        let rows: Vec<(usize, &str)> = account
+            .split("<tr><td>")
+            .skip(1)
+            .map(|row| {
+                let number = row.split_once("data-label=\"Requirements\">").unwrap().1;
+                let number = number.trim_start_matches("<b>").split('<').next().unwrap();
+                (number.parse().unwrap(), row)
+            })
+            .collect();
+        let [(judged, _), gaps @ .., (declared, _)] = rows.as_slice() else {
+            panic!("{account}");
+        };
+        assert_eq!(*declared, material.catalogue.len());
+        let not_judged: usize = gaps.iter().map(|(number, _)| number).sum();
+        assert_eq!(judged + not_judged, *declared, "{account}");
+        for requirement in &material.catalogue {
+            let mut outcomes = report.requirements.iter();
+            let is_judged = outcomes
+                .find(|it| it.id == requirement.id)
+                .is_some_and(|it| match it.verdict {
+                    Verdict::Pass
+                    | Verdict::Fail
+                    | Verdict::Warn
+                    | Verdict::KnownFailure
+                    | Verdict::UnexpectedPass
+                    | Verdict::Flaky => true,
+                    Verdict::NotApplicable
+                    | Verdict::CouldNotRun
+                    | Verdict::Unknown
+                    | Verdict::HarnessError => false,
+                });
+            let told = gaps.iter().filter(|(_, row)| {
+                let which = row.split_once("data-label=\"Which\">").unwrap().1;
+                let mut ids = which.split(|c: char| !c.is_alphanumeric() && c != '-');
+                ids.any(|it| it == requirement.id.as_str())
+            });
+            assert_eq!(told.count(), usize::from(!is_judged), "{}", requirement.id);
+        }
+        let only_here = material.catalogue.len() - report.requirements.len();
+        assert!(account.contains(&format!(
+            "The table above lists {}; {only_here} are only here.",
+            report.requirements.len()
+        )));
+    }
+}
+
 /// From a kept run, whoever makes it and whenever.
 #[test]
 fn the_page_of_a_kept_run_is_made_again_to_the_byte_and_has_its_messages() {

@@ -137,6 +137,7 @@ pub(crate) fn report() -> RunReport {
             families: Vec::new(),
             unsafe_because: vec![id(3)],
             not_yet_checked: 0,
+            unchecked: Vec::new(),
         },
         exit: Exit {
             code: 70,

@@ -486,6 +486,7 @@ mod tests {
             },
             must: report.score.must,
             should: report.score.should,
+            no_longer_judged: Vec::new(),
             findings: vec![
                 change(broken, pass, fail, ChangeKind::Broken),
                 change(otherwise, Verdict::Unknown, warn, ChangeKind::Otherwise),

@@ -315,6 +315,7 @@ fn score(report: &RunReport) -> String {
         families,
         unsafe_because,
         not_yet_checked,
+        unchecked: _,
     } = &report.score;
     let (word, verdict) = match grade {
         Grade::Conforms => ("conforms", Verdict::Pass),

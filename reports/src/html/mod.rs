@@ -2,6 +2,7 @@
 //!
 //! Written section by section, so that of all conversations one is in memory at a time.
 
+mod account;
 mod changes;
 mod diff;
 mod lives;
@@ -24,6 +25,7 @@ use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::TimeMode;
 use gp2gp_model::verdict::Verdict;
 
+use account::Account;
 use changes::ChangesShown;
 pub use diff::run_diff_html;
 use lives::Lives;
@@ -134,6 +136,7 @@ struct Head<'a> {
     catalogue_digest: String,
     passed: usize,
     inapplicable: usize,
+    unjudged: usize,
     lost: usize,
     has_harness_errors: bool,
     has_bench: bool,
@@ -209,6 +212,10 @@ impl<'a> Head<'a> {
             catalogue_digest: digest,
             passed: count(Verdict::Pass),
             inapplicable: count(Verdict::NotApplicable),
+            unjudged: {
+                let account = Account::of(report, page.catalogue);
+                account.declared - account.judged
+            },
             lost: lost(report),
             has_harness_errors: report.scenarios.iter().any(|it| it.error.is_some()),
             has_bench: page.bench.is_some(),
@@ -464,7 +471,8 @@ struct PassedHead {
 #[template(path = "requirements.html")]
 struct Requirements<'a> {
     rows: Vec<RequirementRow<'a>>,
-    unchecked: Vec<&'a Requirement>,
+    account: Account<'a>,
+    earlier: String,
     families: Vec<(&'a str, Share)>,
 }
 
@@ -472,7 +480,9 @@ impl<'a> Requirements<'a> {
     fn of(page: &Page<'a>) -> Self {
         Self {
             rows: requirements::rows(page.report, page.catalogue),
-            unchecked: requirements::unchecked(page.report, page.catalogue),
+            account: Account::of(page.report, page.catalogue),
+            earlier: (page.report.changes.as_ref())
+                .map_or_else(String::new, |it| it.earlier.to_string()),
             families: (page.report.score.families.iter())
                 .filter(|(_, share)| share.applicable > 0)
                 .map(|(family, share)| (family.as_str(), *share))

@@ -39,26 +39,6 @@ pub(super) fn rows<'a>(
         .collect()
 }
 
-/// Requirements of the judged roles that no check covers.
-pub(super) fn unchecked<'a>(
-    report: &RunReport,
-    catalogue: &'a [Requirement],
-) -> Vec<&'a Requirement> {
-    let is_judged = |it: &&Requirement| {
-        it.role
-            .role()
-            .is_some_and(|role| report.roles.contains(&role))
-    };
-    let has_check = |it: &&Requirement| {
-        report
-            .requirements
-            .iter()
-            .any(|outcome| outcome.id == it.id)
-    };
-    let of_roles = catalogue.iter().filter(is_judged);
-    of_roles.filter(|it| !has_check(it)).collect()
-}
-
 fn row<'a>(
     report: &'a RunReport,
     catalogue: &'a [Requirement],

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::baseline::CheckName;
 use crate::verdict::Verdict;
-use crate::{ScenarioId, Sha256, Time};
+use crate::{RequirementId, ScenarioId, Sha256, Time};
 
 use super::{RunReport, ScenarioReport, Share};
 
@@ -75,6 +75,9 @@ pub struct Changes {
     pub should: Share,
     /// Requirements that came out otherwise, in the order of the suite and the catalogue.
     pub findings: Vec<Change>,
+    /// Requirements that some scenario of the earlier run judged, and none of this run does.
+    #[serde(default)]
+    pub no_longer_judged: Vec<RequirementId>,
     /// Scenarios that the earlier run did not have.
     pub new_scenarios: Vec<ScenarioId>,
     /// Scenarios that this run does not have.
@@ -281,6 +284,7 @@ fn changes(
         must: earlier.must,
         should: earlier.should,
         findings: Vec::new(),
+        no_longer_judged: no_longer_judged(report, earlier),
         new_scenarios: Vec::new(),
         missing_scenarios: Vec::new(),
         changed_scenarios: Vec::new(),
@@ -301,6 +305,25 @@ fn changes(
     }
     changes.missing_scenarios = missing.into_iter().cloned().collect();
     changes
+}
+
+/// Judged then in any scenario, be it one that this run does not have, and now in none.
+fn no_longer_judged(report: &RunReport, earlier: &Earlier) -> Vec<RequirementId> {
+    let is_judged = |verdict: Verdict| !matches!(Standing::of(verdict), Standing::Open);
+    let now = report.scenarios.iter().flat_map(|it| &it.findings);
+    let now: BTreeSet<&RequirementId> = now
+        .filter(|it| is_judged(it.verdict))
+        .map(|it| &it.requirement)
+        .collect();
+    let then = earlier.scenarios.values().flat_map(|it| &it.findings);
+    let then: BTreeSet<&RequirementId> = then
+        .filter(|(_, finding)| is_judged(finding.verdict))
+        .filter_map(|(check, _)| match check {
+            CheckName::Requirement(id) => Some(id),
+            CheckName::End => None,
+        })
+        .collect();
+    then.difference(&now).map(|id| (*id).clone()).collect()
 }
 
 /// What came out otherwise in one scenario.

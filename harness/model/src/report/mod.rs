@@ -361,6 +361,9 @@ pub struct Score {
     pub unsafe_because: Vec<RequirementId>,
     /// Requirements of the judged roles that have no check yet.
     pub not_yet_checked: usize,
+    /// Which these are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unchecked: Vec<RequirementId>,
 }
 
 /// Grade.
