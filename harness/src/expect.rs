@@ -12,7 +12,8 @@ use gp2gp_model::{NhsNumber, Sha256};
 
 use crate::check::view::{Post, Seen, View};
 
-/// What came of each expectation. Of a run that did not come to its point nothing is expected.
+/// What came of each expectation. Of a run that did not come to its point nothing is expected, but that a record which
+/// good systems hand over is not turned away: then that is why it did not.
 pub fn judge(
     expectations: &[Expectation],
     view: &View,
@@ -21,11 +22,10 @@ pub fn judge(
     expectations
         .iter()
         .map(|expectation| {
-            let (verdict, seen) = if came_to_its_point {
-                judge_one(expectation, view)
-            } else {
-                let why = "the scenario did not come to its point";
-                (Verdict::CouldNotRun, why.to_owned())
+            let (verdict, seen) = match came_to_its_point {
+                true => judge_one(expectation, view),
+                false => turned_away(expectation, view)
+                    .unwrap_or_else(|| unsaid("the scenario did not come to its point")),
             };
             ExpectationReport {
                 expected: expectation.to_string(),
@@ -35,6 +35,23 @@ pub fn judge(
             }
         })
         .collect()
+}
+
+/// A refusal in the place of a record that is filed. What a recorded system plays may end in any way.
+fn turned_away(expectation: &Expectation, view: &View) -> Option<(Verdict, String)> {
+    let Expectation::Outcome(of) = expectation else {
+        return None;
+    };
+    let is_filed = |outcome: Outcome| match outcome {
+        Outcome::Integrated | Outcome::Suppressed | Outcome::FiledAsAttachment => true,
+        Outcome::Refused | Outcome::Failed | Outcome::NotRequested => false,
+    };
+    let Ending { outcome, code, why } = ending(of.patient, view);
+    let is_refusal = code.is_some() && !is_filed(outcome);
+    (is_refusal && is_filed(of.value) && view.header.recorded.is_none()).then(|| {
+        let seen = format!("{outcome}: {why}, and so the scenario did not come to its point");
+        (Verdict::Fail, seen)
+    })
 }
 
 fn judge_one(expectation: &Expectation, view: &View) -> (Verdict, String) {
