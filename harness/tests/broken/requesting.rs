@@ -37,9 +37,10 @@ pub(super) const fn reason(defect: Broken) -> &'static str {
         Broken::ReassemblyIsGeneral => "refusal with 30",
         Broken::FragmentAckedUnseen => "AA in message",
         Broken::InOrderOnly => "refusal with 30",
-        Broken::ChunksReversed | Broken::NeverUnpacks | Broken::KeepsOriginalBase64 => {
-            "stored with"
-        }
+        Broken::ChunksReversed
+        | Broken::FirstChunkLost
+        | Broken::NeverUnpacks
+        | Broken::KeepsOriginalBase64 => "stored with",
         Broken::TypesOfParts => "type application/octet-stream",
         Broken::UnderscoreMatters | Broken::GrammarOnly | Broken::LastDocumentLost => "not stored",
         Broken::IdsAsWritten | Broken::LengthsMustFit | Broken::ClaimsNewerForm => {
@@ -85,6 +86,5 @@ pub(super) const fn reason(defect: Broken) -> &'static str {
 pub(super) const ALSO: &[(&str, Broken, &str)] = &[
     ("DIR-04", Broken::FollowsOldLinks, "to practice Z99902"),
     ("DIR-08", Broken::AsksWhoeverItIs, "to practice Z99901"),
-    ("RCV-26", Broken::ChunksReversed, "stored with"),
     ("RCV-63", Broken::QueueBlocked, "nothing of it stored"),
 ];

@@ -208,17 +208,12 @@ pub(crate) fn cases() -> Vec<Case> {
             damage_documents,
             "stored with 300000 bytes",
         ),
-        case(
-            "RCV-26",
-            SPLIT,
-            damage_documents,
-            "stored with 300000 bytes",
-        ),
-        case("RCV-27", INLINE, damage_documents, "stored with"),
+        case("RCV-26", SPLIT, cut_documents, "stored with 150000 bytes"),
+        case("RCV-27", INLINE, cut_texts, "stored with"),
         case(
             "RCV-28",
             "form/original-base64",
-            damage_documents,
+            cut_documents,
             "stored with",
         ),
         case(
@@ -246,7 +241,7 @@ pub(crate) fn cases() -> Vec<Case> {
         case(
             "RCV-32",
             "transfer/loose-descriptions",
-            forget_documents,
+            forget_all_but_images,
             "not stored",
         ),
         case(

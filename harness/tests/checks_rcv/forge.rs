@@ -351,6 +351,7 @@ pub(crate) struct StoredDocument<'a> {
     pub(crate) file_name: &'a mut String,
     pub(crate) media_type: &'a mut String,
     pub(crate) sha256: &'a mut Sha256,
+    pub(crate) bytes: &'a mut u64,
     pub(crate) placeholder: &'a mut bool,
 }
 
@@ -362,8 +363,8 @@ pub(crate) fn stored(taken: Taken, mut change: impl FnMut(StoredDocument<'_>)) -
             file_name,
             media_type,
             sha256,
+            bytes,
             placeholder,
-            ..
         } = observation
             && file_name != RECORD
         {
@@ -372,6 +373,7 @@ pub(crate) fn stored(taken: Taken, mut change: impl FnMut(StoredDocument<'_>)) -
                 file_name,
                 media_type,
                 sha256,
+                bytes,
                 placeholder,
             });
         }
@@ -383,6 +385,24 @@ pub(crate) const RECORD: &str = "record.xml";
 
 pub(crate) fn damage_documents(taken: Taken) -> Taken {
     stored(taken, |document| *document.sha256 = Sha256::of(b"damaged"))
+}
+
+/// Half of each is missing.
+pub(crate) fn cut_documents(taken: Taken) -> Taken {
+    stored(taken, |document| {
+        *document.sha256 = Sha256::of(b"damaged");
+        *document.bytes /= 2;
+    })
+}
+
+/// Half of what travels compressed is missing: texts.
+pub(crate) fn cut_texts(taken: Taken) -> Taken {
+    stored(taken, |document| {
+        if document.media_type.starts_with("text/") || document.media_type == "application/msword" {
+            *document.sha256 = Sha256::of(b"damaged");
+            *document.bytes /= 2;
+        }
+    })
 }
 
 pub(crate) fn damage_everything(taken: Taken) -> Taken {
@@ -410,6 +430,11 @@ fn forget(taken: Taken, mut forgotten: impl FnMut(&str) -> bool) -> Taken {
 
 pub(crate) fn forget_documents(taken: Taken) -> Taken {
     forget(taken, |name| name != RECORD)
+}
+
+/// All but the scan.
+pub(crate) fn forget_all_but_images(taken: Taken) -> Taken {
+    forget(taken, |name| name != RECORD && !name.ends_with(".tif"))
 }
 
 pub(crate) fn forget_placeholders(taken: Taken) -> Taken {

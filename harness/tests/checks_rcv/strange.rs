@@ -103,7 +103,7 @@ pub(crate) fn strange() -> Vec<Case> {
         case(
             "RCV-31",
             "form/percent-encoded",
-            damage_documents,
+            forget_documents,
             "not stored; stored are",
         ),
         case(
@@ -131,8 +131,8 @@ pub(crate) fn strange() -> Vec<Case> {
         case(
             "RCV-33",
             "form/wrong-length",
-            damage_documents,
-            "stored with 40000 bytes",
+            cut_documents,
+            "stored with 20000 bytes",
         ),
         case(
             "RCV-41",

@@ -57,6 +57,8 @@ super::defects! {
             "refuses a fragment that comes before one that goes before it",
         ChunksReversed "chunks-reversed" "RCV-25"
             "joins the chunks of a document from the last to the first",
+        FirstChunkLost "first-chunk-lost" "RCV-26"
+            "loses the chunk that an index carries itself",
         FollowsOldLinks "follows-old-links" "DIR-01"
             "asks where a GP worked before, though that link has ended",
         GuessesThePractice "guesses-the-practice" "DIR-02"

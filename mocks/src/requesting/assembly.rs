@@ -187,6 +187,10 @@ impl Assembly {
         if self.flaws.has(RequestingDefect::ChunksReversed) {
             pieces.reverse();
         }
+        let is_index = pieces.len() > 1 && matches!(pieces.first(), Some(Place::Here(_)));
+        if is_index && self.flaws.has(RequestingDefect::FirstChunkLost) {
+            pieces.remove(0);
+        }
         if let Some(document) = self.documents.get_mut(at) {
             document.adopt_description(parts);
         }

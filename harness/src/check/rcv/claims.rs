@@ -157,7 +157,12 @@ impl Claims<'_, '_> {
             return None;
         }
         let fragments = self.transfer.fragments();
-        let own = fragments.filter(|fragment| self.attempt.has(fragment));
+        let promises = self.transfer.promises(self.attempt.core);
+        let is_promised = |fragment: &Post| {
+            let mut came = promises.iter().filter_map(|promise| promise.came);
+            came.any(|came| came.seq == fragment.seq)
+        };
+        let own = fragments.filter(|it| self.attempt.has(it) && is_promised(it));
         own.flat_map(|fragment| {
             let acks = self.transfer.acks_of(fragment);
             acks.into_iter().map(move |ack| (fragment, ack))

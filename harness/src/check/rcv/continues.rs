@@ -7,6 +7,7 @@ use gp2gp_wire::hl7::Continue;
 
 use super::request::unreadable;
 use super::ruling::Ruling;
+use super::timeout::is_over_on_arrival;
 use super::transfer::{Attempt, Transfer, id_of, show_all, transfers};
 use crate::check::view::{Post, Seen};
 use crate::check::{View, violation};
@@ -146,6 +147,9 @@ pub(super) fn unsendable_means_20(view: &View, _: Profile) -> Assessment {
                 continue;
             };
             let core = attempt.core;
+            if is_over_on_arrival(view, &transfer, core) {
+                continue;
+            }
             let posts = attempts_at(view, last).count();
             let expected = format!(
                 "one refusal of core {} with 20: Spine took none of {posts} posts of Continue {}",

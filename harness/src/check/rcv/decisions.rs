@@ -5,7 +5,7 @@ use gp2gp_model::verdict::{Assessment, Profile, Violation};
 
 use super::ruling::Ruling;
 use super::transfer::{Ack, Attempt, Transfer, id_of, show_all, transfers};
-use crate::check::view::Post;
+use crate::check::view::{Post, Seen};
 use crate::check::{View, violation};
 
 /// RCV-43.
@@ -39,7 +39,9 @@ fn judge_proofs(view: &View, transfer: &Transfer<'_>, attempt: &Attempt<'_>, rul
         ruling.note("a recording does not show when the record was integrated");
     }
     let decision = attempt.decision(transfer);
-    let is_due = proofs.is_empty() && !transfer.files_as_attachment();
+    let is_due = proofs.is_empty()
+        && !transfer.files_as_attachment()
+        && !is_strange_and_refused(transfer, attempt);
     if let (true, Some((acted, Decision::Integrate))) = (is_due, decision) {
         let answers = show_all(&attempt.answers(transfer));
         let violation = Violation::new(
@@ -52,6 +54,18 @@ fn judge_proofs(view: &View, transfer: &Transfer<'_>, attempt: &Attempt<'_>, rul
         );
         ruling.absent(view, violation);
     }
+}
+
+/// A core that nobody asked for, or of another patient, was refused before people could decide on it (RCV-10, RCV-52).
+fn is_strange_and_refused(transfer: &Transfer<'_>, attempt: &Attempt<'_>) -> bool {
+    let extract = attempt.core.seen().and_then(Seen::extract);
+    let is_asked_for = transfer.requests().next().is_some()
+        && extract.is_some_and(|extract| Some(extract.patient) == transfer.patient);
+    let decided = attempt
+        .decision(transfer)
+        .map_or(u64::MAX, |(acted, _)| acted.seq);
+    let mut answers = attempt.answers(transfer).into_iter();
+    !is_asked_for && answers.any(|ack| ack.ack.is_negative() && ack.post.seq < decided)
 }
 
 /// What speaks against an AA: people had not decided, or something promised had not come.
@@ -165,7 +179,7 @@ impl Due {
         let Some((acted, decision)) = attempt.decision(transfer) else {
             return;
         };
-        if decision != self.decision {
+        if decision != self.decision || is_strange_and_refused(transfer, attempt) {
             return;
         }
         let codes = (self.codes)(transfer);

@@ -9,6 +9,7 @@ use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use gp2gp_wire::attachment::{Description, DescriptionStyle, Placeholder};
 
 use super::claims::is_above_declared_total;
+use super::harm::{Sign, altered_copies, identical, is_harmed};
 use super::malformed::{came_whole, damaged_documents, fault, is_damaged_core};
 use super::ruling::Ruling;
 use super::storage::{Filed, UNOBSERVED, filed, name_of};
@@ -22,72 +23,42 @@ const VERY_LARGE_BYTES: u64 = 20_000_000;
 /// So many fragments are very many (RCV-61).
 const VERY_MANY: usize = 400;
 
-/// Every document of a sort must be stored as it was sent.
-fn identical(
-    view: &View,
-    unexercised: &'static str,
-    sort: impl Fn(&Filed<'_>, &Document) -> Option<&'static str>,
-) -> Assessment {
-    let Some(records) = filed(view) else {
-        return Assessment::NotExercised(UNOBSERVED);
-    };
-    let mut ruling = Ruling::default();
-    identical_in(&records, &mut ruling, sort);
-    ruling.assess(unexercised)
-}
-
-/// Every document of a sort in these records was stored as it was sent.
-pub(super) fn identical_in(
-    records: &[Filed<'_>],
-    ruling: &mut Ruling,
-    sort: impl Fn(&Filed<'_>, &Document) -> Option<&'static str>,
-) {
-    // Where nothing at all is stored, that is the fault, and none of reading (RCV-64).
-    for record in records.iter().filter(|record| !record.stored.is_empty()) {
-        for document in &record.documents {
-            // A skeleton's attachment is the record itself (RCV-34).
-            if document.skeleton.is_some() {
-                continue;
-            }
-            let (Some(note), Ok((sha256, bytes))) = (sort(record, document), &document.content)
-            else {
-                continue;
-            };
-            ruling.unless(record.altered(&name_of(document), sha256, *bytes));
-            ruling.note(note);
-        }
-    }
-}
-
 /// RCV-25.
 pub(super) fn joined_in_manifest_order(view: &View, _: Profile) -> Assessment {
     let unexercised = "no document of two or more chunks was filed";
-    identical(view, unexercised, |_, document| match document.route {
-        Route::Index(chunks) if chunks > 1 => Some("judged by digest, in whatever order they came"),
-        Route::Index(_) | Route::Inline | Route::OwnCopc | Route::Absent => None,
-    })
+    identical(
+        view,
+        unexercised,
+        Sign::Shuffled,
+        |_, _, document| match document.route {
+            Route::Index(chunks) if chunks > 1 => {
+                Some("judged by digest, in whatever order its pieces came")
+            }
+            Route::Index(_) | Route::Inline | Route::OwnCopc | Route::Absent => None,
+        },
+    )
 }
 
 /// RCV-26.
 pub(super) fn every_form_of_index(view: &View, _: Profile) -> Assessment {
     let unexercised = "no document that travelled behind an index was filed";
-    identical(view, unexercised, |record, document| match document.route {
+    let form = |transfer: &Transfer<'_>, core: &Post, document: &Document| match document.route {
         Route::Index(1) => Some("an index with a single chunk"),
-        Route::Index(_) if first_chunk_is_inline(record, document) => {
+        Route::Index(_) if first_chunk_is_inline(transfer, core, document) => {
             Some("an index with its first chunk inside")
         }
         Route::Index(_) => Some("an index that promises all its chunks"),
         Route::Inline | Route::OwnCopc | Route::Absent => None,
-    })
+    };
+    identical(view, unexercised, Sign::Misread, form)
 }
 
-fn first_chunk_is_inline(record: &Filed<'_>, document: &Document) -> bool {
-    let reference = record
-        .core
+fn first_chunk_is_inline(transfer: &Transfer<'_>, core: &Post, document: &Document) -> bool {
+    let reference = core
         .seen()
         .and_then(|seen| seen.attachments.get(document.attachment));
     let index = match reference.map(|reference| &reference.place) {
-        Some(Place::External(index)) => record.transfer.fragment(index),
+        Some(Place::External(index)) => transfer.fragment(index),
         Some(Place::Inline { .. } | Place::Dangling(_) | Place::Other(_)) | None => None,
     };
     let first = index.and_then(|index| index.seen()?.attachments.first());
@@ -97,7 +68,7 @@ fn first_chunk_is_inline(record: &Filed<'_>, document: &Document) -> bool {
 /// RCV-27.
 pub(super) fn unpacked(view: &View, _: Profile) -> Assessment {
     let unexercised = "no compressed document was filed";
-    identical(view, unexercised, |_, document| {
+    identical(view, unexercised, Sign::Misread, |_, _, document| {
         match (document.is_compressed(), &document.route) {
             (true, Route::Index(_)) => Some("compressed and in chunks"),
             (true, Route::Inline | Route::OwnCopc | Route::Absent) => Some("compressed and whole"),
@@ -170,8 +141,8 @@ pub(super) fn percent_decoded(name: &str) -> String {
 /// RCV-30.
 pub(super) fn found_whatever_the_underscore(view: &View, _: Profile) -> Assessment {
     let unexercised = "no document with an eb:id was filed";
-    identical(view, unexercised, |record, document| {
-        let attachments = record.core.seen().map(|seen| &seen.attachments);
+    identical(view, unexercised, Sign::Unfound, |_, core, document| {
+        let attachments = core.seen().map(|seen| &seen.attachments);
         let attachment = attachments.and_then(|all| all.get(document.attachment));
         let id = attachment?.id.as_deref()?;
         Some(match id.starts_with('_') {
@@ -184,7 +155,7 @@ pub(super) fn found_whatever_the_underscore(view: &View, _: Profile) -> Assessme
 /// RCV-32.
 pub(super) fn loose_descriptions(view: &View, _: Profile) -> Assessment {
     let unexercised = "no inline document with a loose description was filed";
-    identical(view, unexercised, |_, document| {
+    identical(view, unexercised, Sign::Unfound, |_, _, document| {
         match (&document.route, &document.style) {
             (Route::Inline, DescriptionStyle::FilenameOnly(_)) => Some("only a file name"),
             (Route::Inline, DescriptionStyle::Word) => Some("only the word Attachment"),
@@ -275,25 +246,34 @@ pub(super) fn namesakes_kept_apart(view: &View, _: Profile) -> Assessment {
     };
     let mut ruling = Ruling::default();
     for record in records {
-        let mut namesakes: BTreeMap<String, BTreeSet<Sha256>> = BTreeMap::new();
-        for document in &record.documents {
-            let Ok((sha256, _)) = document.content else {
-                continue;
-            };
+        let mut namesakes: BTreeMap<String, Vec<&Document>> = BTreeMap::new();
+        for document in record.documents.iter().copied() {
             let name = (document.style.filename()).map(|name| format!("called `{name}`"));
             let id = reference_id(view, document).map(|id| format!("with the id {id}"));
             for what in name.into_iter().chain(id) {
-                namesakes.entry(what).or_default().insert(sha256);
+                namesakes.entry(what).or_default().push(document);
             }
         }
-        for (what, contents) in namesakes.into_iter().filter(|(_, all)| all.len() > 1) {
-            let kept = contents
-                .iter()
-                .filter(|sha256| record.with_content(sha256).next().is_some())
-                .count();
-            ruling.expect(kept == contents.len(), || {
+        for (what, documents) in namesakes {
+            let contents: BTreeSet<Sha256> =
+                documents.iter().copied().filter_map(content).collect();
+            if contents.len() < 2 {
+                continue;
+            }
+            let is_kept = |sha256: &&Sha256| record.with_content(sha256).next().is_some();
+            let kept = contents.iter().filter(is_kept).count();
+            let all = contents.len();
+            let there = kept + altered_copies(&record, &documents);
+            // Where one takes the place of another, one is there and not all are.
+            if kept < all && (there == 0 || there >= all) {
+                ruling.open(format!(
+                    "{there} documents {what} are there, but not as they were sent (RCV-64)"
+                ));
+                continue;
+            }
+            ruling.expect(kept == all, || {
                 record.violation(
-                    format!("all {} documents {what} stored", contents.len()),
+                    format!("all {all} documents {what} stored"),
                     format!("{kept} of them stored"),
                 )
             });
@@ -423,6 +403,10 @@ pub(super) fn multibyte_text(view: &View, _: Profile) -> Assessment {
         for document in &record.documents {
             let name = document.style.filename().filter(|name| !name.is_ascii());
             if let (Some(name), Some(sha256)) = (name, content(document)) {
+                if is_anything_else_harmed(&record) {
+                    ruling.open("documents without such names were not stored either (RCV-64)");
+                    continue;
+                }
                 let mut stored = record.with_content(&sha256).peekable();
                 let found = stored.peek().map(|stored| stored.file_name);
                 let is_kept = stored.any(|stored| is_name(stored.file_name, name));
@@ -440,6 +424,13 @@ pub(super) fn multibyte_text(view: &View, _: Profile) -> Assessment {
         }
     }
     ruling.assess("nothing with multibyte text was filed")
+}
+
+/// Something whose name is plain was not stored as it was sent.
+fn is_anything_else_harmed(record: &Filed<'_>) -> bool {
+    let is_plain = |it: &&&Document| it.style.filename().is_some_and(str::is_ascii);
+    let mut plain = record.documents.iter().filter(is_plain);
+    plain.any(|document| is_harmed(record, document))
 }
 
 /// A skeleton is not what is stored (RCV-34), and of a record that is not stored at all nothing

@@ -3,7 +3,8 @@
 use gp2gp_model::plan::Decision;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 
-use super::documents::{identical_in, percent_decoded};
+use super::documents::percent_decoded;
+use super::harm::{Sign, identical_in, none_turned_away};
 use super::malformed::{came_whole, fault, is_damaged_core};
 use super::ruling::Ruling;
 use super::storage::{Filed, UNOBSERVED, filed, filed_content_of};
@@ -24,7 +25,7 @@ pub(super) fn base64_of_base64(view: &View, _: Profile) -> Assessment {
         false => None,
     };
     let unexercised = "no document came whose source was base64 text";
-    harmless(view, unexercised, form, |_, _| None)
+    harmless(view, unexercised, Sign::Misread, form, |_, _| None)
 }
 
 /// RCV-31.
@@ -35,19 +36,25 @@ pub(super) fn percent_encoded(view: &View, _: Profile) -> Assessment {
         None => None,
     };
     let unexercised = "no document came whose reference or file name was percent-encoded";
-    harmless(view, unexercised, form, |record, document| {
-        let name = encoded_name(record.core.seen()?, document)?;
-        let (sha256, _) = document.content.as_ref().ok()?;
-        let mut stored = record.with_content(sha256).peekable();
-        let found = stored.peek()?.file_name;
-        let is_decoded = stored.any(|stored| stored.file_name == name);
-        (!is_decoded).then(|| {
-            record.violation(
-                format!("stored as `{name}`, the name in the extract"),
-                format!("stored as `{found}`"),
-            )
-        })
-    })
+    harmless(
+        view,
+        unexercised,
+        Sign::Unfound,
+        form,
+        |record, document| {
+            let name = encoded_name(record.core.seen()?, document)?;
+            let (sha256, _) = document.content.as_ref().ok()?;
+            let mut stored = record.with_content(sha256).peekable();
+            let found = stored.peek()?.file_name;
+            let is_decoded = stored.any(|stored| stored.file_name == name);
+            (!is_decoded).then(|| {
+                record.violation(
+                    format!("stored as `{name}`, the name in the extract"),
+                    format!("stored as `{found}`"),
+                )
+            })
+        },
+    )
 }
 
 /// The name that a percent-encoded one in the description stands for: the extract links a document
@@ -85,19 +92,22 @@ pub(super) fn wrong_length(view: &View, _: Profile) -> Assessment {
         }
     };
     let unexercised = "every Length that came was right";
-    harmless(view, unexercised, form, |_, _| None)
+    harmless(view, unexercised, Sign::Misread, form, |_, _| None)
 }
 
 /// A core with a document in this form is taken, and the document filed as it was sent.
 fn harmless(
     view: &View,
     unexercised: &'static str,
+    sign: Sign,
     form: Form,
     breach: impl Fn(&Filed<'_>, &Document) -> Option<Violation>,
 ) -> Assessment {
     let mut ruling = Ruling::default();
+    let sort = |_: &Transfer<'_>, core: &Post, document: &Document| form(core.seen()?, document);
     for transfer in transfers(view).iter().filter(|_| view.has_real_times()) {
         for attempt in transfer.attempts() {
+            none_turned_away(view, transfer, attempt.core, sign, &sort, &mut ruling);
             if let Some(form) = form_of(view, transfer, &attempt, form) {
                 judge_refusal(transfer, &attempt, form, &mut ruling);
             }
@@ -106,8 +116,7 @@ fn harmless(
     let Some(records) = filed(view) else {
         return ruling.assess(UNOBSERVED);
     };
-    let sort = |record: &Filed<'_>, document: &Document| form(record.core.seen()?, document);
-    identical_in(&records, &mut ruling, sort);
+    identical_in(&records, &mut ruling, sign, sort);
     for record in &records {
         for document in &record.documents {
             if let Some(breach) = breach(record, document) {
@@ -140,22 +149,22 @@ fn documents_of<'v>(view: &'v View, core: &'v Post) -> impl Iterator<Item = &'v 
     })
 }
 
-/// Nothing is wrong with the core, and yet it, or a fragment of it, is refused for what it is.
+/// Nothing is wrong with the core, nor was anything with its fragments, and yet it is refused for what it is.
 fn judge_refusal(
     transfer: &Transfer<'_>,
     attempt: &Attempt<'_>,
     form: &'static str,
     ruling: &mut Ruling,
 ) {
-    let of_fragments = transfer
+    let mut of_fragments = transfer
         .fragments()
         .filter(|fragment| attempt.has(fragment))
         .flat_map(|fragment| transfer.acks_of(fragment));
-    let of_core = attempt.answers(transfer).into_iter();
-    let refusal = of_fragments
-        .chain(of_core)
-        .find(|ack| is_for_its_form(transfer, attempt, ack));
-    if let Some(refusal) = refusal {
+    if of_fragments.any(|ack| ack.ack.is_negative()) {
+        return;
+    }
+    let mut of_core = attempt.answers(transfer).into_iter();
+    if let Some(refusal) = of_core.find(|ack| is_for_its_form(transfer, attempt, ack)) {
         let expected = format!(
             "core {} taken: everything came, and {form} is no fault",
             id_of(attempt.core)

@@ -27,6 +27,10 @@ pub(super) fn core(view: &View, _: Profile) -> Assessment {
                 id_of(core),
                 core.seen().map(unreadable).unwrap_or_default()
             );
+            if is_each_refused(&transfer) {
+                ruling.kept();
+                continue;
+            }
             let acks = transfer.acks_of(core);
             match acks.as_slice() {
                 [] => ruling.absent(view, violation(core, expected, show_all(&acks))),
@@ -41,6 +45,17 @@ pub(super) fn core(view: &View, _: Profile) -> Assessment {
         }
     }
     ruling.assess("every core that came could be read")
+}
+
+/// Several broken cores came that acknowledgements cannot tell apart, and there is one refusal for each.
+fn is_each_refused(transfer: &Transfer<'_>) -> bool {
+    let cores: Vec<_> = transfer.broken_cores().collect();
+    let acks: Vec<_> = cores
+        .iter()
+        .flat_map(|core| transfer.acks_of(core))
+        .collect();
+    let is_refusal = |ack: &Ack<'_>| matches!(ack.code(), Some("21" | "11"));
+    cores.len() > 1 && acks.len() == cores.len() && acks.iter().all(is_refusal)
 }
 
 /// RCV-21.
@@ -175,7 +190,7 @@ impl<'v> Damaged<'v> {
                     && came.conversation_id == core.header.conversation_id
             })
         })?;
-        let fragments = fragments(transfer, core, document)?;
+        let fragments = pieces_of(transfer, core, document)?;
         let is_malformed = fragments
             .iter()
             .flatten()
@@ -201,8 +216,8 @@ impl<'v> Damaged<'v> {
     }
 }
 
-/// The index and its chunks, or the one COPC.
-fn fragments<'v>(
+/// The messages that bring a document: the index and its chunks, or the one COPC. `None` for those that never came.
+pub(super) fn pieces_of<'v>(
     transfer: &Transfer<'v>,
     core: &'v Post,
     document: &Document,
@@ -284,7 +299,7 @@ impl<'v> Refusal<'v> {
     }
 }
 
-fn has_failed_before(transfer: &Transfer<'_>, post: &Post) -> bool {
+pub(super) fn has_failed_before(transfer: &Transfer<'_>, post: &Post) -> bool {
     let failed = transfer.failed();
     failed.is_some_and(|failed| failed.post.seq < post.seq)
 }

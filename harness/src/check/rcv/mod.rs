@@ -8,6 +8,7 @@ mod documents;
 mod duplicates;
 mod forms;
 mod fragments;
+mod harm;
 mod late;
 mod malformed;
 mod pending;

@@ -213,6 +213,8 @@ pub(super) fn refusal_ends_the_transfer(view: &View, _: Profile) -> Assessment {
         let states = transfer.states();
         if states.is_empty() {
             ruling.note("the state was not observed");
+        } else if transfer.broken_cores().next().is_some() {
+            ruling.note("an extract that cannot be read came as well, and ended the transfer too");
         } else if let Some(code) = refusal.code() {
             let is_kept = states.iter().any(|state| state.contains(code));
             ruling.expect(is_kept, || {

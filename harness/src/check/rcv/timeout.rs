@@ -71,9 +71,12 @@ impl<'v> Incomplete<'v> {
     fn of(view: &View, transfer: &Transfer<'v>, attempt: Attempt<'v>) -> Option<Self> {
         let core = attempt.core;
         let answers = attempt.answers(transfer);
-        let promises = transfer.promises(core);
         let end = answers.first().map_or(u64::MAX, |first| first.post.seq);
         let in_time = |came: &Post| came.seq < end;
+        let mut promises = transfer.promises(core);
+        // An index of a core that was refused before promises nothing of the next one.
+        let begins = attempt.refused_before(transfer);
+        promises.retain(|promise| promise.by.seq >= begins);
         let missing = promises
             .iter()
             .filter(|promise| !promise.came.is_some_and(in_time));
@@ -169,9 +172,29 @@ pub(super) fn counts_again_after_an_index(view: &View, _: Profile) -> Assessment
     ruling.assess("no transfer ran into its timeout after an index had promised more messages")
 }
 
+/// Whether the time of a core was over when it came, by what it promises itself.
+fn came_too_late(incomplete: &Incomplete<'_>) -> bool {
+    let deadline = incomplete.deadline(incomplete.by_core);
+    deadline.is_some_and(|deadline| deadline < incomplete.core.at)
+}
+
+/// Whether the time of a core was over when it came.
+pub(super) fn is_over_on_arrival(view: &View, transfer: &Transfer<'_>, core: &Post) -> bool {
+    let attempts = transfer.attempts().into_iter();
+    let mut own = attempts.filter(|attempt| attempt.core.seq == core.seq);
+    own.any(|attempt| {
+        Incomplete::of(view, transfer, attempt).is_some_and(|incomplete| came_too_late(&incomplete))
+    })
+}
+
 fn wrong_time(incomplete: &Incomplete<'_>, timeout: &Ack<'_>, due: Time) -> Option<Violation> {
     let at = timeout.post.at;
-    let is_right = at + ROUNDING >= due && at <= due + PATIENCE;
+    // Of a core that came when its time was over, the rest need not be waited for.
+    let due_late = due.max(incomplete.core.at);
+    let is_right = match came_too_late(incomplete) {
+        true => at <= due_late + PATIENCE,
+        false => at + ROUNDING >= due && at <= due + PATIENCE,
+    };
     (!is_right).then(|| {
         let before = incomplete
             .deadline(incomplete.by_core)

@@ -57,6 +57,8 @@ pub(super) struct Promise<'v> {
     pub(super) came: Option<&'v Post>,
     /// An index promised it, not the core.
     pub(super) by_index: bool,
+    /// The message that promised it.
+    pub(super) by: &'v Post,
 }
 
 /// Every conversation in which the system had part, in order of its first message.
@@ -305,7 +307,12 @@ impl<'v> Transfer<'v> {
                 if known.insert(id) {
                     let came = self.fragment(id);
                     readers.extend(came);
-                    promises.push(Promise { id, came, by_index });
+                    promises.push(Promise {
+                        id,
+                        came,
+                        by_index,
+                        by: reader,
+                    });
                 }
             }
         }
@@ -401,6 +408,13 @@ impl<'v> Attempt<'v> {
     /// Whether a message falls into the time of this core.
     pub(super) fn has(&self, post: &Post) -> bool {
         (self.from..self.until).contains(&post.seq)
+    }
+
+    /// The event of the refusal that ended the attempt before it; 0 of the first.
+    pub(super) fn refused_before(&self, transfer: &Transfer<'v>) -> u64 {
+        let answers = transfer.answers().into_iter().rev();
+        let mut before = answers.filter(|ack| !ack.is_success() && ack.post.seq < self.core.seq);
+        before.next().map_or(0, |ack| ack.post.seq)
     }
 
     /// Answers to this core.
