@@ -340,6 +340,18 @@ impl<'v> Life<'v> {
             .map(|step| step.event)
     }
 
+    /// When a record of its patient was acknowledged for good, whether it had travelled by then or not: who is told that the
+    /// whole record is filed may believe it.
+    pub fn record_acknowledged_at(&self, view: &View) -> Option<u64> {
+        let transfers = transfers(view).into_iter();
+        let own = transfers.filter(|transfer| {
+            (transfer.request()).is_some_and(|request| request.patient == self.held.patient)
+        });
+        let outcomes = own.flat_map(|transfer| transfer.outcomes().collect::<Vec<_>>());
+        let proofs = outcomes.filter(|(_, ack)| !ack.is_negative());
+        proofs.map(|(post, _)| post.seq).min()
+    }
+
     /// Whether it travelled.
     pub fn was_sent(&self) -> bool {
         (self.steps.iter()).any(|step| matches!(step.what, StepKind::Sent { .. }))

@@ -1,13 +1,19 @@
 //! FED-02: what is written back while the record is transferred is in the extract or at the new
 //! practice.
 
+use std::time::Duration;
+
 use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_model::{EntryId, MessageKind, NhsNumber, Time};
 
 use super::history::{Delivery, Federation, Recorded};
 use super::{NO_HUB, registered, violation};
+use crate::check::texts::NarrativeSeen;
 use crate::check::{Post, Tally, View};
+
+/// An eb:Timestamp has whole seconds.
+const ROUNDING: Duration = Duration::from_secs(1);
 
 pub(super) fn are_in_the_extract_or_forwarded(view: &View, _: Profile) -> Assessment {
     let Some(federation) = &view.federation else {
@@ -61,6 +67,9 @@ fn expect_somewhere(
         let registered = registered::between(view, recorded.patient, at, at);
         Some(it.practice) != old || registered.contains(it.practice) && it.exchange.at > core.at
     });
+    if !is_in_extract && !is_forwarded && was_made_before(core, filed.first()) {
+        return;
+    }
     tally.expect(is_in_extract || is_forwarded, || {
         let seen = match filed.first() {
             Some(it) => format!(
@@ -77,6 +86,31 @@ fn expect_somewhere(
             seen,
         ).with([recorded.seq(), core.seq])
     });
+}
+
+/// The old practice filed the entry while an extract made before lay ready to go: that is its own fault , of which
+/// the hub knows nothing.
+fn was_made_before(core: &Post, filed: Option<&Delivery<'_>>) -> bool {
+    let made = core.seen().map(|seen| seen.header.timestamp);
+    let filed = filed.map(|it| it.known_at());
+    made.zip(filed)
+        .is_some_and(|(made, filed)| made + ROUNDING < filed && filed < core.at)
+}
+
+/// What the first extract of a record says of a statement.
+pub(super) fn extract_says<'v>(
+    view: &'v View,
+    patient: NhsNumber,
+    id: &str,
+) -> Option<Option<&'v NarrativeSeen>> {
+    let core = cores(view, patient).next()?;
+    let own = core.seen().and_then(|seen| seen.narratives.get(id));
+    let restored = view.documents.iter().find_map(|document| {
+        let of_core = view.posts.get(document.core)?;
+        let whole = document.skeleton.as_ref()?.as_ref().ok()?;
+        (of_core.seq == core.seq).then(|| whole.narratives.get(id))?
+    });
+    Some(own.or(restored))
 }
 
 fn cores(view: &View, patient: NhsNumber) -> impl Iterator<Item = &Post> {

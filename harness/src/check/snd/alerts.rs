@@ -79,6 +79,8 @@ fn pending(
     let is_waiting = over.is_some()
         || matches!(state, PrintState::Awaiting)
         || view.ended_at.since(core.at) >= PATIENCE;
+    // What Spine could not deliver is not waited for.
+    let is_waiting = is_waiting && !is_undeliverable(view, core);
     if is_seen && is_waiting && accepted_at(view, core).is_some() {
         let in_time = told.iter().filter(|it| it.at >= due).count();
         tally.expect(in_time == 1, || {
@@ -93,6 +95,17 @@ fn pending(
             .with(told.iter().map(|it| it.seq))
         });
     }
+}
+
+/// No delivery of it was ever taken, and Spine told its sender of something that it gave up.
+fn is_undeliverable(view: &View, core: &Post) -> bool {
+    let mut delivered = view.delivered_to(Role::Requesting);
+    let was_taken = delivered.any(|post| post.is_same_message(core) && view.was_taken(post));
+    let mut notices = view
+        .delivered_to(Role::Sending)
+        .filter(|post| post.seq > core.seq);
+    let is_of_error = |action: &str| action.ends_with("/MessageError");
+    !was_taken && notices.any(|post| post.soap_action.as_deref().is_some_and(is_of_error))
 }
 
 /// When nothing was waited for any more: an acknowledgement of the core, or a refusal of the request.

@@ -15,7 +15,9 @@ pub(super) fn kept_until_acknowledged(view: &View, _: Profile) -> Assessment {
     let mut tally = Tally::default();
     let lives = lives(view);
     for (life, call) in deletes(&lives) {
-        let acknowledged = life.acknowledged_at();
+        let acknowledged = life
+            .acknowledged_at()
+            .or_else(|| life.record_acknowledged_at(view));
         let in_time = acknowledged.is_some_and(|event| event < call.seq);
         tally.expect(in_time, || {
             Violation::new(Some(call.seq), format!(
