@@ -88,7 +88,7 @@ fn expect_somewhere(
     });
 }
 
-/// The old practice filed the entry while an extract made before lay ready to go: that is its own fault , of which
+/// The old practice filed the entry while an extract made before lay ready to go: that is its own fault, of which
 /// the hub knows nothing.
 fn was_made_before(core: &Post, filed: Option<&Delivery<'_>>) -> bool {
     let made = core.seen().map(|seen| seen.header.timestamp);
