@@ -22,7 +22,7 @@ use gp2gp::run::{Options, run, usual_jobs};
 use gp2gp::sut::Attachment;
 use gp2gp_mocks::{Defect, ExportingDefect, HubDefect, RequestingDefect, SendingDefect};
 use gp2gp_model::plan::Plan;
-use gp2gp_model::report::{Grade, RunReport};
+use gp2gp_model::report::{Grade, RunReport, ScenarioReport};
 use gp2gp_model::requirement::Level;
 use gp2gp_model::run_log::Scope;
 use gp2gp_model::verdict::{Finding, Profile, Verdict};
@@ -345,15 +345,9 @@ fn blamed_on_others(defect: Defect, plans: &[Plan]) -> Vec<String> {
 /// The pieces are there, in the wrong order: nothing says that an id or a name was not understood.
 #[test]
 fn a_damaged_document_breaks_only_the_rules_that_its_damage_looks_like() {
-    let plans = [support::plan("crash/requesting-between-pieces")];
-    let report = run_broken(
-        RequestingDefect::ChunksReversed.into(),
-        None,
-        &plans,
-        Profile::Strict,
-    );
+    let scenario = with_chunks_reversed("crash/requesting-between-pieces");
     let verdict = |requirement: &str| {
-        let mut findings = report.scenarios.iter().flat_map(|it| &it.findings);
+        let mut findings = scenario.findings.iter();
         let found = findings.find(|finding| finding.requirement.as_str() == requirement);
         found.map(|finding| finding.verdict)
     };
@@ -364,14 +358,7 @@ fn a_damaged_document_breaks_only_the_rules_that_its_damage_looks_like() {
 
 #[test]
 fn a_good_record_that_is_turned_away_is_a_failure_though_the_scenario_stops_there() {
-    let plans = [support::plan("transfer/chunks-uneven")];
-    let report = run_broken(
-        RequestingDefect::ChunksReversed.into(),
-        None,
-        &plans,
-        Profile::Strict,
-    );
-    let scenario = &report.scenarios[0];
+    let scenario = with_chunks_reversed("transfer/chunks-uneven");
     assert!(!scenario.missing_facts.is_empty(), "{scenario:#?}");
     assert_eq!(scenario.verdict, Verdict::Fail);
     let mut broken = scenario.expectations.iter();
@@ -380,6 +367,13 @@ fn a_good_record_that_is_turned_away_is_a_failure_though_the_scenario_stops_ther
         "{:#?}",
         scenario.expectations
     );
+}
+
+fn with_chunks_reversed(scenario: &str) -> ScenarioReport {
+    let plans = [support::plan(scenario)];
+    let defect = RequestingDefect::ChunksReversed.into();
+    let mut report = run_broken(defect, None, &plans, Profile::Strict);
+    report.scenarios.remove(0)
 }
 
 #[test]

@@ -9,7 +9,7 @@ use gp2gp_model::{EntryId, MessageKind, NhsNumber, Time};
 
 use super::history::{Delivery, Federation, Recorded};
 use super::{NO_HUB, registered, violation};
-use crate::check::texts::NarrativeSeen;
+use crate::check::texts::TextSeen;
 use crate::check::{Post, Tally, View};
 
 /// An eb:Timestamp has whole seconds.
@@ -97,20 +97,25 @@ fn was_made_before(core: &Post, filed: Option<&Delivery<'_>>) -> bool {
         .is_some_and(|(made, filed)| made + ROUNDING < filed && filed < core.at)
 }
 
-/// What the first extract of a record says of a statement.
-pub(super) fn extract_says<'v>(
-    view: &'v View,
-    patient: NhsNumber,
-    id: &str,
-) -> Option<Option<&'v NarrativeSeen>> {
-    let core = cores(view, patient).next()?;
-    let own = core.seen().and_then(|seen| seen.narratives.get(id));
-    let restored = view.documents.iter().find_map(|document| {
+/// Whether the first extract of a record says of a statement what the old practice holds; so does one that never came.
+pub(super) fn came_as_held(view: &View, patient: NhsNumber, id: &str, held: &TextSeen) -> bool {
+    let Some(core) = cores(view, patient).next() else {
+        return true;
+    };
+    let restored = view.documents.iter().filter_map(|document| {
         let of_core = view.posts.get(document.core)?;
         let whole = document.skeleton.as_ref()?.as_ref().ok()?;
-        (of_core.seq == core.seq).then(|| whole.narratives.get(id))?
+        (of_core.seq == core.seq).then_some(&whole.narratives)
     });
-    Some(own.or(restored))
+    let mut said = core
+        .seen()
+        .map(|seen| &seen.narratives)
+        .into_iter()
+        .chain(restored);
+    said.any(|said| {
+        said.get(id)
+            .is_some_and(|it| it.text.by_line == held.by_line)
+    })
 }
 
 fn cores(view: &View, patient: NhsNumber) -> impl Iterator<Item = &Post> {

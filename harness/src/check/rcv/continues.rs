@@ -147,7 +147,7 @@ pub(super) fn unsendable_means_20(view: &View, _: Profile) -> Assessment {
                 continue;
             };
             let core = attempt.core;
-            if is_over_on_arrival(view, &transfer, core) {
+            if is_over_on_arrival(view, core) {
                 continue;
             }
             let posts = attempts_at(view, last).count();

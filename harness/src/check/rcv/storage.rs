@@ -7,9 +7,10 @@ use gp2gp_model::plan::{Caps, Role};
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::verdict::Violation;
 
+use super::malformed::pieces_of;
 use super::transfer::{Ack, Transfer, transfers};
 use crate::check::documents::Document;
-use crate::check::view::{Place, Post};
+use crate::check::view::Post;
 use crate::check::{View, violation};
 
 /// Stored documents shown in a violation.
@@ -176,19 +177,9 @@ impl<'v> Filed<'v> {
             content.is_ok_and(|(found, _)| found == sha256)
         };
         let document = self.documents.iter().find(is_it);
-        let chunks = document.into_iter().flat_map(|it| &it.chunks);
-        let attachments = self.core.seen().map(|seen| &seen.attachments);
-        let reference = document.and_then(|it| attachments?.get(it.attachment));
-        let index = match reference.map(|it| &it.place) {
-            Some(Place::External(index)) => Some(index),
-            Some(Place::Inline { .. } | Place::Dangling(_) | Place::Other(_)) | None => None,
-        };
-        index
-            .into_iter()
-            .chain(chunks.filter_map(|chunk| chunk.message.as_ref()))
-            .filter_map(|id| self.transfer.fragment(id))
-            .map(|post| post.seq)
-            .collect()
+        let pieces = document.and_then(|it| pieces_of(&self.transfer, self.core, it));
+        let came = pieces.into_iter().flatten().flatten();
+        came.map(|post| post.seq).collect()
     }
 
     /// A document above the limit that the system declares may be replaced by a placeholder, if

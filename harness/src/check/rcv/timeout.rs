@@ -27,6 +27,8 @@ struct Incomplete<'v> {
     answers: Vec<Ack<'v>>,
     /// `None`: SDS does not say how long messages may take.
     persist: Option<Persist>,
+    /// Its time was over when it came.
+    came_late: bool,
 }
 
 /// Persist durations of the requesting practice.
@@ -105,15 +107,14 @@ impl<'v> Incomplete<'v> {
             missing,
             answers,
             persist: Persist::of(view, core),
+            came_late: is_over_on_arrival(view, core),
             attempt,
         })
     }
 
     /// When time is over if so many messages are promised (LM04).
     fn deadline(&self, promised: u32) -> Option<Time> {
-        let persist = self.persist?;
-        let start = self.core.seen()?.header.timestamp;
-        Some(start + persist.extract + persist.copc.saturating_mul(promised))
+        self.persist?.deadline(self.core, promised)
     }
 
     /// The refusal that says that time is over.
@@ -139,6 +140,11 @@ impl Persist {
             extract: directory.contract(to, extract)?.persist_duration,
             copc: directory.contract(to, Interaction::Copc)?.persist_duration,
         })
+    }
+
+    fn deadline(self, core: &Post, promised: u32) -> Option<Time> {
+        let start = core.seen()?.header.timestamp;
+        Some(start + self.extract + self.copc.saturating_mul(promised))
     }
 }
 
@@ -172,29 +178,18 @@ pub(super) fn counts_again_after_an_index(view: &View, _: Profile) -> Assessment
     ruling.assess("no transfer ran into its timeout after an index had promised more messages")
 }
 
-/// Whether the time of a core was over when it came, by what it promises itself.
-fn came_too_late(incomplete: &Incomplete<'_>) -> bool {
-    let deadline = incomplete.deadline(incomplete.by_core);
-    deadline.is_some_and(|deadline| deadline < incomplete.core.at)
-}
-
-/// Whether the time of a core was over when it came.
-pub(super) fn is_over_on_arrival(view: &View, transfer: &Transfer<'_>, core: &Post) -> bool {
-    let attempts = transfer.attempts().into_iter();
-    let mut own = attempts.filter(|attempt| attempt.core.seq == core.seq);
-    own.any(|attempt| {
-        Incomplete::of(view, transfer, attempt).is_some_and(|incomplete| came_too_late(&incomplete))
-    })
+/// Whether the time of a core was over when it came, by what it promises itself: the rest need not be waited for.
+pub(super) fn is_over_on_arrival(view: &View, core: &Post) -> bool {
+    let promised = core.seen().map_or(0, |seen| seen.promised().count());
+    let promised = u32::try_from(promised).unwrap_or(u32::MAX);
+    let deadline = Persist::of(view, core).and_then(|persist| persist.deadline(core, promised));
+    deadline.is_some_and(|deadline| deadline < core.at)
 }
 
 fn wrong_time(incomplete: &Incomplete<'_>, timeout: &Ack<'_>, due: Time) -> Option<Violation> {
     let at = timeout.post.at;
-    // Of a core that came when its time was over, the rest need not be waited for.
-    let due_late = due.max(incomplete.core.at);
-    let is_right = match came_too_late(incomplete) {
-        true => at <= due_late + PATIENCE,
-        false => at + ROUNDING >= due && at <= due + PATIENCE,
-    };
+    let is_not_early = incomplete.came_late || at + ROUNDING >= due;
+    let is_right = is_not_early && at <= due.max(incomplete.core.at) + PATIENCE;
     (!is_right).then(|| {
         let before = incomplete
             .deadline(incomplete.by_core)
