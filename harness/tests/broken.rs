@@ -342,23 +342,83 @@ fn blamed_on_others(defect: Defect, plans: &[Plan]) -> Vec<String> {
     told.collect()
 }
 
-/// The pieces are there, in the wrong order: nothing says that an id or a name was not understood.
+/// How a document is damaged, and what that says of rules: pieces in the wrong order, and documents that are not found.
+const DAMAGE: [(RequestingDefect, &str, &str, Verdict); 11] = {
+    use RequestingDefect::{ChunksReversed, NamesOverwrite, UnderscoreMatters};
+    use Verdict::{Fail, Unknown};
+    [
+        (
+            ChunksReversed,
+            "crash/requesting-between-pieces",
+            "RCV-25",
+            Fail,
+        ),
+        (
+            ChunksReversed,
+            "crash/requesting-between-pieces",
+            "RCV-64",
+            Fail,
+        ),
+        (
+            ChunksReversed,
+            "crash/requesting-between-pieces",
+            "RCV-26",
+            Unknown,
+        ),
+        (
+            ChunksReversed,
+            "crash/requesting-between-pieces",
+            "RCV-30",
+            Unknown,
+        ),
+        (ChunksReversed, "form/original-base64", "RCV-28", Unknown),
+        (
+            ChunksReversed,
+            "transfer/same-document-id",
+            "RCV-36",
+            Unknown,
+        ),
+        (UnderscoreMatters, "transfer/same-file-name", "RCV-30", Fail),
+        (
+            UnderscoreMatters,
+            "transfer/same-file-name",
+            "RCV-36",
+            Unknown,
+        ),
+        (
+            UnderscoreMatters,
+            "transfer/file-names-inline",
+            "RCV-60",
+            Unknown,
+        ),
+        (
+            UnderscoreMatters,
+            "transfer/inline-attachments",
+            "RCV-27",
+            Unknown,
+        ),
+        (NamesOverwrite, "transfer/same-file-name", "RCV-36", Fail),
+    ]
+};
+
 #[test]
 fn a_damaged_document_breaks_only_the_rules_that_its_damage_looks_like() {
-    let scenario = with_chunks_reversed("crash/requesting-between-pieces");
-    let verdict = |requirement: &str| {
-        let mut findings = scenario.findings.iter();
+    for (defect, scenario, requirement, wanted) in DAMAGE {
+        let report = one(defect, scenario);
+        let mut findings = report.findings.iter();
         let found = findings.find(|finding| finding.requirement.as_str() == requirement);
-        found.map(|finding| finding.verdict)
-    };
-    assert_eq!(verdict("RCV-25"), Some(Verdict::Fail));
-    assert_eq!(verdict("RCV-64"), Some(Verdict::Fail));
-    assert_eq!(verdict("RCV-30"), Some(Verdict::Unknown));
+        let verdict = found.map(|finding| finding.verdict);
+        assert_eq!(
+            verdict,
+            Some(wanted),
+            "{requirement} in {scenario}, broken:{defect:?}"
+        );
+    }
 }
 
 #[test]
 fn a_good_record_that_is_turned_away_is_a_failure_though_the_scenario_stops_there() {
-    let scenario = with_chunks_reversed("transfer/chunks-uneven");
+    let scenario = one(RequestingDefect::ChunksReversed, "transfer/chunks-uneven");
     assert!(!scenario.missing_facts.is_empty(), "{scenario:#?}");
     assert_eq!(scenario.verdict, Verdict::Fail);
     let mut broken = scenario.expectations.iter();
@@ -369,10 +429,9 @@ fn a_good_record_that_is_turned_away_is_a_failure_though_the_scenario_stops_ther
     );
 }
 
-fn with_chunks_reversed(scenario: &str) -> ScenarioReport {
+fn one(defect: RequestingDefect, scenario: &str) -> ScenarioReport {
     let plans = [support::plan(scenario)];
-    let defect = RequestingDefect::ChunksReversed.into();
-    let mut report = run_broken(defect, None, &plans, Profile::Strict);
+    let mut report = run_broken(defect.into(), None, &plans, Profile::Strict);
     report.scenarios.remove(0)
 }
 

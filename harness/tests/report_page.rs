@@ -230,7 +230,20 @@ fn the_page_says_since_when_a_failure_is_there_and_what_is_new() {
     }
     let earlier = before.as_earlier(&BTreeMap::new()).expect("it has a name");
     material.report.fingerprint = at(2_000_000);
+    let is_gone = |finding: &Finding| finding.requirement.as_str() == "RCV-15";
+    for scenario in &mut material.report.scenarios {
+        scenario.findings.retain(|finding| !is_gone(finding));
+    }
     material.report.compare(&earlier, &BTreeMap::new());
+    let changes = material.report.changes.as_ref().expect("compared");
+    let gone: Vec<&str> = (changes.no_longer_judged.iter())
+        .map(|id| id.as_str())
+        .collect();
+    assert_eq!(gone, ["RCV-15"]);
+    material.report.scenarios = played().report.scenarios.clone();
+    material.report.compare(&earlier, &BTreeMap::new());
+    let changes = material.report.changes.as_ref().expect("compared");
+    assert!(changes.no_longer_judged.is_empty(), "{changes:?}");
     let page = material.page();
     let article = |id: &str| {
         let found = page
