@@ -147,7 +147,10 @@ pub(super) fn unsendable_means_20(view: &View, _: Profile) -> Assessment {
                 continue;
             };
             let core = attempt.core;
-            if is_over_on_arrival(view, core) {
+            let promises = transfer.promises(core);
+            let is_whole = promises.iter().all(|promise| promise.came.is_some());
+            // What came without being asked for need not be asked for again.
+            if is_whole || is_over_on_arrival(view, core) {
                 continue;
             }
             let posts = attempts_at(view, last).count();

@@ -10,7 +10,7 @@ use gp2gp_model::verdict::{Assessment, Violation};
 
 use super::claims::is_above_declared_total;
 use super::documents::percent_decoded;
-use super::malformed::{fault, has_failed_before, pieces_of};
+use super::malformed::{fault, has_failed_before, is_of_another, pieces_of};
 use super::ruling::Ruling;
 use super::storage::{Filed, Stored, UNOBSERVED, filed, name_of};
 use super::transfer::{Ack, Transfer, id_of, transfers};
@@ -248,6 +248,9 @@ fn refusal_of<'v>(
     sign: Sign,
 ) -> Option<Ack<'v>> {
     document.content.as_ref().ok()?;
+    if is_of_another(core, document) {
+        return None;
+    }
     let codes: &[&str] = match sign {
         Sign::Shuffled => &["29"],
         Sign::Misread => &["29", "30"],

@@ -152,7 +152,7 @@ pub(super) fn is_damaged_core(view: &View, core: &Post) -> bool {
 }
 
 /// What stands for the record of a core is not that record.
-fn is_of_another(core: &Post, document: &Document) -> bool {
+pub(super) fn is_of_another(core: &Post, document: &Document) -> bool {
     let extract = core.seen().and_then(Seen::extract);
     match (&document.skeleton, extract) {
         (Some(Ok(restored)), Some(extract)) => {
