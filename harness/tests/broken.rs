@@ -347,9 +347,9 @@ fn blamed_on_others(defect: Defect, plans: &[Plan]) -> Vec<String> {
 }
 
 /// How a document is damaged, and what that says of rules: pieces in the wrong order, and documents that are not found.
-const DAMAGE: [(RequestingDefect, &str, &str, Verdict); 11] = {
+const DAMAGE: [(RequestingDefect, &str, &str, Verdict); 16] = {
     use RequestingDefect::{ChunksReversed, NamesOverwrite, UnderscoreMatters};
-    use Verdict::{Fail, Unknown};
+    use Verdict::{Fail, Pass, Unknown};
     [
         (
             ChunksReversed,
@@ -402,6 +402,36 @@ const DAMAGE: [(RequestingDefect, &str, &str, Verdict); 11] = {
             Unknown,
         ),
         (NamesOverwrite, "transfer/same-file-name", "RCV-36", Fail),
+        (
+            NamesOverwrite,
+            "transfer/same-file-name-in-fragments",
+            "RCV-36",
+            Fail,
+        ),
+        (
+            NamesOverwrite,
+            "transfer/same-file-name-in-fragments",
+            "RCV-64",
+            Fail,
+        ),
+        (
+            NamesOverwrite,
+            "transfer/same-file-name-in-fragments",
+            "RCV-25",
+            Pass,
+        ),
+        (
+            NamesOverwrite,
+            "transfer/same-file-name-in-fragments",
+            "RCV-26",
+            Pass,
+        ),
+        (
+            NamesOverwrite,
+            "transfer/same-file-name-in-fragments",
+            "RCV-30",
+            Pass,
+        ),
     ]
 };
 

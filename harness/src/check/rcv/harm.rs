@@ -69,6 +69,10 @@ pub(super) fn identical_in(
                 continue;
             };
             ruling.note(form);
+            // Which of two is kept under one name says nothing of how either was written (RCV-36).
+            if let Some(Harm::Overwritten) = fate.harm {
+                continue;
+            }
             let name = name_of(fate.document);
             match record.altered(&name, &sha256, bytes) {
                 None => ruling.kept(),
@@ -96,6 +100,8 @@ enum Harm<'v> {
     Missing,
     /// Stored under its name, with another content.
     Altered(Stored<'v>),
+    /// Under its name is another document of the record that has the same one.
+    Overwritten,
 }
 
 /// The documents of a record, without a skeleton's attachment: that is the record itself (RCV-34).
@@ -127,7 +133,18 @@ fn harm<'v>(record: &Filed<'v>, document: &Document) -> Option<Harm<'v>> {
             |name: &String| stored.file_name == name || stored.file_name == percent_decoded(name);
         names.iter().any(is_its)
     });
-    Some(namesake.map_or(Harm::Missing, |stored| Harm::Altered(*stored)))
+    let is_namesake = |stored: &Stored<'_>| {
+        let mut sent = record.documents.iter();
+        sent.any(|other| {
+            matches!(&other.content, Ok((sha256, _)) if sha256 == stored.sha256)
+                && names_of(record, other).iter().any(|it| names.contains(it))
+        })
+    };
+    Some(match namesake {
+        None => Harm::Missing,
+        Some(stored) if is_namesake(stored) => Harm::Overwritten,
+        Some(stored) => Harm::Altered(*stored),
+    })
 }
 
 /// How many documents are stored under a name of one of these, with a content that nobody sent.
@@ -173,10 +190,14 @@ impl Fate<'_> {
             return false;
         };
         match (sign, harm) {
-            (Sign::Shuffled, Harm::Missing) => false,
+            (Sign::Shuffled, Harm::Missing) | (_, Harm::Overwritten) => false,
             (Sign::Misread | Sign::Unfound, Harm::Missing) => true,
-            (Sign::Shuffled, Harm::Altered(stored)) => stored.bytes == bytes,
-            (Sign::Misread, Harm::Altered(stored)) => stored.bytes != bytes,
+            (Sign::Shuffled, Harm::Altered(stored)) => {
+                stored.bytes == bytes && !was_sent(record, stored)
+            }
+            (Sign::Misread, Harm::Altered(stored)) => {
+                stored.bytes != bytes && !was_sent(record, stored)
+            }
             (Sign::Unfound, Harm::Altered(stored)) => {
                 stored.bytes == 0 || stored.placeholder || was_sent(record, stored)
             }
