@@ -3,6 +3,7 @@
 use gp2gp_model::expectation::{Expectation, Of, Outcome};
 use gp2gp_model::export::ExportState;
 use gp2gp_model::matrix::End;
+use gp2gp_model::paper::count;
 use gp2gp_model::plan::Role;
 use gp2gp_model::report::ExpectationReport;
 use gp2gp_model::response_code::ResponseCode;
@@ -64,8 +65,8 @@ fn judge_one(expectation: &Expectation, view: &View) -> (Verdict, String) {
             Some(state) => (pass_if(state == of.value), format!("print state {state}")),
             None => unsaid("the sending system says no print state"),
         },
-        Expectation::DocumentsFiled(of) => filed(of, view, "documents", is_document),
-        Expectation::PlaceholdersFiled(of) => filed(of, view, "placeholders", is_placeholder),
+        Expectation::DocumentsFiled(of) => filed(of, view, "document", is_document),
+        Expectation::PlaceholdersFiled(of) => filed(of, view, "placeholder", is_placeholder),
         Expectation::Case(of) => case(of, view),
         Expectation::MessagesAtMost(most) => {
             let posted = Role::OF_TRANSFERS.map(|role| view.posted_by(role).count());
@@ -117,7 +118,7 @@ fn filed(
         let filed = filed.count();
         return (
             pass_if(filed == of.value as usize),
-            format!("{filed} {what}"),
+            count(filed as u64, what),
         );
     }
     if observed.peek().is_none() {
@@ -131,7 +132,7 @@ fn filed(
         Outcome::Refused | Outcome::Failed | Outcome::NotRequested => 0,
     };
     let verdict = pass_if(filed == of.value as usize);
-    (verdict, format!("{filed} {what}"))
+    (verdict, count(filed as u64, what))
 }
 
 /// With the content that the old practice held, or a placeholder; not the record itself.

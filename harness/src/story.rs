@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gp2gp_model::http::Method;
+use gp2gp_model::paper::count;
 use gp2gp_model::plan::{Act, Decision, Role, StrayMessage, Wish};
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{ConversationId, EbxmlMessageId, Hl7MessageId, MessageKind};
@@ -147,8 +148,11 @@ impl<'v> Visit<'v> {
     fn tell(&self) -> String {
         let read = match self.read.len() {
             0 => None,
-            1 => Some(format!("read 1 document ({})", size(self.read_bytes))),
-            many => Some(format!("read {many} documents ({})", size(self.read_bytes))),
+            read => Some(format!(
+                "read {} ({})",
+                count(read, "document"),
+                size(self.read_bytes)
+            )),
         };
         let others = self
             .counts
@@ -461,7 +465,9 @@ pub(crate) fn tell_act(act: &Act, not_supported: bool) -> String {
         Act::DealWithPooledList { practice } => {
             format!("the helpdesk deals with the pooled list of {practice}")
         }
-        Act::Relist { practice, entries } => format!("SDS lists {practice} {entries} times"),
+        Act::Relist { practice, entries } => {
+            format!("SDS lists {practice} {}", count(*entries, "time"))
+        }
         Act::MoveOn { practice, .. } => format!("the patient registers at {practice}"),
         Act::Stray { message, .. } => format!(
             "(mock) post {} of an unknown conversation",
@@ -499,7 +505,7 @@ fn tell_state(by: Endpoint, observation: &Observation) -> Option<String> {
                 print_state.map_or_else(String::new, |print| format!(", print state {print}"));
             let left = match left_in_store {
                 0 => String::new(),
-                left => format!(", {left} documents left behind in the store"),
+                left => format!(", {} left behind in the store", count(*left, "document")),
             };
             Some(format!("{by} ends: {state}{print}{left}"))
         }
@@ -552,10 +558,10 @@ fn fold(lines: &[Line]) -> Vec<String> {
         let bytes: u64 = of(Bulk::Fragment).map(|(_, bytes)| bytes).sum();
         let last = bulk.last().map_or(first.at, |line| line.at);
         story.push(format!(
-            "{:>12}  {:<10}  {} fragments ({}), {} accepted, until {}",
+            "{:>12}  {:<10}  {} ({}), {} accepted, until {}",
             span(first.at),
             Role::Sending.name(),
-            of(Bulk::Fragment).count(),
+            count(of(Bulk::Fragment).count(), "fragment"),
             size(bytes),
             of(Bulk::Acknowledgement).count(),
             span(last),

@@ -140,7 +140,7 @@ const CASES: &[Case] = &[
     (
         "FED-03",
         "federation/two-makes-of-systems/old=vision",
-        "another text, of 1 lines",
+        "another text, of 1 line",
         |taken| {
             answered(taken, is_read(), 1, |record| {
                 record["items"][0]["text"] = json!("no known allergies");

@@ -234,7 +234,7 @@ fn a_cell_of_a_matrix_can_be_run_alone_as_the_report_says() {
     let one = gp2gp(folder.path(), &args);
     assert_eq!(one.status.code(), Some(3), "{}", stderr(&one));
     let text = stdout(&one);
-    assert!(text.contains("0 of 1 scenarios passed"), "{text}");
+    assert!(text.contains("0 of 1 scenario passed"), "{text}");
     assert!(
         folder
             .path()

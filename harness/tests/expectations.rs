@@ -108,7 +108,7 @@ fn a_run_that_ends_otherwise_fails_whatever_its_requirements_say() {
             ),
             ("alice ends in print state 1", "print state 2"),
             ("2 documents of alice are filed", "3 documents"),
-            ("0 placeholders of alice are filed", "1 placeholders"),
+            ("0 placeholders of alice are filed", "1 placeholder"),
             (
                 "the two systems post at most 5 messages",
                 "6: 3 of the requesting system, 3 of the sending system"
@@ -261,7 +261,7 @@ fn a_scenario_that_needs_what_is_not_claimed_does_not_apply_and_proves_nothing()
     );
     let text = gp2gp_reports::run(&report, &support::catalogue());
     assert!(
-        text.contains(why) && text.contains("1 do not apply"),
+        text.contains(why) && text.contains("1 does not apply"),
         "{text}"
     );
     let junit = gp2gp_reports::junit(&report, &support::catalogue()).expect("it is written");

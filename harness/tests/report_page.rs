@@ -18,6 +18,7 @@ use gp2gp::conversations;
 use gp2gp::driver::{Sut, Transport};
 use gp2gp::run::{Options, run, trace, usual_jobs};
 use gp2gp_mocks::Defect;
+use gp2gp_model::bench::BenchReport;
 use gp2gp_model::report::conversation::{Depth, Happening, ScenarioMaterial, Step};
 use gp2gp_model::report::{RunReport, ScenarioReport};
 use gp2gp_model::requirement::Requirement;
@@ -25,7 +26,7 @@ use gp2gp_model::run_log::{Fingerprint, Scope};
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::verdict::{Finding, Profile, Verdict};
 use gp2gp_model::{ScenarioId, Sha256, Time};
-use gp2gp_reports::Page;
+use gp2gp_reports::{Page, Room};
 
 /// A defect, a scenario that shows it, the requirement that catches it.
 const PLANTED: [(&str, &str, &str); 3] = [
@@ -89,10 +90,16 @@ fn play(ids: &[&str], sut: Sut, scope: Scope) -> Material {
 
 impl Material {
     fn page(&self) -> String {
+        self.page_with(None)
+    }
+
+    fn page_with(&self, bench: Option<&BenchReport>) -> String {
+        let sources = gp2gp_scenarios::sources().expect("they are built in");
         let page = Page {
             report: &self.report,
             catalogue: &self.catalogue,
-            bench: None,
+            sources: &sources,
+            bench,
         };
         let mut text = String::new();
         let mut source = |scenario: &ScenarioReport, depth: Depth| {
@@ -677,4 +684,69 @@ fn the_page_of_a_kept_run_is_made_again_to_the_byte_and_has_its_messages() {
 #[test]
 fn a_browser_finds_nothing_that_keeps_anybody_from_reading_the_page() {
     browser::look(&played().page());
+}
+
+#[test]
+fn a_browser_finds_nothing_wrong_with_figures_of_throughput_on_the_page() {
+    let bench = benched();
+    let page = played().page_with(Some(&bench));
+    assert!(page.contains("<h2 class=\"nhsuk-heading-l\" id=\"throughput\">"));
+    assert_eq!(page.matches("<figure class=\"chart\">").count(), 2);
+    browser::look(&page);
+}
+
+/// What `gp2gp bench` measures in a moment.
+fn benched() -> BenchReport {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = "about = \"A few.\"\ntransfers = 3\nat_once = 3\nrecord = \"8 KB\"\n";
+    std::fs::write(folder.path().join("own.toml"), profile).unwrap();
+    let ran = Command::new(env!("CARGO_BIN_EXE_gp2gp"))
+        .args(["bench", "own.toml", "--rounds", "1", "--out", "benched"])
+        .current_dir(folder.path())
+        .output()
+        .expect("it runs");
+    let text = std::fs::read_to_string(folder.path().join("benched/bench.json"));
+    let text =
+        text.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&ran.stderr)));
+    serde_json::from_str(&text).expect("a report of a bench")
+}
+
+/// What a reader takes for carelessness: one of many.
+#[test]
+fn one_thing_is_never_called_many() {
+    let one = play(
+        &["transfer/mixed"],
+        Sut::broken(Defect::from_name("chunks-reversed").expect("a defect")),
+        Scope::Selection,
+    );
+    let terminal = gp2gp_reports::run(&one.report, &one.catalogue);
+    let all = [
+        played().page(),
+        one.page(),
+        gp2gp_reports::markdown(&one.report, &one.catalogue, Room::Summary),
+        anstream::adapter::strip_str(&terminal).to_string(),
+    ];
+    let careless: BTreeSet<String> = all.iter().flat_map(|text| ones_of_many(text)).collect();
+    assert!(careless.is_empty(), "{careless:#?}");
+    assert_eq!(
+        ones_of_many("<p>told in 1 lines</p> of <b>1</b> entry").len(),
+        1
+    );
+}
+
+/// Where `1` stands before the name of many things.
+fn ones_of_many(text: &str) -> Vec<String> {
+    const VERBS: [&str; 6] = ["is", "was", "has", "does", "as", "stands"];
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || "<>".contains(c))
+        .collect();
+    let is_many = |it: &str| {
+        let it = it.trim_end_matches(|c: char| c.is_ascii_punctuation());
+        it.len() > 2 && it.ends_with('s') && !it.ends_with("ss") && !VERBS.contains(&it)
+    };
+    words
+        .windows(4)
+        .filter(|it| it[2] == "1" && is_many(it[3]))
+        .map(|it| it.join(" "))
+        .collect()
 }

@@ -1,5 +1,6 @@
 //! Workflow commands of GitHub Actions that annotate a run: few, the gravest first.
 
+use gp2gp_model::paper::count;
 use gp2gp_model::report::RunReport;
 use gp2gp_model::requirement::Requirement;
 
@@ -23,7 +24,8 @@ pub fn annotations(report: &RunReport, catalogue: &[Requirement]) -> String {
     let more = problems.len().saturating_sub(room);
     if more > 0 {
         lines.push_str(&format!(
-            "::notice title=gp2gp::{more} more things to look at stand in the job summary and in report.json\n"
+            "::notice title=gp2gp::{} to look at: see the job summary and report.json\n",
+            count(more, "more thing")
         ));
     }
     lines

@@ -44,7 +44,7 @@ pub(crate) fn together(all: &[Vec<Found<'_>>], scenarios: &[ScenarioReport]) -> 
 /// `40 of the 42 scenarios that put it to the test`. Where it is in doubt, more may show it than decide it.
 pub(crate) fn share(shown: usize, tested: usize) -> String {
     match (shown, tested) {
-        (shown, tested) if tested < shown => count(shown as u64, "scenario"),
+        (shown, tested) if tested < shown => count(shown, "scenario"),
         (_, 1) => "the 1 scenario that puts it to the test".to_owned(),
         (shown, tested) if tested == shown => {
             format!("all {tested} scenarios that put it to the test")

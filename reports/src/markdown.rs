@@ -1,5 +1,6 @@
 //! Markdown for job summaries and comments: what failed first, and why it matters.
 
+use gp2gp_model::paper::count;
 use gp2gp_model::report::{Grade, RunReport, Share};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::verdict::Verdict;
@@ -70,8 +71,7 @@ fn head(report: &RunReport, failed: &[&Problem<'_>]) -> String {
     };
     let failures = match failed.len() {
         0 => "Nothing failed.".to_owned(),
-        1 => "1 thing to mend.".to_owned(),
-        more => format!("{more} things to mend."),
+        more => format!("{} to mend.", count(more, "thing")),
     };
     format!(
         "# gp2gp: {} {grade}\n\n{unsafe_because}{failures} {}\n\n\
@@ -112,13 +112,11 @@ fn counted(report: &RunReport) -> String {
     let parts: Vec<String> = ORDER
         .into_iter()
         .map(|(verdict, words)| (with(verdict).count(), words))
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, words)| format!("{count} {words}"))
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, words)| format!("{number} {words}"))
         .collect();
-    match report.scenarios.len() {
-        1 => format!("1 scenario: {}.", parts.join(", ")),
-        many => format!("{many} scenarios: {}.", parts.join(", ")),
-    }
+    let all = count(report.scenarios.len(), "scenario");
+    format!("{all}: {}.", parts.join(", "))
 }
 
 /// What failed, with everything that a person needs to act on it.
@@ -296,8 +294,8 @@ impl Page {
         }
         if !report.left_out.is_empty() {
             self.text.push_str(&format!(
-                "{} heavy scenarios were left out (`gp2gp run --heavy`).\n\n",
-                report.left_out.len()
+                "Left out: {} (`gp2gp run --heavy`).\n\n",
+                count(report.left_out.len(), "heavy scenario")
             ));
         }
         self.text.push_str(&format!(

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use gp2gp_model::paper::count;
 use gp2gp_model::report::{RunReport, ScenarioReport, find};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::verdict::{Finding, Verdict};
@@ -270,8 +271,7 @@ impl Problem<'_> {
         let first = id_of(self.first);
         match self.others.len() {
             0 => first.to_owned(),
-            1 => format!("{first} and 1 more scenario"),
-            more => format!("{first} and {more} more scenarios"),
+            more => format!("{first} and {}", count(more, "more scenario")),
         }
     }
 }

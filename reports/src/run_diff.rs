@@ -56,7 +56,7 @@ pub fn run_diff(diff: &RunDiff) -> String {
     let _ = writeln!(
         text,
         "{} {}, {} came out the same",
-        count(diff.scenarios.len() as u64, "scenario"),
+        count(diff.scenarios.len(), "scenario"),
         if diff.scenarios.len() == 1 {
             "differs"
         } else {
@@ -107,7 +107,7 @@ fn several(heading: &str, steps: &[Divergent]) -> String {
     }
     let more = steps.len().saturating_sub(SHOWN);
     if more > 0 {
-        let _ = writeln!(text, "    and {} more", count(more as u64, "step"));
+        let _ = writeln!(text, "    and {} more", count(more, "step"));
     }
     text
 }
@@ -155,7 +155,7 @@ fn divergent(step: &Divergent) -> String {
     }
     let more = fields.len().saturating_sub(FIELDS);
     if more > 0 {
-        let _ = writeln!(text, "      and {} more", count(more as u64, "difference"));
+        let _ = writeln!(text, "      and {} more", count(more, "difference"));
     }
     text
 }

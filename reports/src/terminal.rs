@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::slice;
 
 use gp2gp_model::paper;
+use gp2gp_model::paper::count;
 use gp2gp_model::report::{
     DocumentReport, Excused, FaultReport, Grade, RunReport, ScenarioReport, Score, Share, find,
 };
@@ -85,11 +86,11 @@ pub fn custody(scenario: &ScenarioReport, wanted: &str) -> String {
     {
         let _ = writeln!(
             text,
-            "{} {} of patient {}, {} bytes",
+            "{} {} of patient {}, {}",
             paint(BOLD, "document"),
             life.file_name,
             life.patient,
-            life.bytes,
+            count(life.bytes, "byte"),
         );
         let _ = writeln!(text, "  {}", paint(DIM, format!("sha256 {}", life.sha256)));
         let mut held_by = "";
@@ -225,12 +226,12 @@ fn total_on_paper(report: &RunReport) -> Option<String> {
     let papers = || report.scenarios.iter().flat_map(|it| &it.paper);
     let moved = papers().filter(|it| it.state.is_some()).count() as u64;
     let printed = papers().filter(|it| it.is_paper()).count() as u64;
-    let pages = papers().map(|it| it.pages).sum();
+    let pages = papers().map(|it| it.pages).sum::<u64>();
     (moved > 0).then(|| {
         format!(
             "       paper: {} to print for {printed} of {} who moved\n",
-            paper::count(pages, "page"),
-            paper::count(moved, "patient"),
+            count(pages, "page"),
+            count(moved, "patient"),
         )
     })
 }
@@ -241,8 +242,8 @@ fn documents(documents: &[DocumentReport]) -> String {
         paint(
             BOLD,
             format!(
-                "{} documents, reassembled and decompressed",
-                documents.len()
+                "{}, reassembled and decompressed",
+                count(documents.len(), "document")
             )
         )
     );
@@ -275,7 +276,7 @@ fn not_judged(scenario: &ScenarioReport, catalogue: &[Requirement]) -> String {
         "{}\n",
         paint(
             BOLD,
-            format!("{} requirements could not be judged", open.len())
+            format!("{} could not be judged", count(open.len(), "requirement"))
         )
     );
     for finding in open {
@@ -302,7 +303,7 @@ fn held(scenario: &ScenarioReport) -> String {
         .collect();
     format!(
         "{}\n{}\n",
-        paint(BOLD, format!("{} requirements kept", held.len())),
+        paint(BOLD, format!("{} kept", count(held.len(), "requirement"))),
         wrap(&held.join(", "), "  "),
     )
 }
@@ -352,19 +353,20 @@ fn score(report: &RunReport) -> String {
         .count();
     let others = match inapplicable {
         0 => String::new(),
+        1 => ", 1 does not apply".to_owned(),
         number => format!(", {number} do not apply"),
     };
     let _ = writeln!(
         text,
-        "       {judged} of {} scenarios passed{others}",
-        report.scenarios.len()
+        "       {judged} of {} passed{others}",
+        count(report.scenarios.len(), "scenario")
     );
     if report.not_run > 0 {
         let _ = writeln!(
             text,
             "       {}: the run was broken off, {} did not run",
             paint(of(Verdict::CouldNotRun), "incomplete"),
-            paper::count(report.not_run as u64, "scenario"),
+            count(report.not_run, "scenario"),
         );
     }
     for (why, ids) in excused(report) {
@@ -386,7 +388,8 @@ fn score(report: &RunReport) -> String {
             paint(
                 DIM,
                 format!(
-                    "       {not_yet_checked} requirements of these roles have no check yet: gp2gp list --unchecked"
+                    "       no check yet for {} of these roles: gp2gp list --unchecked",
+                    count(*not_yet_checked, "requirement")
                 )
             )
         );

@@ -1,6 +1,6 @@
 //! The glossary, read from the file in the binary.
 
-use gp2gp_model::glossary::Term;
+use gp2gp_model::glossary::{Source, Term};
 use serde::Deserialize;
 
 use crate::CatalogueError;
@@ -9,22 +9,26 @@ const TEXT: &str = include_str!("../glossary.toml");
 
 /// Every term, in the order of the alphabet.
 pub fn glossary() -> Result<Vec<Term>, CatalogueError> {
-    read(TEXT)
+    Ok(read(TEXT)?.term)
 }
 
-#[derive(Deserialize)]
+/// What clauses are from.
+pub fn sources() -> Result<Vec<Source>, CatalogueError> {
+    Ok(read(TEXT)?.source)
+}
+
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    source: Vec<Source>,
     term: Vec<Term>,
 }
 
-fn read(text: &str) -> Result<Vec<Term>, CatalogueError> {
-    toml::from_str(text)
-        .map(|file: File| file.term)
-        .map_err(|source| CatalogueError::Malformed {
-            file: "glossary.toml",
-            source,
-        })
+fn read(text: &str) -> Result<File, CatalogueError> {
+    toml::from_str(text).map_err(|source| CatalogueError::Malformed {
+        file: "glossary.toml",
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -91,6 +95,19 @@ mod tests {
                     assert!(said.contains(letters), "{}: {cited}", row.id);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn every_clause_is_from_one_source_and_every_source_is_cited() {
+        let (sources, catalogue) = (sources().unwrap(), crate::catalogue().unwrap());
+        let cited = || catalogue.iter().flat_map(|row| &row.clause);
+        for clause in cited() {
+            let from = sources.iter().filter(|it| it.has(clause));
+            assert_eq!(from.count(), 1, "{clause}");
+        }
+        for source in &sources {
+            assert!(cited().any(|it| source.has(it)), "{}", source.letters);
         }
     }
 

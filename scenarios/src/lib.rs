@@ -58,7 +58,7 @@ mod versions;
 pub use catalogue::{CatalogueError, catalogue};
 pub use error::{Problem, ScenarioError};
 pub use failure_mode::failure_modes;
-pub use glossary::glossary;
+pub use glossary::{glossary, sources};
 pub use lint::{Lint, Rule, lint};
 pub use lower::{lower, lower_under};
 pub use quantity::{NotASize, NotASpan, Size, Span};

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::NhsNumber;
 use crate::export::ExportState;
+use crate::paper::{are, count};
 
 /// One thing that must be true when a run is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,17 +35,24 @@ impl fmt::Display for Expectation {
             Self::Outcome(of) => write!(f, "{} ends {}", of.label, of.value),
             Self::PrintState(of) => write!(f, "{} ends in print state {}", of.label, of.value),
             Self::DocumentsFiled(of) => {
-                write!(f, "{} documents of {} are filed", of.value, of.label)
+                write!(f, "{}", filed(of, "document"))
             }
             Self::PlaceholdersFiled(of) => {
-                write!(f, "{} placeholders of {} are filed", of.value, of.label)
+                write!(f, "{}", filed(of, "placeholder"))
             }
             Self::Case(of) => write!(f, "the export of {} ends {}", of.label, of.value),
             Self::MessagesAtMost(most) => {
-                write!(f, "the two systems post at most {most} messages")
+                let most = count(*most, "message");
+                write!(f, "the two systems post at most {most}")
             }
         }
     }
+}
+
+fn filed(of: &Of<u32>, what: &str) -> String {
+    let number = u64::from(of.value);
+    let (filed, are) = (count(number, what), are(number));
+    format!("{filed} of {} {are} filed", of.label)
 }
 
 /// Something that is expected of one patient.

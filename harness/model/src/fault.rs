@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::federation::FederationOperation;
+use crate::paper::count;
 use crate::plan::Role;
 use crate::trace::Endpoint;
 use crate::{Break, MessageKind};
@@ -601,8 +602,11 @@ impl fmt::Display for When {
                 let numbers: Vec<String> = occasions.iter().map(ToString::to_string).collect();
                 write!(f, ", on occasion {}", numbers.join(", "))?;
             }
+            Often::First(1) => f.write_str(", the first time")?,
             Often::First(count) => write!(f, ", the first {count} times")?,
-            Often::Some { hits, of } => write!(f, ", {hits} times of every {of}")?,
+            Often::Some { hits, of } => {
+                write!(f, ", {} of every {of}", count(*hits, "time"))?;
+            }
             Often::Percent(percent) => write!(f, ", with a chance of {percent} %")?,
         }
         if !self.from.is_zero() {

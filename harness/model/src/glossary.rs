@@ -28,6 +28,24 @@ pub struct Term {
     pub pages: Vec<String>,
 }
 
+/// A document that clauses are from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// What its clauses begin with: `LM` of `LM29.1`.
+    pub letters: String,
+    /// What it is about.
+    pub title: String,
+}
+
+impl Source {
+    /// Whether a clause is from it.
+    pub fn has(&self, clause: &str) -> bool {
+        let rest = clause.strip_prefix(self.letters.as_str());
+        rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphabetic()))
+    }
+}
+
 /// Who speaks so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -150,9 +150,17 @@ pub fn lines(papers: &[Paper]) -> Vec<String> {
 }
 
 /// `1 page`, `2 pages`.
-pub fn count(number: u64, what: &str) -> String {
-    match number {
+pub fn count<N: TryInto<u64>>(number: N, what: &str) -> String {
+    match number.try_into().unwrap_or(u64::MAX) {
         1 => format!("1 {what}"),
         number => format!("{number} {what}s"),
+    }
+}
+
+/// `is` behind one, `are` behind others.
+pub const fn are(number: u64) -> &'static str {
+    match number {
+        1 => "is",
+        _ => "are",
     }
 }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use gp2gp_model::http::Method;
+use gp2gp_model::paper::count;
 use gp2gp_model::plan::Role;
 use gp2gp_model::report::{CustodyReport, CustodyStep, FiledInstead};
 use gp2gp_model::store::DocumentState;
@@ -534,7 +535,7 @@ fn travelled(document: &Document) -> String {
     match &document.route {
         Route::Inline => "inside the extract".to_owned(),
         Route::OwnCopc => "in a message of its own".to_owned(),
-        Route::Index(chunks) => format!("in {chunks} pieces"),
+        Route::Index(chunks) => format!("in {}", count(*chunks, "piece")),
         Route::Absent => "promised, and it never came".to_owned(),
     }
 }

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use gp2gp_model::paper::count;
 use gp2gp_model::plan::Role;
 use gp2gp_model::report::DocumentReport;
 use gp2gp_model::trace::{Bodies, Endpoint};
@@ -109,7 +110,7 @@ impl Document {
         let mut travelled = match &self.route {
             Route::Inline => "inline in the extract".to_owned(),
             Route::OwnCopc => "own COPC".to_owned(),
-            Route::Index(chunks) => format!("index COPC + {chunks} fragments"),
+            Route::Index(chunks) => format!("index COPC + {}", count(*chunks, "fragment")),
             Route::Absent => "promised, never came".to_owned(),
         };
         if self.is_compressed() {

@@ -1,5 +1,6 @@
 //! `gp2gp check`.
 
+use gp2gp_model::paper::count;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -73,9 +74,9 @@ pub(super) fn main(args: &Args, output: &Output) -> miette::Result<u8> {
             .map(|problem| format!("{}: {}\n", problem.scenario, problem.message))
             .collect();
         text.push_str(&format!(
-            "{} scenarios checked, {} problems\n",
-            result.checked,
-            result.problems.len()
+            "{} checked, {}\n",
+            count(result.checked, "scenario"),
+            count(result.problems.len(), "problem")
         ));
         text
     })?;

@@ -139,9 +139,11 @@ impl Formats {
             let html = self.html.clone();
             let html = html.unwrap_or_else(|| folder.join("report.html"));
             let bench = self.bench.as_deref().map(page::bench).transpose()?;
+            let sources = gp2gp_scenarios::sources().into_diagnostic()?;
             let page = Page {
                 report,
                 catalogue,
+                sources: &sources,
                 bench: bench.as_ref(),
             };
             page::write_page(&html, &page, traces)?;

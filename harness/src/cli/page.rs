@@ -34,9 +34,11 @@ pub(super) fn write(
     catalogue: &[Requirement],
     traces: &Traces<'_>,
 ) -> miette::Result<()> {
+    let sources = gp2gp_scenarios::sources().into_diagnostic()?;
     let page = Page {
         report,
         catalogue,
+        sources: &sources,
         bench: None,
     };
     write_page(file, &page, traces)

@@ -179,7 +179,7 @@ fn write(
         };
         format!(
             "wrote {} to {}{removed}\nnext: commit them, and `gp2gp snapshot --check {}` in CI\n",
-            count(ran.seen.len() as u64, "snapshot"),
+            count(ran.seen.len(), "snapshot"),
             path.display(),
             path.display(),
         )
@@ -236,16 +236,12 @@ fn check(
         let differences = &checked.differences;
         let mut text: String = differences.iter().map(gp2gp_reports::difference).collect();
         text.push_str(&match differences.len() {
-            0 => format!(
-                "as in {}: {}\n",
-                path.display(),
-                count(same as u64, "scenario")
-            ),
+            0 => format!("as in {}: {}\n", path.display(), count(same, "scenario")),
             many => format!(
                 "not as in {dir}: {}; as there: {same}\n\
                 look at each: gp2gp snapshot --review {dir}\n\
                 or take them: gp2gp snapshot --accept {dir} [SCENARIO...]\n",
-                count(many as u64, "scenario"),
+                count(many, "scenario"),
                 dir = path.display()
             ),
         });

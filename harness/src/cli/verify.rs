@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use gp2gp_model::paper::count;
 use gp2gp_model::requirement::Requirement;
 use miette::{IntoDiagnostic as _, WrapErr as _};
 use serde::Serialize;
@@ -164,8 +165,10 @@ fn tell_recheck(again: &Again, verified: &mut Verified, text: &mut String) {
     let recheck = &again.recheck;
     verified.judged_again = Some(recheck.judged);
     text.push_str(&format!(
-        "{} scenarios judged again, {} verdicts; {} left no trace\n",
-        recheck.judged, recheck.verdicts, recheck.without_trace
+        "{} judged again, {}; {} left no trace\n",
+        count(recheck.judged, "scenario"),
+        count(recheck.verdicts, "verdict"),
+        recheck.without_trace
     ));
     if again.is_other_suite {
         text.push_str("the run was judged by another version of the suite, which may rightly have said something else\n");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use gp2gp_model::export::Ruling;
+use gp2gp_model::paper::count;
 use gp2gp_model::plan::Wish;
 use gp2gp_model::trace::Endpoint;
 use gp2gp_wire::export::{DeskOutcome, Fate, Opening, Ticket, Word};
@@ -78,8 +79,8 @@ impl Teller {
             }
             Happened::Ticket { ticket, taken } => (Endpoint::Office, tell_ticket(ticket, *taken)),
             Happened::PermissionAsked(asked) => {
-                let count = asked.documents.len();
-                let text = format!("asks for permission to delete by hand: {count} documents");
+                let documents = count_documents(asked.documents.len());
+                let text = format!("asks for permission to delete by hand: {documents}");
                 (Endpoint::Desk, text)
             }
             Happened::Ruled { on, .. } => {
@@ -93,8 +94,8 @@ impl Teller {
                 (Endpoint::Desk, "does not take this permission".to_owned())
             }
             Happened::RestoreOrdered(order) => {
-                let count = order.documents.len();
-                let text = format!("a duplicate is stopped: orders to restore {count} documents");
+                let documents = count_documents(order.documents.len());
+                let text = format!("a duplicate is stopped: orders to restore {documents}");
                 (Endpoint::ClearingHouse, text)
             }
             Happened::Told { word, .. } => (Endpoint::Desk, tell_word(word)),
@@ -117,11 +118,12 @@ impl Teller {
                 let more = if left > names.len() { ", ..." } else { "" };
                 let names = names.join(", ");
                 Some(format!(
-                    "record refreshed: {left} documents LEFT: {names}{more}"
+                    "record refreshed: {} LEFT: {names}{more}",
+                    count_documents(left)
                 ))
             }
             (false, 0) => None,
-            (false, count) => Some(format!("the record shows {count} documents")),
+            (false, left) => Some(format!("the record shows {}", count_documents(left))),
         }
     }
 
@@ -144,8 +146,8 @@ impl Teller {
         } else {
             ""
         };
-        let (count, bytes) = (package.documents.len(), size(bytes));
-        format!("package {number}, {count} documents ({bytes}){record}")
+        let documents = count_documents(package.documents.len());
+        format!("package {number}, {documents} ({}){record}", size(bytes))
     }
 
     fn number(&mut self, package: &str) -> usize {
@@ -180,9 +182,13 @@ fn tell_ticket(ticket: &Ticket, taken: bool) -> String {
         (Some(patient), None) => format!("patient {patient}, no time of export"),
         (None, _) => "no patient reference".to_owned(),
     };
-    let left = ticket.left.len();
+    let left = count_documents(ticket.left.len());
     let taken = if taken { "" } else { " [not taken]" };
-    format!("ticket: {about}, {left} documents left{taken}")
+    format!("ticket: {about}, {left} left{taken}")
+}
+
+fn count_documents(number: usize) -> String {
+    count(number, "document")
 }
 
 fn tell_word(word: &Word) -> String {

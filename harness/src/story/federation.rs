@@ -155,7 +155,13 @@ fn tell_record(record: &Record) -> String {
         }
     };
     if !under_way.is_empty() {
-        told.push_str(&format!(", {} entries under way", under_way.len()));
+        told.push_str(&format!(
+            ", {} under way",
+            match under_way.len() {
+                1 => "1 entry".to_owned(),
+                more => format!("{more} entries"),
+            }
+        ));
     }
     told
 }

@@ -69,7 +69,7 @@ pub(super) const fn reason(defect: Broken) -> &'static str {
         Broken::AnySource => "`integrated`",
         Broken::LateAckRevives => "Continue ",
         Broken::AcksStayHome => "to ASID",
-        Broken::AcksPostedOnce => "posted 1 times, never taken",
+        Broken::AcksPostedOnce => "posted 1 time, never taken",
         Broken::ForgetsContinue => "the second one",
         Broken::QueueBlocked => "nothing of it stored",
         Broken::CaseMatters => "refusal with 09",

@@ -474,7 +474,7 @@ pub(crate) fn cases() -> Vec<Case> {
             "RCV-56",
             "outage/spine-down-at-final-ack",
             drop_retries,
-            "posted 1 times, never taken",
+            "posted 1 time, never taken",
         ),
         case(
             "RCV-56",

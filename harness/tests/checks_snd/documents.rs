@@ -47,7 +47,7 @@ pub(crate) fn cases() -> Vec<Case> {
             })
         }),
         Case::new("SND-24", || trace_of(SMALL))
-            .broken("the same words in 1 lines", || rewritten(SMALL, |record| record.replace('\n', " "))),
+            .broken("the same words in 1 line", || rewritten(SMALL, |record| record.replace('\n', " "))),
         Case::new("SND-24", || trace_of("transfer/skeleton"))
             .broken("the same words in 3 lines", || rewritten(SMALL, |record| record.replacen('\n', "\n\n", 1))),
         Case::new("SND-27", || trace_of("transfer/skeleton"))
@@ -107,7 +107,7 @@ pub(crate) fn cases() -> Vec<Case> {
             edited(PLACEHOLDER, ANSWER, |message| ack(message).type_code = AckType::Ae).drop(EXTRACT)
         }),
         Case::new("SND-46", || trace_of(PLACEHOLDER))
-            .broken("1 lines `file is gone`", || {
+            .broken("1 line `file is gone`", || {
                 edited(PLACEHOLDER, EXTRACT, |message| inline(message, 1).body = encode(b"file is gone", Wrap::None))
             })
             .broken("`&amp;`", escaped_placeholder),

@@ -7,13 +7,19 @@ use gp2gp_model::verdict::Verdict;
 use super::words;
 use crate::beside::{alike, some};
 
+/// Rows that are not folded. What is broken now never is.
+const SHOWN: usize = 20;
+
 /// Scenarios that are named for a change.
 const NAMED: usize = 6;
 
 pub(super) struct ChangesShown {
     pub(super) earlier: String,
     pub(super) must: String,
+    /// All that is broken now, and others as long as these are few.
     pub(super) rows: Vec<ChangeRow>,
+    /// The others, where there are many.
+    pub(super) folded: Vec<ChangeRow>,
     /// Changes of the suite, in words.
     pub(super) of_suite: Vec<String>,
 }
@@ -37,6 +43,13 @@ impl ChangesShown {
             ChangeKind::NewlyJudged,
             ChangeKind::Otherwise,
         ];
+        let mut all = kinds.into_iter().map(|kind| rows(changes, kind));
+        let mut shown = all.next().unwrap_or_default();
+        let mut folded: Vec<ChangeRow> = all.flatten().collect();
+        let room = SHOWN.saturating_sub(shown.len());
+        if folded.len() <= room {
+            shown.append(&mut folded);
+        }
         Some(Self {
             earlier: changes.earlier.to_string(),
             must: format!(
@@ -46,10 +59,8 @@ impl ChangesShown {
                 report.score.must.passed,
                 report.score.must.applicable
             ),
-            rows: kinds
-                .into_iter()
-                .flat_map(|kind| rows(changes, kind))
-                .collect(),
+            rows: shown,
+            folded,
             of_suite: of_suite(changes),
         })
     }
@@ -91,6 +102,15 @@ fn of_suite(changes: &Changes) -> Vec<String> {
     .collect()
 }
 
+/// Since when something is as it is, in a word.
+pub(super) fn since_when(report: &RunReport, since: Option<&RunName>) -> String {
+    match since {
+        None => "not known".to_owned(),
+        Some(since) if Some(since) == report.name().as_ref() => "new".to_owned(),
+        Some(since) => since.made_at.to_ebxml(),
+    }
+}
+
 /// Since when something is as it is.
 pub(super) fn since(report: &RunReport, since: Option<&RunName>) -> String {
     match (since, &report.changes) {
@@ -99,5 +119,85 @@ pub(super) fn since(report: &RunReport, since: Option<&RunName>) -> String {
             format!("new: it was not so in the run of {}", changes.earlier)
         }
         (Some(since), _) => format!("the run of {since}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gp2gp_model::baseline::CheckName;
+    use gp2gp_model::report::Change;
+    use gp2gp_model::run_log::Fingerprint;
+    use gp2gp_model::{Sha256, Time};
+
+    use super::*;
+    use crate::fixture;
+
+    /// So many requirements that broke, and so many that were mended.
+    fn report(broken: usize, mended: usize) -> RunReport {
+        let change = |number: usize, is_broken: bool| Change {
+            scenario: "transfer/small".parse().unwrap(),
+            check: CheckName::Requirement(format!("RCV-{number:02}").parse().unwrap()),
+            was: Some(if is_broken {
+                Verdict::Pass
+            } else {
+                Verdict::Fail
+            }),
+            is: Some(if is_broken {
+                Verdict::Fail
+            } else {
+                Verdict::Pass
+            }),
+            kind: if is_broken {
+                ChangeKind::Broken
+            } else {
+                ChangeKind::Mended
+            },
+        };
+        let broken = (0..broken).map(|number| change(number, true));
+        let mended = (0..mended).map(|number| change(number, false));
+        let mut report = fixture::report();
+        report.fingerprint = Some(Fingerprint {
+            made_at: Time::from_micros(60_000_000),
+            suite_sha256: Sha256::of(b"suite"),
+            platform: "linux x86_64".to_owned(),
+        });
+        report.changes = Some(Changes {
+            earlier: RunName {
+                made_at: Time::from_micros(0),
+                suite: report.suite.clone(),
+                sut: "acme".to_owned(),
+            },
+            must: report.score.must,
+            should: report.score.should,
+            findings: broken.chain(mended).collect(),
+            no_longer_judged: Vec::new(),
+            new_scenarios: Vec::new(),
+            missing_scenarios: Vec::new(),
+            changed_scenarios: Vec::new(),
+        });
+        report
+    }
+
+    fn rows(broken: usize, mended: usize) -> (usize, usize) {
+        let shown = ChangesShown::of(&report(broken, mended)).unwrap();
+        (shown.rows.len(), shown.folded.len())
+    }
+
+    #[test]
+    fn what_is_broken_now_is_never_folded_and_the_rest_is_where_it_is_much() {
+        assert_eq!(rows(2, 18), (20, 0));
+        assert_eq!(rows(2, 19), (2, 19));
+        assert_eq!(rows(25, 1), (25, 1));
+        assert_eq!(rows(0, 30), (0, 30));
+    }
+
+    #[test]
+    fn since_when_in_a_word_says_new_a_time_or_that_nobody_knows() {
+        let report = report(1, 0);
+        let of = |since: Option<&RunName>| since_when(&report, since);
+        assert_eq!(of(None), "not known");
+        assert_eq!(of(Some(&report.name().unwrap())), "new");
+        let earlier = &report.changes.as_ref().unwrap().earlier;
+        assert_eq!(of(Some(earlier)), "1970-01-01T00:00:00Z");
     }
 }

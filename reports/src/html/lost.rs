@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use gp2gp_model::paper::count;
+use gp2gp_model::paper::{are, count};
 use gp2gp_model::plan::Role;
 use gp2gp_model::report::{CustodyReport, FiledInstead, RunReport, ScenarioReport};
 
@@ -111,7 +111,7 @@ impl Lost<'_> {
                     0 => String::new(),
                     planned => format!(
                         ", and {planned} more {} replaced by a placeholder as planned",
-                        if planned == 1 { "is" } else { "are" }
+                        are(planned)
                     ),
                 }
             ),
@@ -120,8 +120,7 @@ impl Lost<'_> {
 }
 
 fn is_are(documents: u64) -> String {
-    let verb = if documents == 1 { "is" } else { "are" };
-    format!("{} {verb}", count(documents, "document"))
+    format!("{} {}", count(documents, "document"), are(documents))
 }
 
 /// `12 with both practices, 3 with the old practice`.
@@ -179,12 +178,12 @@ fn of_rest(rows: &[LostRow<'_>]) -> String {
         .collect();
     let more = scenarios.len().saturating_sub(NAMED);
     if more > 0 {
-        told.push(count(more as u64, "more scenario"));
+        told.push(count(more, "more scenario"));
     }
     let told: Vec<&str> = told.iter().map(String::as_str).collect();
     format!(
         "And {} in {}. Each is among the documents of its scenario, and all are in report.json.",
-        count(rows.len() as u64, "more document"),
+        count(rows.len(), "more document"),
         words::list(&told)
     )
 }

@@ -7,6 +7,7 @@ mod changes;
 mod diff;
 mod lives;
 mod lost;
+mod paper;
 mod requirements;
 mod sequence;
 mod trouble;
@@ -18,7 +19,7 @@ use std::fmt;
 use askama::Template;
 use gp2gp_model::Sha256;
 use gp2gp_model::bench::{BenchReport, Measured};
-use gp2gp_model::paper;
+use gp2gp_model::glossary;
 use gp2gp_model::report::conversation::{Depth, ScenarioMaterial};
 use gp2gp_model::report::{Grade, RunReport, ScenarioReport, Share};
 use gp2gp_model::requirement::Requirement;
@@ -30,6 +31,7 @@ use changes::ChangesShown;
 pub use diff::run_diff_html;
 use lives::Lives;
 use lost::Lost;
+use paper::Papers;
 use requirements::RequirementRow;
 use sequence::{Drawer, Mark, Sequence};
 use trouble::{Case, Showing, Trouble, troubles};
@@ -43,6 +45,8 @@ pub struct Page<'a> {
     pub report: &'a RunReport,
     /// What was asked for.
     pub catalogue: &'a [Requirement],
+    /// What its clauses are from.
+    pub sources: &'a [glossary::Source],
     /// Throughput, if it was measured.
     pub bench: Option<&'a BenchReport>,
 }
@@ -68,7 +72,7 @@ pub fn html(page: &Page<'_>, source: &mut Source<'_>, out: &mut dyn fmt::Write) 
         },
         out,
     )?;
-    failures(&troubles, report, source, &marks, out)?;
+    failures(&troubles, page, source, &marks, out)?;
     write(
         &LostDocuments {
             lost: Lost::of(report, &troubles),
@@ -142,6 +146,10 @@ struct Head<'a> {
     has_bench: bool,
     has_paper: bool,
     together: bool,
+    /// The failures are not all there since the same run.
+    has_since: bool,
+    /// Since when all are there, if that is the same.
+    since_all: String,
 }
 
 impl<'a> Head<'a> {
@@ -178,6 +186,10 @@ impl<'a> Head<'a> {
                 .filter(|it| it.verdict == verdict)
                 .count()
         };
+        let since_all = troubles
+            .first()
+            .map(|it| it.since.clone())
+            .filter(|since| troubles.iter().all(|it| it.since == *since));
         let digest = serde_json::to_vec(page.catalogue).map_or_else(
             |_| "unknown".to_owned(),
             |json| Sha256::of(&json).to_string(),
@@ -221,6 +233,8 @@ impl<'a> Head<'a> {
             has_bench: page.bench.is_some(),
             has_paper: Papers::of(report).is_some(),
             together: troubles.iter().any(|it| it.follows),
+            has_since: report.changes.is_some() && since_all.is_none(),
+            since_all: since_all.unwrap_or_default(),
         }
     }
 
@@ -253,6 +267,8 @@ struct Failure<'a> {
     first: &'a Case<'a>,
     others: &'a [Case<'a>],
     slice: Option<Sequence>,
+    /// What its clauses are from.
+    titles: String,
     /// Where the events of the first case are in the diagram.
     hrefs: BTreeMap<u64, String>,
 }
@@ -262,8 +278,8 @@ impl Failure<'_> {
         self.hrefs.get(event).map_or("", String::as_str)
     }
 
-    fn name(&self, case: &Case<'_>) -> String {
-        name(case.scenario).to_owned()
+    fn name<'s>(&self, case: &Case<'s>) -> &'s str {
+        name(case.scenario)
     }
 
     fn story(&self) -> &[String] {
@@ -273,7 +289,7 @@ impl Failure<'_> {
 
 fn failures(
     troubles: &[Trouble<'_>],
-    report: &RunReport,
+    page: &Page<'_>,
     source: &mut Source<'_>,
     marks: &[Marks],
     out: &mut dyn fmt::Write,
@@ -281,7 +297,7 @@ fn failures(
     write(
         &FailuresHead {
             none: troubles.is_empty(),
-            passes: report.score.grade == Grade::Conforms,
+            passes: page.report.score.grade == Grade::Conforms,
         },
         out,
     )?;
@@ -299,6 +315,8 @@ fn failures(
             first,
             others,
             slice: None,
+            titles: (trouble.requirement)
+                .map_or_else(String::new, |it| words::titles(it, page.sources)),
             hrefs: BTreeMap::new(),
         };
         if let (Some(material), Some(marks)) = (&material, marks.get(first.at)) {
@@ -448,7 +466,7 @@ fn one(
             material,
             sequences,
             lives: Lives::of(at, scenario, &place),
-            papers: paper::lines(&scenario.paper),
+            papers: gp2gp_model::paper::lines(&scenario.paper),
             kept: kept.join(", "),
         },
         out,
@@ -472,6 +490,7 @@ struct PassedHead {
 struct Requirements<'a> {
     rows: Vec<RequirementRow<'a>>,
     account: Account<'a>,
+    sources: &'a [glossary::Source],
     earlier: String,
     families: Vec<(&'a str, Share)>,
 }
@@ -481,6 +500,7 @@ impl<'a> Requirements<'a> {
         Self {
             rows: requirements::rows(page.report, page.catalogue),
             account: Account::of(page.report, page.catalogue),
+            sources: page.sources,
             earlier: (page.report.changes.as_ref())
                 .map_or_else(String::new, |it| it.earlier.to_string()),
             families: (page.report.score.families.iter())
@@ -542,37 +562,6 @@ impl<'a> Scenarios<'a> {
             | Verdict::HarnessError => true,
         });
         judged.count()
-    }
-}
-
-/// Paper that the run is.
-struct Papers<'a> {
-    total: String,
-    rows: Vec<(usize, &'a str, Vec<String>)>,
-}
-
-impl<'a> Papers<'a> {
-    fn of(report: &'a RunReport) -> Option<Self> {
-        let papers = || report.scenarios.iter().flat_map(|it| &it.paper);
-        let moved = papers().filter(|it| it.state.is_some()).count() as u64;
-        let printed = papers().filter(|it| it.is_paper()).count() as u64;
-        let pages = papers().map(|it| it.pages).sum();
-        let rows = report
-            .scenarios
-            .iter()
-            .enumerate()
-            .filter_map(|(at, scenario)| {
-                let lines = paper::lines(&scenario.paper);
-                (!lines.is_empty()).then(|| (at + 1, name(scenario), lines))
-            });
-        (moved > 0).then(|| Self {
-            total: format!(
-                "{} to print for {printed} of {} who moved.",
-                paper::count(pages, "page"),
-                paper::count(moved, "patient"),
-            ),
-            rows: rows.collect(),
-        })
     }
 }
 

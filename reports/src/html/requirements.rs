@@ -66,22 +66,16 @@ fn row<'a>(
         },
         exercised: match outcome.exercised_in {
             0 => "in no scenario".to_owned(),
-            number => format!(
-                "in {}",
-                gp2gp_model::paper::count(number as u64, "scenario")
-            ),
+            number => format!("in {}", gp2gp_model::paper::count(number, "scenario")),
         },
         proven: match (outcome.verdict, occasions) {
             (Verdict::Pass, number) => {
-                format!(
-                    "kept on {}",
-                    gp2gp_model::paper::count(number as u64, "occasion")
-                )
+                format!("kept on {}", gp2gp_model::paper::count(number, "occasion"))
             }
             (_, 0) => "never".to_owned(),
             (_, number) => format!(
                 "kept on {}, and not on others",
-                gp2gp_model::paper::count(number as u64, "occasion")
+                gp2gp_model::paper::count(number, "occasion")
             ),
         },
         why: why(&findings, outcome.verdict),

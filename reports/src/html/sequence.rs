@@ -313,8 +313,8 @@ impl<'a> Drawer<'a> {
             Happening::Calls { .. } | Happening::At { .. } => 0,
         });
         let label = format!(
-            "{} more posts of fragments and their acknowledgements, {}, none of them marked",
-            folded.len(),
+            "{} of fragments and their acknowledgements, {}, none of them marked",
+            words::count(folded.len(), "more post"),
             words::size(bytes.sum())
         );
         items.push(if words::is_troubled(self.scenario.verdict) {
@@ -402,7 +402,10 @@ impl<'a> Drawer<'a> {
                 let text = match (calls.as_slice(), bad) {
                     ([only], _) => only.what.clone(),
                     (many, 0) => format!("{} calls", many.len()),
-                    (many, bad) => format!("{} calls, {bad} of them without success", many.len()),
+                    (many, bad) => format!(
+                        "{}, {bad} of them without success",
+                        words::count(many.len(), "call")
+                    ),
                 };
                 let end = match calls.as_slice() {
                     [only] => only.ending.text.clone(),
@@ -650,7 +653,7 @@ fn kept(steps: &[&Step], parts: &[InBreach]) -> Vec<bool> {
 }
 
 fn gap(left_out: usize) -> Option<Item> {
-    let steps = gp2gp_model::paper::count(left_out as u64, "step");
+    let steps = gp2gp_model::paper::count(left_out, "step");
     let told = format!("{steps} left out; all are in the sequence diagram");
     (left_out > 0).then_some(Item::Gap(told))
 }

@@ -20,8 +20,12 @@ pub(super) struct Trouble<'a> {
     pub(super) requirement: Option<&'a Requirement>,
     /// Whose conduct, in words.
     pub(super) whose: String,
+    /// The same in a word or two.
+    pub(super) who: String,
     /// Since when, in words; the earliest of all cases.
     pub(super) since: String,
+    /// The same in a word: `new`, or when the first run was made that has it.
+    pub(super) since_when: String,
     /// What a baseline says of it.
     pub(super) known: Option<&'a KnownFailure>,
     /// In how many scenarios it was put to the test; of a requirement only.
@@ -98,6 +102,7 @@ pub(super) fn troubles<'a>(
             .filter_map(|case| case.since)
             .min_by_key(|it| it.made_at);
         trouble.since = changes::since(report, first);
+        trouble.since_when = changes::since_when(report, first);
         trouble.cases.sort_by_key(|case| {
             let shows_no_event = case.showings.iter().all(|it| it.event.is_none());
             (shows_no_event, case.scenario.messages, case.at)
@@ -176,7 +181,7 @@ impl<'a> Trouble<'a> {
     pub(super) fn is_in(&self) -> String {
         match self.tested {
             Some(tested) => share(self.cases.len(), tested),
-            None => gp2gp_model::paper::count(self.cases.len() as u64, "scenario"),
+            None => gp2gp_model::paper::count(self.cases.len(), "scenario"),
         }
     }
 
@@ -230,6 +235,7 @@ fn of_findings<'a>(
             requirement,
             known: finding.known.as_ref(),
             whose: whose(report, finding),
+            who: format!("{} system", finding.role),
             ..trouble(
                 finding.verdict,
                 format!("{} {wording}", finding.requirement),
@@ -267,6 +273,7 @@ fn whose(report: &RunReport, finding: &Finding) -> String {
 fn of_mishap(scenario: &ScenarioReport) -> Option<Found<'_>> {
     let mishap = scenario.mishap.as_ref()?;
     let trouble = Trouble {
+        who: mishap.system.clone(),
         whose: format!(
             "{}, as a whole, beyond what it did on the wire",
             mishap.system
@@ -321,6 +328,7 @@ fn of_ends<'a>(report: &RunReport, scenario: &'a ScenarioReport) -> Vec<Found<'a
             .collect();
         let is_found = !showings.is_empty();
         let trouble = Trouble {
+            who: "all of them together".to_owned(),
             whose: format!(
                 "the systems under test together ({}); broken requirements of the same scenario say which",
                 words::list(&roles)
@@ -345,6 +353,7 @@ fn of_gaps(scenario: &ScenarioReport) -> Option<Found<'_>> {
         return None;
     }
     let trouble = Trouble {
+        who: "nobody".to_owned(),
         whose: "nobody's, as far as can be seen: what the scenario is about did not come about"
             .to_owned(),
         ..trouble(
@@ -372,6 +381,7 @@ fn of_divergences(scenario: &ScenarioReport) -> Option<Found<'_>> {
         return None;
     }
     let trouble = Trouble {
+        who: "none that is judged".to_owned(),
         whose: format!(
             "{recorded} is recorded and not judged; the system under test did something else than when it was recorded"
         ),
@@ -404,6 +414,8 @@ const fn trouble<'a>(verdict: Verdict, title: String) -> Trouble<'a> {
         requirement: None,
         whose: String::new(),
         since: String::new(),
+        since_when: String::new(),
+        who: String::new(),
         known: None,
         tested: None,
         with: Vec::new(),

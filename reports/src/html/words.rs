@@ -1,13 +1,25 @@
 //! Numbers, times and verdicts in words of the page.
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
 use askama::Template;
 use gp2gp_model::Time;
+use gp2gp_model::glossary::Source;
+use gp2gp_model::paper;
 use gp2gp_model::report::FaultReport;
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::verdict::Verdict;
+
+/// `1 page`, `2 pages`. Templates give what they count by reference, loops of them by value.
+pub(super) fn count(number: impl Borrow<usize>, what: &str) -> String {
+    paper::count(*number.borrow(), what)
+}
+
+pub(super) fn are(number: impl Borrow<usize>) -> &'static str {
+    paper::are(*number.borrow() as u64)
+}
 
 /// `could not run`.
 pub(super) fn verdict(verdict: Verdict) -> String {
@@ -76,6 +88,18 @@ pub(super) fn sources(requirement: &Requirement) -> String {
     told.collect::<Vec<_>>().join(", ")
 }
 
+/// What the clauses of a requirement are from, each once.
+pub(super) fn titles(requirement: &Requirement, sources: &[Source]) -> String {
+    let cited = |source: &&Source| {
+        let is_said = matches!(source.letters.as_str(), "seen" | "derived");
+        !is_said && requirement.clause.iter().any(|it| source.has(it))
+    };
+    let told = sources.iter().filter(cited);
+    told.map(|it| format!("{}: {}", it.letters, it.title))
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
 /// The colour of a tag of the design system.
 pub(super) const fn colour(verdict: Verdict) -> &'static str {
     match verdict {
@@ -132,8 +156,7 @@ pub(super) fn fired(fault: &FaultReport) -> String {
 
 pub(super) fn size(bytes: u64) -> String {
     match bytes {
-        1 => "1 byte".to_owned(),
-        0..10_000 => format!("{bytes} bytes"),
+        0..10_000 => paper::count(bytes, "byte"),
         10_000..1_000_000 => format!("{} KB", bytes / 1_000),
         1_000_000.. => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
     }

@@ -239,7 +239,7 @@ impl<'a> Trouble<'a> {
             | What::Mishap(_)
             | What::Pointless
             | What::Diverged(_)
-            | What::Ended(..) => count(self.cases.len() as u64, "scenario"),
+            | What::Ended(..) => count(self.cases.len(), "scenario"),
         };
         match (others.is_empty(), scenarios.len()) {
             (true, 1) => String::new(),

@@ -1,5 +1,6 @@
 //! DIR-09: a patient who moves from A to B and on to C before A's record has reached B.
 
+use gp2gp_model::paper::count;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 
 use super::super::transfer::{name, transfers};
@@ -48,7 +49,11 @@ pub(super) fn moved_on(view: &View, _: Profile) -> Assessment {
                 violation(
                     post,
                     due(),
-                    format!("{cores} extracts and {} refusals", refusals.len()),
+                    format!(
+                        "{} and {}",
+                        count(cores, "extract"),
+                        count(refusals.len(), "refusal")
+                    ),
                 )
                 .with(transfer.cores.iter().map(|core| core.seq))
                 .with(refusals.iter().map(|(refusal, _)| refusal.seq))

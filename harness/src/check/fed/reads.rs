@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gp2gp_model::paper::count;
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_model::{EntryId, NhsNumber};
@@ -99,8 +100,9 @@ fn expect_content(
                 exchange.seq,
                 format!("free text {id} as {} holds it", record.practice),
                 format!(
-                    "another text, of {} lines instead of {}",
-                    seen.lines, text.lines
+                    "another text, of {} instead of {}",
+                    count(seen.lines, "line"),
+                    text.lines
                 ),
             )
         });

@@ -1,6 +1,7 @@
 //! FED-01: what is recorded at the hub reaches the registered practice, exactly once.
 
 use gp2gp_model::OdsCode;
+use gp2gp_model::paper::count;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_wire::federation::member::Filed;
 
@@ -42,7 +43,10 @@ fn expect_once(view: &View, federation: &Federation, recorded: &Recorded<'_>, ta
                 format!("entry {id} is filed at {}", names(&patient_is_at)),
                 match deliveries.len() {
                     0 => "it was never posted to a practice".to_owned(),
-                    tried => format!("{tried} attempts, and no practice said that it has it"),
+                    tried => format!(
+                        "{}, and no practice said that it has it",
+                        count(tried, "attempt")
+                    ),
                 },
             )
             .with(deliveries.iter().map(|it| it.exchange.seq))
@@ -76,7 +80,7 @@ fn expect_once(view: &View, federation: &Federation, recorded: &Recorded<'_>, ta
     tally.expect(is_once, || {
         let places: Vec<String> = filed
             .iter()
-            .map(|it| format!("{} ({} times)", it.practice, times(it).max(1)))
+            .map(|it| format!("{} ({})", it.practice, count(times(it).max(1), "time")))
             .collect();
         violation(
             first.exchange.seq,

@@ -1,5 +1,6 @@
 //! The Continue (RCV-15 to 19).
 
+use gp2gp_model::paper::count;
 use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_model::{Hl7MessageId, Interaction, OdsCode};
@@ -56,9 +57,9 @@ pub(super) fn one_for_promises(view: &View, _: Profile) -> Assessment {
         let promising = taken(view, &transfer).into_iter();
         for taken in promising.filter(|taken| taken.promises > 0) {
             let expected = format!(
-                "exactly one Continue for core {}, which promises {} messages",
+                "exactly one Continue for core {}, which promises {}",
                 id_of(taken.core),
-                taken.promises
+                count(taken.promises, "message")
             );
             match taken.continues.as_slice() {
                 [_] => ruling.kept(),

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gp2gp_model::Sha256;
+use gp2gp_model::paper::count;
 use gp2gp_model::plan::Decision;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use gp2gp_wire::attachment::{Description, DescriptionStyle, Placeholder};
@@ -267,13 +268,14 @@ pub(super) fn namesakes_kept_apart(view: &View, _: Profile) -> Assessment {
             // Where one takes the place of another, one is there and not all are.
             if kept < all && (there == 0 || there >= all) {
                 ruling.open(format!(
-                    "{there} documents {what} are there, but not as they were sent (RCV-64)"
+                    "{} {what} came to be there, but not as sent (RCV-64)",
+                    count(there, "document")
                 ));
                 continue;
             }
             ruling.expect(kept == all, || {
                 record.violation(
-                    format!("all {all} documents {what} stored"),
+                    format!("{} {what} stored", count(all, "document")),
                     format!("{kept} of them stored"),
                 )
             });
@@ -468,8 +470,8 @@ pub(super) fn very_large_records(view: &View, _: Profile) -> Assessment {
             continue;
         }
         let size = format!(
-            "original of {original} bytes, {} promised messages",
-            promises.len()
+            "original of {original} bytes, {}",
+            count(promises.len(), "promised message")
         );
         let answers = transfer.answers();
         let refusal = answers.iter().find(|ack| !ack.is_success());

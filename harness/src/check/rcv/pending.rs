@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gp2gp_model::Time;
 use gp2gp_model::alert::{Concern, PENDING};
+use gp2gp_model::paper::count;
 use gp2gp_model::plan::Role;
 use gp2gp_model::trace::{Endpoint, Lifecycle, Observation};
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
@@ -85,7 +86,7 @@ fn pending(
                     "people are told once that extract {} was not filed for {hours} h",
                     id_of(core)
                 ),
-                format!("told {in_time} times"),
+                format!("told {}", count(in_time, "time")),
             )
             .with(told.iter().map(|it| it.seq))
         });

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use gp2gp_model::paper::count;
 use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use gp2gp_model::{EbxmlMessageId, Interaction};
@@ -46,7 +47,7 @@ pub(super) fn acknowledgements_survive_an_outage(view: &View, _: Profile) -> Ass
             }
             None => {
                 let expected = format!("acknowledgement {id} posted again until Spine takes it");
-                let seen = format!("posted {} times, never taken", repeats.len() + 1);
+                let seen = format!("posted {}, never taken", count(repeats.len() + 1, "time"));
                 let repeats = repeats.iter().map(|repeat| repeat.seq);
                 ruling.absent(view, violation(first, expected, seen).with(repeats));
             }

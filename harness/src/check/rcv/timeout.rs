@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gp2gp_model::paper::count;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use gp2gp_model::{Interaction, Time};
 
@@ -200,9 +201,9 @@ fn wrong_time(incomplete: &Incomplete<'_>, timeout: &Ack<'_>, due: Time) -> Opti
         violation(
             timeout.post,
             format!(
-                "the refusal of core {} at {due}{old}: {} messages are promised",
+                "the refusal of core {} at {due}{old}: {} promised",
                 id_of(incomplete.core),
-                incomplete.promised
+                count(incomplete.promised, "message")
             ),
             timeout.show(),
         )

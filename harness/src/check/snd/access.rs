@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64_simd::URL_SAFE_NO_PAD;
 use gp2gp_model::Time;
+use gp2gp_model::paper::count;
 use gp2gp_model::trace::{Endpoint, Lifecycle};
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use serde_json::{Map, Value};
@@ -159,7 +160,10 @@ fn claims(token: &str) -> Result<Map<String, Value>, String> {
     }
     let parts: Vec<&str> = token.split('.').collect();
     let [_, claims, _] = parts.as_slice() else {
-        return Err(format!("a token of {} parts, not three", parts.len()));
+        return Err(format!(
+            "a token of {}, not three",
+            count(parts.len(), "part")
+        ));
     };
     let json = URL_SAFE_NO_PAD
         .decode_to_vec(claims.trim_end_matches('='))
@@ -206,7 +210,7 @@ mod tests {
     #[test]
     fn a_token_that_cannot_be_read_is_named_by_its_fault() {
         let fault = |token: &str| claims(token).expect_err(token);
-        assert_eq!(fault("abc"), "a token of 1 parts, not three");
+        assert_eq!(fault("abc"), "a token of 1 part, not three");
         assert_eq!(fault("a.!.c"), "a token whose claims are not base64url");
         let list = URL_SAFE_NO_PAD.encode_to_string("[1]");
         assert!(fault(&format!("a.{list}.")).contains("no JSON object"));

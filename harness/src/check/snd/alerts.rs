@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gp2gp_model::alert::{Concern, PENDING};
 use gp2gp_model::paper::PrintState;
+use gp2gp_model::paper::count;
 use gp2gp_model::plan::{Act, Role};
 use gp2gp_model::trace::{Endpoint, Lifecycle, Observation};
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
@@ -90,7 +91,7 @@ fn pending(
                     "people are told once that {} has no acknowledgement for {hours} h",
                     name(core)
                 ),
-                format!("told {in_time} times"),
+                format!("told {}", count(in_time, "time")),
             )
             .with(told.iter().map(|it| it.seq))
         });
@@ -140,7 +141,7 @@ pub(super) fn wrong_patient_is_an_incident(view: &View, _: Profile) -> Assessmen
                     "one incident for patient {patient} with code {code}, after {}",
                     name(ack)
                 ),
-                format!("{told} incidents with that code"),
+                format!("{} with that code", count(told, "incident")),
             )
             .with(alerts(view, &transfer).map(|it| it.seq))
         });

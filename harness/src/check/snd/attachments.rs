@@ -2,6 +2,7 @@
 //! and that something stands for those that cannot be sent.
 
 use gp2gp_model::NhsNumber;
+use gp2gp_model::paper::count;
 use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_wire::attachment::{Description, DescriptionStyle, Placeholder, PlaceholderReason};
@@ -171,9 +172,9 @@ pub(super) fn thresholds(view: &View, _: Profile) -> Assessment {
                         sent.label()
                     ),
                     format!(
-                        "{} characters in {} chunks",
-                        sent.characters(),
-                        sent.document.chunks.len()
+                        "{} in {}",
+                        count(sent.characters(), "character"),
+                        count(sent.document.chunks.len(), "chunk")
                     ),
                 )
                 .with(sent.pieces(view))
@@ -221,8 +222,8 @@ pub(super) fn placeholders(view: &View, _: Profile) -> Assessment {
                     violation(
                         core,
                         format!(
-                            "{} placeholders AbsentAttachment*.txt, one of them for `{}`",
-                            missing.len(),
+                            "{} AbsentAttachment*.txt, one of them for `{}`",
+                            count(missing.len(), "placeholder"),
                             first.file_name
                         ),
                         format!(
@@ -274,8 +275,8 @@ fn none_without_need(
         violation(
             core,
             format!(
-                "no more than {} placeholders: the store gave every other document",
-                missing + excused
+                "no more than {}: the store gave every other document",
+                count(missing + excused, "placeholder")
             ),
             format!("{}: {}", others.len(), names.join(", ")),
         )
@@ -362,8 +363,8 @@ pub(super) fn placeholder_lines(view: &View, _: Profile) -> Assessment {
                 (Some(_), None) => None,
                 (Some(_), Some(entity)) => Some(format!("`{entity}`")),
                 (None, _) => Some(format!(
-                    "{} lines `{}`",
-                    text.lines().count(),
+                    "{} `{}`",
+                    count(text.lines().count(), "line"),
                     text.escape_debug()
                 )),
             };
@@ -465,8 +466,8 @@ fn harm(sent: &Sent<'_>) -> Option<String> {
     match (faults.first(), sent.document.placeholder.as_deref()) {
         (Some(fault), _) => Some(format!("{fault} in description `{description}`")),
         (None, Some(text)) if Placeholder::parse(text).is_none() => Some(format!(
-            "{} lines `{}` in {}",
-            text.lines().count(),
+            "{} `{}` in {}",
+            count(text.lines().count(), "line"),
             text.escape_debug(),
             sent.label()
         )),

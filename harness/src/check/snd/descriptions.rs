@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use gp2gp_model::paper::count;
 use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_wire::attachment::{Description, DescriptionStyle, SPINE_MEDIA_TYPES, spine_media_type};
@@ -167,7 +168,7 @@ pub(super) fn large_flag(view: &View, _: Profile) -> Assessment {
         let (in_chunks, way) = match sent.document.route {
             Route::Inline => (false, "inline".to_owned()),
             Route::OwnCopc => (false, "in one fragment".to_owned()),
-            Route::Index(chunks) => (true, format!("in {chunks} chunks")),
+            Route::Index(chunks) => (true, format!("in {}", count(chunks, "chunk"))),
             Route::Absent => continue,
         };
         tally.expect(description.large_attachment == in_chunks, || {

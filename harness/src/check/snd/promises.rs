@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use gp2gp_model::paper::count;
 use gp2gp_model::plan::Role;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_model::{EbxmlMessageId, Hl7MessageId, OdsCode};
@@ -76,7 +77,7 @@ pub(super) fn promises_kept(view: &View, _: Profile) -> Assessment {
                         violation(
                             fragment,
                             format!("mid:{} once", promise.message),
-                            format!("{again} messages of that id"),
+                            format!("{} of that id", count(again, "message")),
                         )
                         .with(
                             (transfer.fragments.iter())

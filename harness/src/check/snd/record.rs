@@ -1,6 +1,7 @@
 //! What the record source held, and what the extract says of it.
 
 use gp2gp_model::NhsNumber;
+use gp2gp_model::paper::count;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_wire::hl7::ExtractVersion;
 
@@ -95,10 +96,13 @@ pub(super) fn line_breaks_survive(view: &View, _: Profile) -> Assessment {
                 tally.expect(kept, || {
                     violation(
                         told.core,
-                        format!("{} lines in the text of statement {id}", held.lines),
                         format!(
-                            "the same words in {} lines, broken elsewhere or not at all, in {}",
-                            sent.lines,
+                            "{} in the text of statement {id}",
+                            count(held.lines, "line")
+                        ),
+                        format!(
+                            "the same words in {}, broken elsewhere or not at all, in {}",
+                            count(sent.lines, "line"),
                             name(told.core)
                         ),
                     )

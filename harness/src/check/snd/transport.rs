@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gp2gp_model::Interaction;
 use gp2gp_model::directory::Contract;
+use gp2gp_model::paper::count;
 use gp2gp_model::verdict::{Assessment, Profile};
 
 use super::super::transfer::{Transfer, accepted_at, attempts, name, transfers};
@@ -166,7 +167,11 @@ impl<'v> Troubled<'v> {
         tally.expect(faults <= allowed, || {
             violation(
                 self.post,
-                format!("{} posted {allowed} times at most", name(self.post)),
+                format!(
+                    "{} posted {} at most",
+                    name(self.post),
+                    count(allowed, "time")
+                ),
                 format!("{faults} posts were answered with an error"),
             )
             .with(self.attempts.iter().map(|it| it.seq))

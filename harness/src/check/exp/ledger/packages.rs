@@ -1,6 +1,7 @@
 //! Packages: which may be begun, what may be in them, and what becomes of them.
 
 use gp2gp_model::export::{ExportEvent, ExportState, is_on_a_later_day};
+use gp2gp_model::paper::count;
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{NhsNumber, Sha256};
 use gp2gp_wire::export::{Fate, Opening, RestoreOrder};
@@ -229,7 +230,7 @@ impl Ledger {
             Rule::NothingLostOrDoubled,
             times == 1,
             || format!("{name} arrives once at the importing practice"),
-            || format!("it arrived {times} times"),
+            || format!("it arrived {}", count(times, "time")),
         );
         explained(breach, trail);
     }
