@@ -9,6 +9,8 @@ mod support;
 mod breaches;
 #[path = "support/browser.rs"]
 mod browser;
+#[path = "report_page/lost.rs"]
+mod lost;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -489,88 +491,6 @@ fn what_comes_from_outside_is_text_wherever_it_stands() {
 fn part<'p>(page: &'p str, id: &str, end: &str) -> &'p str {
     let start = page.split_once(&format!("id=\"{id}\"")).expect("a heading");
     start.1.split(end).next().expect("a part")
-}
-
-/// Chunks are joined in reverse: in a scenario that judges the new practice, in one that does not, and in one where the
-/// document may be replaced.
-#[test]
-fn documents_that_are_not_safe_are_listed_with_plan_and_damage_apart() {
-    const UNTOLD: &str = "duplicate/continue-delivered-twice";
-    const TOLD: &str = "order/index-last";
-    const PLANNED: &str = "limits/receiver-document/size=200001";
-    let defect = Defect::from_name("chunks-reversed").expect("a defect");
-    let sut = Sut::Broken(vec![defect]);
-    let material = play(
-        &[TOLD, PLANNED, UNTOLD, "transfer/mixed"],
-        sut,
-        Scope::Selection,
-    );
-    let page = material.page();
-    let lost = part(&page, "lost", "</section>");
-    assert!(lost.contains("2 documents are lost or damaged in the end, and 1 more is replaced by a placeholder as planned."), "{lost}");
-    let parts = [
-        ("Lost or damaged, and no failure says so", UNTOLD),
-        ("Lost or damaged, and a failure says so", TOLD),
-        ("Replaced by a placeholder, as planned", PLANNED),
-    ];
-    for (heading, id) in parts {
-        let below = lost.split_once(&format!("<h3 class=\"nhsuk-heading-s\">{heading}</h3>"));
-        let rows = below
-            .expect("the heading")
-            .1
-            .split("</table>")
-            .next()
-            .unwrap();
-        assert_eq!(rows.matches("<tr><td>").count(), 1, "{heading}: {rows}");
-        let scenarios = &material.report.scenarios;
-        let scenario = scenarios
-            .iter()
-            .find(|it| it.id.as_ref().is_some_and(|own| own.as_str() == id));
-        let document = scenario
-            .unwrap()
-            .custody
-            .iter()
-            .find(|it| it.is_unsafe())
-            .unwrap();
-        assert!(rows.contains(&document.file_name), "{id}: {rows}");
-        assert!(rows.contains(&document.patient.to_string()), "{id}: {rows}");
-    }
-    assert!(
-        lost.contains("which this scenario does not judge: it judges the sending system."),
-        "{lost}"
-    );
-    assert!(
-        lost.contains("Continue delivered twice (deliver twice Continue"),
-        "what was planned: {lost}"
-    );
-    assert!(lost.contains("of another content"), "{lost}");
-    assert!(lost.contains(">RCV-64: fail</a>"), "{lost}");
-    let sound = play(&["transfer/mixed"], Sut::Reference, Scope::Selection).page();
-    let lost = part(&sound, "lost", "</section>");
-    assert!(
-        lost.contains("None. No document was lost or damaged in any scenario. They are: "),
-        "{lost}"
-    );
-}
-
-#[test]
-fn thousands_of_lost_documents_stay_readable_and_are_counted() {
-    let mut material = play(&["transfer/mixed"], Sut::Reference, Scope::Selection);
-    let scenario = &mut material.report.scenarios[0];
-    let mut lost = scenario.custody[0].clone();
-    lost.whereabouts = "LOST".to_owned();
-    scenario.custody = vec![lost; 5_000];
-    let page = material.page();
-    let lost = part(&page, "lost", "</section>");
-    assert_eq!(lost.matches("<tr><td>").count(), 100);
-    assert!(
-        lost.contains("5000 documents are lost or damaged in the end."),
-        "{lost}"
-    );
-    assert!(
-        lost.contains("And 4900 more documents in transfer/mixed (4900)."),
-        "{lost}"
-    );
 }
 
 #[test]

@@ -353,6 +353,24 @@ impl<'v> Life<'v> {
         proofs.map(|(post, _)| post.seq).min()
     }
 
+    /// What the sending system asked the store to delete before it was told that the new practice has the record.
+    pub fn deletes_too_soon<'l>(&'l self, view: &View) -> impl Iterator<Item = &'v StoreCall> {
+        let acknowledged = self
+            .acknowledged_at()
+            .or_else(|| self.record_acknowledged_at(view));
+        deletes(std::slice::from_ref(self))
+            .map(|(_, call)| call)
+            .filter(move |call| acknowledged.is_none_or(|event| event >= call.seq))
+    }
+
+    /// The sending system had it deleted too soon, and in the end it is in the archive alone.
+    fn was_removed_too_soon(&self, view: &View) -> bool {
+        let is_in_archive_alone = self.state(view) == Some(DocumentState::Deleted);
+        is_in_archive_alone
+            && !self.was_filed()
+            && self.deletes_too_soon(view).any(|call| call.was_done())
+    }
+
     /// Whether it travelled.
     pub fn was_sent(&self) -> bool {
         (self.steps.iter()).any(|step| matches!(step.what, StepKind::Sent { .. }))
@@ -420,6 +438,7 @@ impl<'v> Life<'v> {
     pub fn report(&self, view: &View) -> CustodyReport {
         let state = self.state(view);
         let missing = self.is_missing_where_acknowledged(view);
+        let removed_too_soon = self.was_removed_too_soon(view);
         let whereabouts = match (state.map(DocumentState::is_in_record), self.was_filed()) {
             (Some(true), false) if missing => {
                 "with the old practice; the new one acknowledged it and does NOT have it"
@@ -431,6 +450,9 @@ impl<'v> Life<'v> {
             (Some(true), false) => "with the old practice",
             (Some(false), true) => "with the new practice",
             (Some(false), false) if self.is_lost(view) => CustodyReport::LOST,
+            (Some(false), false) if removed_too_soon => {
+                "in the archive of the old practice alone; removed from its record before an acknowledgement allowed it"
+            }
             (Some(false), false) => "in the archive of the old practice",
             (None, true) => "with the new practice, and the store does not say",
             (None, false) => "nobody says",
@@ -454,6 +476,7 @@ impl<'v> Life<'v> {
                 .collect(),
             whereabouts: whereabouts.to_owned(),
             missing_where_acknowledged: missing,
+            removed_too_soon,
             filed_instead: self.filed_instead(view),
         }
     }
@@ -516,12 +539,7 @@ impl std::fmt::Display for StepKind<'_> {
                 f.write_str("record acknowledged: AA reached the old practice")
             }
             Self::TurnedAway(post) => {
-                let code = post
-                    .seen()
-                    .and_then(|seen| seen.acknowledgement())
-                    .and_then(|ack| ack.code())
-                    .map_or_else(|| "no code".to_owned(), ToString::to_string);
-                write!(f, "record turned away with {code}")
+                write!(f, "record turned away with {}", refusal_code(post))
             }
             Self::Archive(call) => write!(f, "archive: {}", said(call)),
             Self::Delete(call) => write!(f, "delete: {}", said(call)),
@@ -529,6 +547,13 @@ impl std::fmt::Display for StepKind<'_> {
             Self::Filed => f.write_str("filed by the new practice"),
         }
     }
+}
+
+/// The code of a negative acknowledgement, in words where it has none.
+pub(super) fn refusal_code(post: &Post) -> String {
+    let ack = post.seen().and_then(|seen| seen.acknowledgement());
+    ack.and_then(|ack| ack.code())
+        .map_or_else(|| "no code".to_owned(), ToString::to_string)
 }
 
 fn travelled(document: &Document) -> String {

@@ -2,10 +2,11 @@
 
 use gp2gp::check::custody::lives;
 use gp2gp::driver::Sut;
-use gp2gp_mocks::RequestingDefect;
+use gp2gp_mocks::{RequestingDefect, SendingDefect};
 use gp2gp_model::http::{Headers, Method};
 use gp2gp_model::report::FiledInstead;
 use gp2gp_model::trace::{BodyRef, Endpoint, Event, Observation, What};
+use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_model::{DocumentId, Sha256};
 
 use crate::support::tamper::Taken;
@@ -18,13 +19,13 @@ const TURNED_AWAY: &str = "outage/fragment-lost";
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("SND-76", || trace_of(TURNED_AWAY))
-            .broken("and that acknowledgement never came", || {
+            .broken("after its record had been refused with 31 at", || {
                 with_deletes(TURNED_AWAY, Place::AtTheEnd, &[204])
             })
             .broken("before that acknowledgement came", || {
                 with_deletes(CHUNKED, Place::BeforeTheExtract, &[204])
             })
-            .broken("asked the store to delete it, which refused at", || {
+            .broken("to delete it, which the store refused", || {
                 with_deletes(TURNED_AWAY, Place::AtTheEnd, &[503])
             }),
         Case::new("SND-76", || trace_of(TURNED_AWAY)).broken("on nobody has it", || {
@@ -48,6 +49,38 @@ pub(crate) fn cases() -> Vec<Case> {
             with_deletes(CHUNKED, Place::AtTheEnd, &[423])
         }),
     ]
+}
+
+/// Three things are wrong with such a document, and it is told once: archived, deleted, and where it is now.
+#[test]
+fn a_document_that_is_deleted_after_a_refusal_is_one_breach_that_tells_its_story() {
+    let sut = Sut::broken(SendingDefect::DeletesOnRefusal.into());
+    let taken = run(&plan("named/documents-kept-after-a-refusal"), &sut);
+    let view = taken.view();
+    let Assessment::Broken(breaches) = taken.assess("SND-76", Profile::Strict) else {
+        panic!("it is broken");
+    };
+    let lives = lives(&view);
+    let removed: Vec<_> = (lives.iter())
+        .filter(|life| life.report(&view).removed_too_soon)
+        .collect();
+    assert_eq!((breaches.len(), removed.len()), (2, 2));
+    for (breach, life) in breaches.iter().zip(removed) {
+        let named = format!("`{}` stays in the record", life.held.file_name);
+        assert!(breach.expected.starts_with(&named), "{breach:?}");
+        let story = [
+            "the sending system had it deleted at 2026-01-05T",
+            " after its record had been refused with 28 at 2026-01-05T",
+            ", and that acknowledgement never came. It had been archived at 2026-01-05T",
+            ". It is no longer in the record of the old practice; a copy is in its archive",
+        ];
+        let found: Vec<_> = story.iter().map(|it| breach.seen.find(it)).collect();
+        assert!(
+            found.iter().all(Option::is_some) && found.is_sorted(),
+            "{breach:?}"
+        );
+        assert_eq!(breach.with.len(), 3, "sent, refused, archived: {breach:?}");
+    }
 }
 
 /// The new practice says that all is well, and has filed something else than what came.

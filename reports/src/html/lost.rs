@@ -23,6 +23,8 @@ pub(super) struct Lost<'a> {
     pub(super) total: usize,
     /// Of these, what the system openly did without.
     pub(super) planned: usize,
+    /// Of these, what the old practice removed too soon, and can restore.
+    pub(super) removed: usize,
     /// That have documents.
     pub(super) parts: Vec<Part<'a>>,
     /// Where all others are.
@@ -63,6 +65,8 @@ enum Standing {
     Untold,
     /// A failure shows it, or its scenario has failed.
     Failure,
+    /// The old practice removed it too soon, and has a copy.
+    Removed,
     /// The system may do without it.
     Planned,
 }
@@ -84,6 +88,7 @@ impl<'a> Lost<'a> {
         Self {
             total: rows.values().map(Vec::len).sum(),
             planned: rows.get(&Standing::Planned).map_or(0, Vec::len),
+            removed: rows.get(&Standing::Removed).map_or(0, Vec::len),
             parts: rows.into_iter().map(Part::of).collect(),
             others: whereabouts(&others),
         }
@@ -93,29 +98,32 @@ impl<'a> Lost<'a> {
 impl Lost<'_> {
     /// What it comes to.
     pub(super) fn sum(&self) -> String {
-        let damage = (self.total - self.planned) as u64;
+        let removed = self.removed as u64;
         let planned = self.planned as u64;
-        match (self.total, damage, self.others.is_empty()) {
-            (0, _, true) => {
-                "No scenario of this run has a document whose life can be told.".to_owned()
-            }
-            (0, _, false) => "None. No document was lost or damaged in any scenario.".to_owned(),
-            (_, 0, _) => format!(
-                "{} in the end not with the new practice as it was, and that is no damage: its system says beforehand what it cannot take.",
-                is_are(planned)
-            ),
-            (_, _, _) => format!(
-                "{} lost or damaged in the end{}.",
-                is_are(damage),
-                match planned {
-                    0 => String::new(),
-                    planned => format!(
-                        ", and {planned} more {} replaced by a placeholder as planned",
-                        are(planned)
-                    ),
-                }
-            ),
+        let damage = self.total as u64 - planned - removed;
+        if self.total == 0 && self.others.is_empty() {
+            return "No scenario of this run has a document whose life can be told.".to_owned();
         }
+        let mut told = vec![match damage {
+            0 if self.total == 0 => {
+                "None. No document was lost or damaged in any scenario.".to_owned()
+            }
+            0 => "No document was lost or damaged.".to_owned(),
+            damage => format!("{} lost or damaged in the end.", is_are(damage)),
+        }];
+        if removed > 0 {
+            told.push(format!(
+                "{} removed from the record of the old practice against the rules; a copy is in its archive.",
+                is_are(removed)
+            ));
+        }
+        if planned > 0 {
+            told.push(format!(
+                "{} replaced by a placeholder as planned.",
+                is_are(planned)
+            ));
+        }
+        told.join(" ")
     }
 }
 
@@ -146,6 +154,10 @@ impl<'a> Part<'a> {
             Standing::Failure => (
                 "Lost or damaged, and a failure says so",
                 "What was planned to go wrong is said beside each: good systems bring the documents through that.",
+            ),
+            Standing::Removed => (
+                "Removed from the record of the old practice against the rules",
+                "No positive acknowledgement of their record had come when the old practice's system had them deleted, and the new practice does not have them. A copy of each is in the archive of the old practice, and somebody has to restore it.",
             ),
             Standing::Planned => (
                 "Replaced by a placeholder, as planned",
@@ -200,10 +212,12 @@ impl<'a> LostRow<'a> {
         let more_failures = shown_by.len().saturating_sub(FAILURES);
         let is_told = !shown_by.is_empty();
         shown_by.truncate(FAILURES);
-        let standing = match (is_told, document.filed_instead) {
-            (true, _) => Standing::Failure,
-            (false, Some(FiledInstead::Placeholder)) => Standing::Planned,
-            (false, Some(FiledInstead::Damaged { .. }) | None) => Standing::Untold,
+        let is_harmed = document.is_lost_or_damaged();
+        let standing = match (is_harmed, is_told, document.filed_instead) {
+            (false, _, _) => Standing::Removed,
+            (true, true, _) => Standing::Failure,
+            (true, false, Some(FiledInstead::Placeholder)) => Standing::Planned,
+            (true, false, Some(FiledInstead::Damaged { .. }) | None) => Standing::Untold,
         };
         Self {
             at,

@@ -222,6 +222,10 @@ pub struct CustodyReport {
     /// The new practice acknowledged its record, and by its own words does not have it as it was.
     #[serde(default)]
     pub missing_where_acknowledged: bool,
+    /// The old practice's system had it deleted before a positive acknowledgement of its record had come, the new
+    /// practice does not have it, and a copy is in the archive of the old one.
+    #[serde(default)]
+    pub removed_too_soon: bool,
     /// What the new practice has in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filed_instead: Option<FiledInstead>,
@@ -244,8 +248,14 @@ impl CustodyReport {
     /// `whereabouts` of a document that nobody has.
     pub const LOST: &str = "LOST";
 
-    /// Nobody has it, or the new practice does not have it as it was and should.
+    /// Nobody has it, the new practice does not have it as it was and should, or it was removed from the record of the
+    /// old one against the rules.
     pub fn is_unsafe(&self) -> bool {
+        self.is_lost_or_damaged() || self.removed_too_soon
+    }
+
+    /// Nobody has it, or the new practice does not have it as it was and should.
+    pub fn is_lost_or_damaged(&self) -> bool {
         let is_damaged = matches!(self.filed_instead, Some(FiledInstead::Damaged { .. }));
         self.whereabouts == Self::LOST || self.missing_where_acknowledged || is_damaged
     }
