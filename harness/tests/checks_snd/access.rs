@@ -26,7 +26,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .broken("Authorization of scheme `Basic`", || {
                 with_headers(|_, _| Headers::new().with("Authorization", "Basic YTpi"))
             })
-            .broken("a token of 1 parts, not three", || {
+            .broken("a token of 1 part, not three", || {
                 authorized(|_, _| "opaque".to_owned())
             })
             .broken("`exp` 1767607500.5 on ", || {
