@@ -129,7 +129,7 @@ fn a_run_that_ends_otherwise_fails_whatever_its_requirements_say() {
     );
     let text = gp2gp_reports::run(&report, &support::catalogue());
     assert!(
-        text.contains("the run did not end as between good systems"),
+        text.contains("the run did not end as it does between good systems"),
         "{text}"
     );
     let junit = gp2gp_reports::junit(&report, &support::catalogue()).expect("it is written");

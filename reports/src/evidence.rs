@@ -14,14 +14,28 @@ pub(crate) struct Found<'a> {
     pub(crate) finding: &'a Finding,
 }
 
-/// What hangs together, by place in the list: whatever the same events show goes with the first that they show, what is
-/// broken where that is and nowhere kept first (Ochiai's coefficient, squared). Something that is no finding stands alone.
-pub(crate) fn together(all: &[Vec<Found<'_>>], scenarios: &[ScenarioReport]) -> Vec<Vec<usize>> {
+/// Something that is not well, as far as it says what it hangs together with.
+#[derive(Debug)]
+pub(crate) struct Ill<'a> {
+    /// Empty if it is no finding.
+    pub(crate) found: Vec<Found<'a>>,
+    /// Where it is.
+    pub(crate) scenarios: Vec<&'a ScenarioReport>,
+    /// Nothing in a trace shows it, and what is broken in its scenarios may explain it: an end, or what is undecided.
+    pub(crate) may_follow: bool,
+}
+
+/// What hangs together, by place in the list: whatever the same events show, what is broken where that is and nowhere
+/// kept first (Ochiai's coefficient, squared), then what is only in scenarios that this and no other explains. What
+/// neither shows an event nor may follow stands alone.
+pub(crate) fn together(all: &[Ill<'_>], scenarios: &[ScenarioReport]) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
-    for (at, found) in all.iter().enumerate() {
+    let (followers, shown): (Vec<_>, Vec<_>) =
+        all.iter().enumerate().partition(|(_, it)| it.may_follow);
+    for (at, ill) in shown {
         let leads = |group: &&mut Vec<usize>| {
             let leader = group.first().and_then(|leader| all.get(*leader));
-            leader.is_some_and(|leader| is_shown_by(found, leader))
+            leader.is_some_and(|leader| is_shown_by(&ill.found, &leader.found))
         };
         match groups.iter_mut().find(leads) {
             Some(group) => group.push(at),
@@ -29,16 +43,47 @@ pub(crate) fn together(all: &[Vec<Found<'_>>], scenarios: &[ScenarioReport]) -> 
         }
     }
     let likeness = |at: &usize| {
-        let found = all.get(*at).map_or(&[][..], Vec::as_slice);
+        let found = all.get(*at).map_or(&[][..], |it| it.found.as_slice());
         let tested = found.first().map_or(0, |it| tested(scenarios, it.finding));
         1_000 * found.len() * found.len() / tested.max(1)
     };
     for group in &mut groups {
-        if let [_, others @ ..] = group.as_mut_slice() {
-            others.sort_by_cached_key(|at| Reverse(likeness(at)));
+        group.sort_by_cached_key(|at| Reverse(likeness(at)));
+    }
+    let mut alone: Vec<Vec<usize>> = Vec::new();
+    for (at, ill) in followers {
+        let explains = |group: &&mut Vec<usize>| {
+            group.iter().any(|it| {
+                all.get(*it)
+                    .is_some_and(|it| is_broken_in(it, &ill.scenarios))
+            })
+        };
+        let mut explaining = groups.iter_mut().filter(explains);
+        match (explaining.next(), explaining.next()) {
+            (Some(only), None) if ill.scenarios.iter().all(|it| is_explained(only, all, it)) => {
+                only.push(at);
+            }
+            _ => alone.push(vec![at]),
         }
     }
+    groups.append(&mut alone);
+    // In the order in which they were given, which is by gravity.
+    groups.sort_by_key(|group| group.iter().min().copied());
     groups
+}
+
+/// Whether a breach was found in one of them.
+fn is_broken_in(ill: &Ill<'_>, scenarios: &[&ScenarioReport]) -> bool {
+    let mut broken = ill
+        .found
+        .iter()
+        .filter(|it| !it.finding.violations.is_empty());
+    broken.any(|it| scenarios.iter().any(|other| other.id == it.scenario.id))
+}
+
+fn is_explained(group: &[usize], all: &[Ill<'_>], scenario: &ScenarioReport) -> bool {
+    let mut group = group.iter().filter_map(|at| all.get(*at));
+    group.any(|it| is_broken_in(it, &[scenario]))
 }
 
 /// `40 of the 42 scenarios that put it to the test`. Where it is in doubt, more may show it than decide it.

@@ -91,7 +91,7 @@ fn exercised(scenario: &ScenarioReport) -> TestCase {
     case
 }
 
-/// Whether it ended as between good systems.
+/// Whether it ended as it does between good systems.
 fn ended(scenario: &ScenarioReport) -> TestCase {
     let wrong = |verdict| {
         let expectations = scenario.expectations.iter();
@@ -104,7 +104,7 @@ fn ended(scenario: &ScenarioReport) -> TestCase {
     let status = match (wrong(Verdict::Fail), wrong(Verdict::CouldNotRun)) {
         (Some(lines), _) => non_success(
             (NonSuccessKind::Failure, Verdict::Fail),
-            "the run did not end as between good systems",
+            "the run did not end as it does between good systems",
             &lines,
         ),
         (None, Some(lines)) => non_success(

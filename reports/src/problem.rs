@@ -138,7 +138,7 @@ pub(crate) fn of_scenario<'a>(
             (
                 Gravity::Failure,
                 Verdict::Fail,
-                "did not end as between good systems",
+                "did not end as it does between good systems",
             ),
             (
                 Gravity::Open,

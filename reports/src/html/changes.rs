@@ -1,10 +1,13 @@
 //! What is not as it was in an earlier run, and what is known.
 
 use gp2gp_model::ScenarioId;
-use gp2gp_model::report::{ChangeKind, Changes, RunName, RunReport};
+use gp2gp_model::baseline::CheckName;
+use gp2gp_model::report::{ChangeKind, Changes, RunName, RunReport, find};
+use gp2gp_model::requirement::Requirement;
 use gp2gp_model::verdict::Verdict;
 
-use super::words;
+use super::trouble::Trouble;
+use super::{number_of, words};
 use crate::beside::{alike, some};
 
 /// Rows that are not folded. What is broken now never is.
@@ -28,13 +31,21 @@ pub(super) struct ChangeRow {
     pub(super) colour: &'static str,
     pub(super) check: String,
     pub(super) words: &'static str,
+    /// What the requirement asks.
+    pub(super) wording: String,
+    /// Number of the failure that it is.
+    pub(super) number: Option<usize>,
     pub(super) was: String,
     pub(super) is: String,
     pub(super) scenarios: String,
 }
 
 impl ChangesShown {
-    pub(super) fn of(report: &RunReport) -> Option<Self> {
+    pub(super) fn of(
+        report: &RunReport,
+        catalogue: &[Requirement],
+        troubles: &[Trouble<'_>],
+    ) -> Option<Self> {
         let changes = report.changes.as_ref()?;
         let kinds = [
             ChangeKind::Broken,
@@ -43,7 +54,9 @@ impl ChangesShown {
             ChangeKind::NewlyJudged,
             ChangeKind::Otherwise,
         ];
-        let mut all = kinds.into_iter().map(|kind| rows(changes, kind));
+        let mut all = kinds
+            .into_iter()
+            .map(|kind| rows(changes, kind, catalogue, troubles));
         let mut shown = all.next().unwrap_or_default();
         let mut folded: Vec<ChangeRow> = all.flatten().collect();
         let room = SHOWN.saturating_sub(shown.len());
@@ -66,7 +79,12 @@ impl ChangesShown {
     }
 }
 
-fn rows(changes: &Changes, kind: ChangeKind) -> Vec<ChangeRow> {
+fn rows(
+    changes: &Changes,
+    kind: ChangeKind,
+    catalogue: &[Requirement],
+    troubles: &[Trouble<'_>],
+) -> Vec<ChangeRow> {
     let of_kind = alike(&changes.findings, kind);
     let row = |(change, scenarios): (&gp2gp_model::report::Change, Vec<&ScenarioId>)| ChangeRow {
         colour: match kind {
@@ -76,6 +94,22 @@ fn rows(changes: &Changes, kind: ChangeKind) -> Vec<ChangeRow> {
             ChangeKind::NewlyJudged | ChangeKind::Otherwise => "grey",
         },
         check: change.check.to_string(),
+        wording: match &change.check {
+            CheckName::Requirement(id) => {
+                find(catalogue, id).map_or_else(String::new, |it| it.wording.clone())
+            }
+            CheckName::End => "How the run ended".to_owned(),
+        },
+        number: match (&change.check, kind) {
+            (CheckName::Requirement(id), ChangeKind::Broken | ChangeKind::Otherwise) => {
+                number_of(troubles, id)
+            }
+            (
+                CheckName::Requirement(_),
+                ChangeKind::Mended | ChangeKind::NoLongerJudged | ChangeKind::NewlyJudged,
+            )
+            | (CheckName::End, _) => None,
+        },
         words: kind.words(),
         was: name(change.was),
         is: name(change.is),
@@ -124,7 +158,6 @@ pub(super) fn since(report: &RunReport, since: Option<&RunName>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use gp2gp_model::baseline::CheckName;
     use gp2gp_model::report::Change;
     use gp2gp_model::run_log::Fingerprint;
     use gp2gp_model::{Sha256, Time};
@@ -179,7 +212,7 @@ mod tests {
     }
 
     fn rows(broken: usize, mended: usize) -> (usize, usize) {
-        let shown = ChangesShown::of(&report(broken, mended)).unwrap();
+        let shown = ChangesShown::of(&report(broken, mended), &[], &[]).unwrap();
         (shown.rows.len(), shown.folded.len())
     }
 

@@ -13,18 +13,18 @@ mod sequence;
 mod trouble;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use askama::Template;
-use gp2gp_model::Sha256;
 use gp2gp_model::bench::{BenchReport, Measured};
 use gp2gp_model::glossary;
 use gp2gp_model::report::conversation::{Depth, ScenarioMaterial};
 use gp2gp_model::report::{Grade, RunReport, ScenarioReport, Share};
-use gp2gp_model::requirement::Requirement;
+use gp2gp_model::requirement::{Level, Requirement};
 use gp2gp_model::trace::TimeMode;
 use gp2gp_model::verdict::Verdict;
+use gp2gp_model::{ConversationId, RequirementId, Sha256};
 
 use account::Account;
 use changes::ChangesShown;
@@ -59,6 +59,9 @@ const EXCERPTS_AT_LEAST: usize = 20_000;
 /// Scenarios that are shown open: more cannot be looked at in one go.
 const SHOWN_OPEN: usize = 6;
 
+/// Scenarios that are named where a broken requirement was kept.
+const KEPT_NAMED: usize = 4;
+
 /// Writes the page.
 pub fn html(page: &Page<'_>, source: &mut Source<'_>, out: &mut dyn fmt::Write) -> fmt::Result {
     let report = page.report;
@@ -68,7 +71,7 @@ pub fn html(page: &Page<'_>, source: &mut Source<'_>, out: &mut dyn fmt::Write) 
     write(
         &WhatChanged {
             report,
-            changes: ChangesShown::of(report),
+            changes: ChangesShown::of(report, page.catalogue, &troubles),
         },
         out,
     )?;
@@ -79,8 +82,8 @@ pub fn html(page: &Page<'_>, source: &mut Source<'_>, out: &mut dyn fmt::Write) 
         },
         out,
     )?;
-    conversations(page, source, &marks, out)?;
-    write(&Requirements::of(page), out)?;
+    conversations(page, &troubles, source, &marks, out)?;
+    write(&Requirements::of(page, &troubles), out)?;
     write(&Scenarios::of(report), out)?;
     write(&Foot::of(page), out)
 }
@@ -145,7 +148,9 @@ struct Head<'a> {
     has_harness_errors: bool,
     has_bench: bool,
     has_paper: bool,
-    together: bool,
+    /// How many groups of failures there are, if any has more than one.
+    groups: Option<usize>,
+    failed: usize,
     /// The failures are not all there since the same run.
     has_since: bool,
     /// Since when all are there, if that is the same.
@@ -210,7 +215,7 @@ impl<'a> Head<'a> {
                 TimeMode::Recorded => "recorded: what the messages say of themselves",
             },
             control: match (report.level, report.time_mode) {
-                (Some(level), _) => level.to_string(),
+                (Some(level), _) => format!("{level}: {}", words::level(level)),
                 (None, TimeMode::Recorded) => "none: a recording".to_owned(),
                 (None, TimeMode::Virtual | TimeMode::Compressed | TimeMode::Wall) => {
                     "all of it: the harness hosts the system itself".to_owned()
@@ -232,7 +237,9 @@ impl<'a> Head<'a> {
             has_harness_errors: report.scenarios.iter().any(|it| it.error.is_some()),
             has_bench: page.bench.is_some(),
             has_paper: Papers::of(report).is_some(),
-            together: troubles.iter().any(|it| it.follows),
+            groups: (troubles.iter().any(|it| it.follows))
+                .then(|| troubles.iter().filter(|it| !it.follows).count()),
+            failed: count(Verdict::Fail),
             has_since: report.changes.is_some() && since_all.is_none(),
             since_all: since_all.unwrap_or_default(),
         }
@@ -244,6 +251,32 @@ impl<'a> Head<'a> {
             |percent| format!("{} of {} ({percent:.1} %)", share.passed, share.applicable),
         )
     }
+
+    /// What is between those that were kept and all: `6 broken, 2 not decided`.
+    fn rest(&self, share: &Share, level: Level) -> String {
+        let of_level = self.report.requirements.iter();
+        let of_level = of_level.filter(|it| it.level == level);
+        let broken = of_level.filter(|it| words::is_broken(it.verdict)).count();
+        let open = (share.applicable - share.passed).saturating_sub(broken);
+        let told = [(broken, "broken"), (open, "not decided")];
+        let told = told.into_iter().filter(|(number, _)| *number > 0);
+        let told: Vec<String> = told
+            .map(|(number, what)| format!("{number} {what}"))
+            .collect();
+        told.join(", ")
+    }
+
+    /// Where the page tells of a requirement.
+    fn number_of(&self, id: &RequirementId) -> Option<usize> {
+        number_of(self.troubles, id)
+    }
+}
+
+/// The card of a requirement that is not well.
+fn number_of(troubles: &[Trouble<'_>], id: &RequirementId) -> Option<usize> {
+    let mut troubles = troubles.iter();
+    let is_it = |it: &&Trouble<'_>| it.requirement.is_some_and(|it| it.id == *id);
+    troubles.find(is_it).map(|it| it.number)
 }
 
 /// Documents that are not safe in the end.
@@ -269,13 +302,23 @@ struct Failure<'a> {
     slice: Option<Sequence>,
     /// What its clauses are from.
     titles: String,
-    /// Where the events of the first case are in the diagram.
-    hrefs: BTreeMap<u64, String>,
+    /// Conversations in which the first case shows.
+    conversations: Vec<ConversationId>,
+    /// Scenarios in which the same requirement was kept, by place.
+    kept_in: Vec<(usize, &'a str)>,
+    /// Events of the first case that are on the page.
+    events: BTreeMap<u64, EventShown>,
+}
+
+/// An event that a failure names.
+struct EventShown {
+    href: String,
+    words: String,
 }
 
 impl Failure<'_> {
-    fn href(&self, event: &u64) -> &str {
-        self.hrefs.get(event).map_or("", String::as_str)
+    fn event(&self, event: &u64) -> Option<&EventShown> {
+        self.events.get(event)
     }
 
     fn name<'s>(&self, case: &Case<'s>) -> &'s str {
@@ -317,16 +360,23 @@ fn failures(
             slice: None,
             titles: (trouble.requirement)
                 .map_or_else(String::new, |it| words::titles(it, page.sources)),
-            hrefs: BTreeMap::new(),
+            conversations: Vec::new(),
+            kept_in: trouble.kept_in(page.report),
+            events: BTreeMap::new(),
         };
         if let (Some(material), Some(marks)) = (&material, marks.get(first.at)) {
             let mut drawer = Drawer::new(first.at, first.scenario, material, &marks.by_event, 0);
             let showings = first.showings.iter();
             let events = showings.flat_map(|it| it.event.iter().chain(it.with));
-            failure.hrefs = events
-                .filter_map(|event| Some((*event, drawer.href(*event)?)))
+            failure.events = events
+                .filter_map(|event| {
+                    let (href, words) = (drawer.href(*event)?, drawer.words(*event)?);
+                    Some((*event, EventShown { href, words }))
+                })
                 .collect();
-            let is_there = |event: &u64| failure.hrefs.contains_key(event);
+            let shown = failure.first.showings.iter().filter_map(|it| it.event);
+            failure.conversations = drawer.conversations_of(shown);
+            let is_there = |event: &u64| failure.events.contains_key(event);
             let shown = |it: &&Showing<'_>| it.event.as_ref().is_some_and(is_there);
             let showing = first.showings.iter().find(shown).or_else(|| {
                 let mut showings = first.showings.iter();
@@ -394,6 +444,7 @@ impl Scenario<'_> {
 
 fn conversations(
     page: &Page<'_>,
+    troubles: &[Trouble<'_>],
     source: &mut Source<'_>,
     marks: &[Marks],
     out: &mut dyn fmt::Write,
@@ -405,11 +456,11 @@ fn conversations(
     let others = report.scenarios.len() - troubled;
     let budget = (EXCERPTS_OF_ALL / troubled.max(1)).clamp(EXCERPTS_AT_LEAST, EXCERPTS_OF_ONE);
     write(&ConversationsHead { troubled }, out)?;
-    for (number, ((at, scenario), marks)) in
-        all().filter(|((_, it), _)| is_troubled(it)).enumerate()
-    {
+    let easiest = troubles.iter().filter_map(|it| it.cases.first());
+    let open: BTreeSet<usize> = easiest.map(|it| it.at).take(SHOWN_OPEN).collect();
+    for ((at, scenario), marks) in all().filter(|((_, it), _)| is_troubled(it)) {
         let material = source(scenario, Depth::Whole);
-        let is_open = number < SHOWN_OPEN;
+        let is_open = open.contains(&at);
         one(
             at,
             scenario,
@@ -496,9 +547,9 @@ struct Requirements<'a> {
 }
 
 impl<'a> Requirements<'a> {
-    fn of(page: &Page<'a>) -> Self {
+    fn of(page: &Page<'a>, troubles: &[Trouble<'_>]) -> Self {
         Self {
-            rows: requirements::rows(page.report, page.catalogue),
+            rows: requirements::rows(page.report, page.catalogue, troubles),
             account: Account::of(page.report, page.catalogue),
             sources: page.sources,
             earlier: (page.report.changes.as_ref())

@@ -1,12 +1,16 @@
 //! The table of requirements: what was declared, exercised, proven, and what could not be reached and why.
 
+use gp2gp_model::paper::count;
 use gp2gp_model::report::{RequirementOutcome, RunReport, find};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::verdict::{Finding, Verdict};
 
-use super::words;
+use super::trouble::Trouble;
+use super::{number_of, words};
 
 pub(super) struct RequirementRow<'a> {
+    /// Number of the failure that it is.
+    pub(super) number: Option<usize>,
     pub(super) outcome: &'a RequirementOutcome,
     pub(super) wording: &'a str,
     pub(super) role: String,
@@ -31,11 +35,12 @@ impl RequirementRow<'_> {
 pub(super) fn rows<'a>(
     report: &'a RunReport,
     catalogue: &'a [Requirement],
+    troubles: &[Trouble<'_>],
 ) -> Vec<RequirementRow<'a>> {
     report
         .requirements
         .iter()
-        .map(|outcome| row(report, catalogue, outcome))
+        .map(|outcome| row(report, catalogue, outcome, troubles))
         .collect()
 }
 
@@ -43,6 +48,7 @@ fn row<'a>(
     report: &'a RunReport,
     catalogue: &'a [Requirement],
     outcome: &'a RequirementOutcome,
+    troubles: &[Trouble<'_>],
 ) -> RequirementRow<'a> {
     let requirement = find(catalogue, &outcome.id);
     let findings: Vec<&Finding> = (report.scenarios.iter())
@@ -56,6 +62,7 @@ fn row<'a>(
         .iter()
         .find(|it| it.requirement == outcome.id);
     RequirementRow {
+        number: number_of(troubles, &outcome.id),
         outcome,
         wording: requirement.map_or("", |it| it.wording.as_str()),
         role: requirement.map_or_else(String::new, |it| it.role.to_string()),
@@ -64,22 +71,31 @@ fn row<'a>(
             (None, Verdict::NotApplicable) => "not claimed".to_owned(),
             (None, _) => "asked".to_owned(),
         },
-        exercised: match outcome.exercised_in {
-            0 => "in no scenario".to_owned(),
-            number => format!("in {}", gp2gp_model::paper::count(number, "scenario")),
+        exercised: match (outcome.exercised_in, undecided(&findings)) {
+            (0, _) => "in no scenario".to_owned(),
+            (number, 0) => format!("in {}", count(number, "scenario")),
+            (number, open) => {
+                format!(
+                    "in {}, and not decided in {open}",
+                    count(number, "scenario")
+                )
+            }
         },
         proven: match (outcome.verdict, occasions) {
             (Verdict::Pass, number) => {
-                format!("kept on {}", gp2gp_model::paper::count(number, "occasion"))
+                format!("kept on {}", count(number, "occasion"))
             }
             (_, 0) => "never".to_owned(),
-            (_, number) => format!(
-                "kept on {}, and not on others",
-                gp2gp_model::paper::count(number, "occasion")
-            ),
+            (_, number) => format!("kept on {}, and not on others", count(number, "occasion")),
         },
         why: why(&findings, outcome.verdict),
     }
+}
+
+/// In how many scenarios it was put to the test, and the evidence does not say.
+fn undecided(findings: &[&Finding]) -> usize {
+    let findings = findings.iter();
+    findings.filter(|it| it.verdict == Verdict::Unknown).count()
 }
 
 /// The first words that say why a requirement came out like this, where it is neither kept nor broken.

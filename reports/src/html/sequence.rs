@@ -9,7 +9,7 @@ use gp2gp_model::report::conversation::{
 };
 use gp2gp_model::report::{FaultReport, ScenarioReport};
 use gp2gp_model::trace::Endpoint;
-use gp2gp_model::{MessageKind, Sha256};
+use gp2gp_model::{ConversationId, MessageKind, Sha256};
 
 use super::words;
 
@@ -283,6 +283,36 @@ impl<'a> Drawer<'a> {
         }
     }
 
+    /// What an event is, in a line.
+    pub(super) fn words(&self, event: u64) -> Option<String> {
+        let step = self.material.step_of(event)?;
+        Some(match &step.what {
+            Happening::Message(message) => {
+                format!("{}: {}", between(message.from, message.to), message.says)
+            }
+            Happening::Calls { from, to, calls } => {
+                let call = calls.iter().find(|it| it.event == event);
+                let what = call.map_or("", |call| call.what.as_str());
+                format!("{}: {what}", between(*from, *to))
+            }
+            Happening::At { text, .. } => text.clone(),
+        })
+    }
+
+    /// Conversations that have one of these events.
+    pub(super) fn conversations_of(
+        &self,
+        events: impl Iterator<Item = u64>,
+    ) -> Vec<ConversationId> {
+        let events: Vec<u64> = events.collect();
+        let all = self.material.conversations.iter();
+        let theirs = all.filter(|it| {
+            let mut steps = it.steps.iter();
+            steps.any(|step| events.iter().any(|event| step.holds(*event)))
+        });
+        theirs.filter_map(|it| it.id.clone()).collect()
+    }
+
     fn enter(&mut self, steps: &[&Step]) {
         let there: BTreeSet<Endpoint> = steps.iter().flat_map(|step| step.endpoints()).collect();
         self.lanes = LANES
@@ -361,7 +391,7 @@ impl<'a> Drawer<'a> {
         };
         let told = own.iter().map(|part| match part.shows {
             true => format!("event {}, shows it", part.event),
-            false => format!("event {}, named in it", part.event),
+            false => format!("event {}, has to do with it", part.event),
         });
         Row {
             href: Some(format!("#{}", self.id(step))),

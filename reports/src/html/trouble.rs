@@ -2,14 +2,16 @@
 //! forty cases, the easiest to read first.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use gp2gp_model::baseline::KnownFailure;
+use gp2gp_model::plan::Role;
 use gp2gp_model::report::{RunName, RunReport, ScenarioReport, find};
 use gp2gp_model::requirement::{Level, Requirement};
 use gp2gp_model::verdict::{Finding, Verdict};
 
 use super::{changes, words};
-use crate::evidence::{self, is_told, share, tested, together};
+use crate::evidence::{self, Ill, is_told, share, tested, together};
 
 /// Something that is not well.
 pub(super) struct Trouble<'a> {
@@ -28,6 +30,8 @@ pub(super) struct Trouble<'a> {
     pub(super) since_when: String,
     /// What a baseline says of it.
     pub(super) known: Option<&'a KnownFailure>,
+    /// It is about how runs ended.
+    is_end: bool,
     /// In how many scenarios it was put to the test; of a requirement only.
     tested: Option<usize>,
     /// What the same events break as well, or with which it is broken.
@@ -96,6 +100,9 @@ pub(super) fn troubles<'a>(
         }
     }
     for trouble in &mut troubles {
+        if trouble.is_end {
+            trouble.blame_who_broke_something(report);
+        }
         let first = trouble
             .cases
             .iter()
@@ -125,8 +132,8 @@ fn put_together<'a>(
     troubles: Vec<Trouble<'a>>,
     scenarios: &'a [ScenarioReport],
 ) -> Vec<Trouble<'a>> {
-    let found: Vec<_> = troubles.iter().map(Trouble::found).collect();
-    let groups = together(&found, scenarios);
+    let ills: Vec<_> = troubles.iter().map(Trouble::ill).collect();
+    let groups = together(&ills, scenarios);
     let mut troubles: Vec<Option<Trouble<'a>>> = troubles.into_iter().map(Some).collect();
     let mut told: Vec<Trouble<'a>> = Vec::new();
     for group in groups {
@@ -180,9 +187,71 @@ impl<'a> Trouble<'a> {
     /// Scenarios in which it was found.
     pub(super) fn is_in(&self) -> String {
         match self.tested {
+            Some(tested) if self.verdict == Verdict::Unknown => format!(
+                "{}, and decided in {}",
+                gp2gp_model::paper::count(self.cases.len(), "scenario"),
+                gp2gp_model::paper::count(tested, "scenario"),
+            ),
             Some(tested) => share(self.cases.len(), tested),
             None => gp2gp_model::paper::count(self.cases.len(), "scenario"),
         }
+    }
+
+    /// The end of a run does not say who was at fault; what is broken in all of its scenarios may.
+    fn blame_who_broke_something(&mut self, report: &RunReport) {
+        let broke = |scenario: &ScenarioReport| -> BTreeSet<Role> {
+            let broken = scenario.findings.iter();
+            let broken = broken.filter(|it| !it.violations.is_empty());
+            broken.map(|it| it.role).collect()
+        };
+        let roles: BTreeSet<BTreeSet<Role>> =
+            self.cases.iter().map(|it| broke(it.scenario)).collect();
+        let only = roles.first().filter(|_| roles.len() == 1);
+        if let Some(role) = only.filter(|it| it.len() == 1).and_then(BTreeSet::first) {
+            self.who = format!("{role} system");
+            self.whose = format!(
+                "{}: what is broken in these scenarios is all its own",
+                whose(report, *role)
+            );
+        }
+    }
+
+    fn ill(&self) -> Ill<'a> {
+        Ill {
+            found: self.found(),
+            scenarios: self.cases.iter().map(|it| it.scenario).collect(),
+            may_follow: match self.verdict {
+                Verdict::Unknown => self.cases.iter().any(|it| it.finding.is_some()),
+                Verdict::Fail => self.is_end,
+                Verdict::Pass
+                | Verdict::Warn
+                | Verdict::CouldNotRun
+                | Verdict::NotApplicable
+                | Verdict::KnownFailure
+                | Verdict::UnexpectedPass
+                | Verdict::Flaky
+                | Verdict::HarnessError => false,
+            },
+        }
+    }
+
+    /// The first of those with which it is told, unless it is that itself.
+    pub(super) fn leader(&self) -> Option<&Together> {
+        self.with.first().filter(|_| self.follows)
+    }
+
+    /// Scenarios in which the same requirement was put to the test and kept, by their places.
+    pub(super) fn kept_in(&self, report: &'a RunReport) -> Vec<(usize, &'a str)> {
+        let Some(finding) = self.cases.first().and_then(|it| it.finding) else {
+            return Vec::new();
+        };
+        let is_kept = |it: &Finding| {
+            (&it.requirement, it.role, it.verdict)
+                == (&finding.requirement, finding.role, Verdict::Pass)
+        };
+        let scenarios = report.scenarios.iter().enumerate();
+        let kept = scenarios.filter(|(_, it)| it.findings.iter().any(is_kept));
+        kept.map(|(at, it)| (at, super::name(it))).collect()
     }
 
     fn found(&self) -> Vec<evidence::Found<'a>> {
@@ -234,7 +303,21 @@ fn of_findings<'a>(
         let trouble = Trouble {
             requirement,
             known: finding.known.as_ref(),
-            whose: whose(report, finding),
+            whose: match finding.verdict {
+                Verdict::Unknown => format!(
+                    "nobody's so far: it is not decided; it is about {}",
+                    whose(report, finding.role)
+                ),
+                Verdict::Pass
+                | Verdict::Fail
+                | Verdict::Warn
+                | Verdict::CouldNotRun
+                | Verdict::NotApplicable
+                | Verdict::KnownFailure
+                | Verdict::UnexpectedPass
+                | Verdict::Flaky
+                | Verdict::HarnessError => whose(report, finding.role),
+            },
             who: format!("{} system", finding.role),
             ..trouble(
                 finding.verdict,
@@ -261,8 +344,7 @@ fn of_findings<'a>(
     .collect()
 }
 
-fn whose(report: &RunReport, finding: &Finding) -> String {
-    let role = finding.role;
+fn whose(report: &RunReport, role: Role) -> String {
     if report.roles.contains(&role) {
         format!("the {role} system ({}), which is under test", report.sut)
     } else {
@@ -303,14 +385,17 @@ fn of_ends<'a>(report: &RunReport, scenario: &'a ScenarioReport) -> Vec<Found<'a
     }
     let roles: Vec<&str> = report.roles.iter().map(|role| role.name()).collect();
     let ends = [
-        (Verdict::Fail, "The run did not end as between good systems"),
+        (
+            Verdict::Fail,
+            "The run did not end as it does between good systems",
+        ),
         (
             Verdict::KnownFailure,
-            "The run did not end as between good systems, which is known",
+            "The run did not end as it does between good systems, which is known",
         ),
         (
             Verdict::UnexpectedPass,
-            "The run ended as between good systems, and the baseline says it does not",
+            "The run ended as it does between good systems, and the baseline says that it does not",
         ),
         (Verdict::Unknown, "How the run ended is in doubt"),
         (Verdict::CouldNotRun, "Nobody says how the run ended"),
@@ -328,9 +413,10 @@ fn of_ends<'a>(report: &RunReport, scenario: &'a ScenarioReport) -> Vec<Found<'a
             .collect();
         let is_found = !showings.is_empty();
         let trouble = Trouble {
-            who: "all of them together".to_owned(),
+            is_end: true,
+            who: "one of them".to_owned(),
             whose: format!(
-                "the systems under test together ({}); broken requirements of the same scenario say which",
+                "one of the systems under test ({}): the end itself does not say which",
                 words::list(&roles)
             ),
             ..trouble(verdict, title.to_owned())
@@ -417,6 +503,7 @@ const fn trouble<'a>(verdict: Verdict, title: String) -> Trouble<'a> {
         since_when: String::new(),
         who: String::new(),
         known: None,
+        is_end: false,
         tested: None,
         with: Vec::new(),
         follows: false,
@@ -439,6 +526,9 @@ const fn case(scenario: &ScenarioReport) -> Case<'_> {
 
 #[cfg(test)]
 mod tests {
+    use gp2gp_model::RequirementId;
+    use gp2gp_model::report::ExpectationReport;
+
     use super::*;
     use crate::fixture;
 
@@ -469,5 +559,104 @@ mod tests {
                 (4, "RCV-43", false, of(1, 2), vec![]),
             ]
         );
+    }
+
+    /// Ids of those that are told together, in the order of the page.
+    fn groups(report: &RunReport) -> Vec<Vec<String>> {
+        let mut groups: Vec<Vec<String>> = Vec::new();
+        for trouble in troubles(report, &[]) {
+            let id = trouble.title.split(' ').next().unwrap_or_default();
+            match groups.last_mut().filter(|_| trouble.follows) {
+                Some(group) => group.push(id.to_owned()),
+                None => groups.push(vec![id.to_owned()]),
+            }
+        }
+        groups
+    }
+
+    fn undecided(of: &Finding, number: u32) -> Finding {
+        Finding {
+            requirement: RequirementId::parse(&format!("RCV-{number}")).unwrap(),
+            verdict: Verdict::Unknown,
+            violations: Vec::new(),
+            breaches: 0,
+            ..of.clone()
+        }
+    }
+
+    #[test]
+    fn what_is_undecided_where_one_thing_alone_is_broken_goes_with_it() {
+        let mut report = RunReport {
+            scenarios: fixture::broken_together(),
+            ..fixture::conforming()
+        };
+        let broken = report.scenarios[1].findings[0].clone();
+        // In the second scenario nothing else is broken, in the first another group is as well.
+        report.scenarios[1].findings.push(undecided(&broken, 70));
+        report.scenarios[0].findings.push(undecided(&broken, 71));
+        assert_eq!(
+            groups(&report),
+            [
+                vec!["RCV-64", "RCV-25", "RCV-36", "RCV-70"],
+                vec!["RCV-43"],
+                vec!["RCV-71"],
+            ]
+        );
+    }
+
+    #[test]
+    fn an_end_goes_with_what_alone_is_broken_and_is_the_fault_of_the_same_system() {
+        let mut report = RunReport {
+            scenarios: fixture::broken_together(),
+            ..fixture::conforming()
+        };
+        let missed = |scenario: &mut ScenarioReport| {
+            scenario.expectations = vec![ExpectationReport {
+                expected: "the record is filed".to_owned(),
+                seen: "it is not".to_owned(),
+                verdict: Verdict::Fail,
+                known: None,
+            }];
+        };
+        missed(&mut report.scenarios[1]);
+        let all = troubles(&report, &[]);
+        let end = all.iter().find(|it| it.is_end).unwrap();
+        assert!(end.follows);
+        assert_eq!((end.who.as_str(), end.number), ("sending system", 4));
+        let with: Vec<&str> = end.with.iter().map(|it| it.id.trim()).collect();
+        assert_eq!(with, ["RCV-64", "RCV-25", "RCV-36"]);
+
+        // Two groups are broken in the first: nobody can say of which it comes.
+        missed(&mut report.scenarios[0]);
+        let all = troubles(&report, &[]);
+        let end = all.iter().find(|it| it.is_end).unwrap();
+        assert!(!end.follows && end.with.is_empty());
+
+        // And where both systems broke something, nobody can say whose it is.
+        report.scenarios[0].findings[0].role = Role::Requesting;
+        let all = troubles(&report, &[]);
+        let end = all.iter().find(|it| it.is_end).unwrap();
+        assert_eq!(end.who, "one of them");
+    }
+
+    #[test]
+    fn what_is_broken_most_constantly_is_told_first_of_its_group() {
+        let mut report = RunReport {
+            scenarios: fixture::broken_together(),
+            ..fixture::conforming()
+        };
+        // What the first scenario shows of RCV-36 it shows of RCV-25 too, and another keeps the latter.
+        let kept = Finding {
+            verdict: Verdict::Pass,
+            violations: Vec::new(),
+            breaches: 0,
+            ..report.scenarios[0].findings[0].clone()
+        };
+        for _ in 0..4 {
+            let mut scenario = report.scenarios[2].clone();
+            scenario.findings = vec![kept.clone()];
+            report.scenarios.push(scenario);
+        }
+        assert_eq!(groups(&report)[0], ["RCV-25", "RCV-64", "RCV-36"]);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use askama::Template;
 use gp2gp_model::Time;
+use gp2gp_model::control::Level;
 use gp2gp_model::glossary::Source;
 use gp2gp_model::paper;
 use gp2gp_model::report::FaultReport;
@@ -82,7 +83,9 @@ pub(super) fn sources(requirement: &Requirement) -> String {
         .iter()
         .map(|clause| match clause.as_str() {
             "seen" => "seen in real traffic and deployed systems",
-            "derived" => "derived, without a national clause of its own",
+            "derived" if requirement.clause.len() == 1 => {
+                "derived, without a national clause of its own"
+            }
             national => national,
         });
     told.collect::<Vec<_>>().join(", ")
@@ -142,6 +145,31 @@ pub(super) const fn endpoint(endpoint: Endpoint) -> &'static str {
         Endpoint::Hub => "hub",
         Endpoint::Clinic => "clinic",
         Endpoint::Mailbox => "mailbox",
+    }
+}
+
+/// Whether something is broken, known or not.
+pub(super) const fn is_broken(verdict: Verdict) -> bool {
+    match verdict {
+        Verdict::Fail | Verdict::Warn | Verdict::KnownFailure | Verdict::Flaky => true,
+        Verdict::Pass
+        | Verdict::CouldNotRun
+        | Verdict::Unknown
+        | Verdict::NotApplicable
+        | Verdict::UnexpectedPass
+        | Verdict::HarnessError => false,
+    }
+}
+
+/// What a system lets the harness do with it.
+pub(super) const fn level(level: Level) -> &'static str {
+    match level {
+        Level::L0 => "the harness sees the messages, and commands nothing",
+        Level::L1 => "the system is told what people do, and does not say what it holds",
+        Level::L2 => "the system is told what people do, and says what it holds",
+        Level::L3 => {
+            "the system is told what people do, says what it holds, and its clock and its restarts are commanded"
+        }
     }
 }
 

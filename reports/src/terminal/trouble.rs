@@ -11,7 +11,7 @@ use gp2gp_model::requirement::Requirement;
 use gp2gp_model::verdict::{Finding, Verdict};
 
 use super::{field, id};
-use crate::evidence::{Found, is_told, share, tested, together, untold};
+use crate::evidence::{Found, Ill, is_told, share, tested, together, untold};
 use crate::problem::{Gravity, gravity};
 use crate::style::{BOLD, DIM, of, paint};
 use crate::text::wrap;
@@ -34,9 +34,9 @@ pub(super) fn troubles(scenarios: &[ScenarioReport], catalogue: &[Requirement]) 
             Reverse(trouble.cases.len()),
         )
     });
-    let found: Vec<_> = all.iter().map(Trouble::found).collect();
+    let ills: Vec<_> = all.iter().map(Trouble::ill).collect();
     let mut text = String::new();
-    for group in together(&found, scenarios) {
+    for group in together(&ills, scenarios) {
         let mut group = group.iter().filter_map(|at| all.get(*at));
         if let Some(leader) = group.next() {
             text.push_str(&leader.told(&group.collect::<Vec<_>>(), scenarios, catalogue));
@@ -190,6 +190,18 @@ impl<'a> Trouble<'a> {
         &self.cases[0]
     }
 
+    fn ill(&self) -> Ill<'a> {
+        Ill {
+            found: self.found(),
+            scenarios: self.cases.iter().map(|it| it.scenario).collect(),
+            may_follow: match self.easiest().what {
+                What::Ended(verdict, _) => verdict == Verdict::Fail,
+                What::Finding(finding) => finding.verdict == Verdict::Unknown,
+                What::Error(_) | What::Mishap(_) | What::Pointless | What::Diverged(_) => false,
+            },
+        }
+    }
+
     /// Empty unless it is about a requirement.
     fn found(&self) -> Vec<Found<'a>> {
         let found = |case: &Case<'a>| match case.what {
@@ -261,6 +273,7 @@ fn also_broken(
     for other in others {
         let found = other.found();
         let Some(Found { scenario, finding }) = found.first().copied() else {
+            text.push_str(&ended_with_it(other));
             continue;
         };
         let often = share(found.len(), tested(scenarios, finding));
@@ -288,6 +301,39 @@ fn also_broken(
         }
     }
     text
+}
+
+/// The run that ended otherwise because of it.
+fn ended_with_it(other: &Trouble<'_>) -> String {
+    let easiest = other.easiest();
+    let What::Ended(verdict, expectations) = &easiest.what else {
+        return String::new();
+    };
+    let often = count(other.cases.len(), "scenario");
+    let mut text = paragraph("with it", &format!("{}, in {often}", ending(*verdict)));
+    if let Some(first) = expectations.first() {
+        let (expected, seen) = (&first.expected, &first.seen);
+        text.push_str(&paragraph("", &format!("expected {expected}; seen {seen}")));
+    }
+    text
+}
+
+/// How a run ended, in words.
+const fn ending(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::CouldNotRun => "nobody says how the run ended",
+        Verdict::UnexpectedPass => {
+            "the run ended as it does between good systems, and the baseline says it does not"
+        }
+        Verdict::Fail
+        | Verdict::Pass
+        | Verdict::Warn
+        | Verdict::NotApplicable
+        | Verdict::Unknown
+        | Verdict::Flaky
+        | Verdict::KnownFailure
+        | Verdict::HarnessError => "the run did not end as it does between good systems",
+    }
 }
 
 impl Case<'_> {
@@ -359,21 +405,7 @@ impl Case<'_> {
 
     /// What the scenario itself expects of good systems and did not find, or could not look for.
     fn ended(&self, verdict: Verdict, expectations: &[&ExpectationReport]) -> String {
-        let what = match verdict {
-            Verdict::CouldNotRun => "nobody says how the run ended",
-            Verdict::UnexpectedPass => {
-                "the run ended as between good systems, and the baseline says it does not"
-            }
-            Verdict::Fail
-            | Verdict::Pass
-            | Verdict::Warn
-            | Verdict::NotApplicable
-            | Verdict::Unknown
-            | Verdict::Flaky
-            | Verdict::KnownFailure
-            | Verdict::HarnessError => "the run did not end as between good systems",
-        };
-        let mut text = self.head(verdict.name(), verdict, what);
+        let mut text = self.head(verdict.name(), verdict, ending(verdict));
         for expectation in expectations {
             text.push_str(&paragraph("expected", &expectation.expected));
             text.push_str(&paragraph("seen", &expectation.seen));
