@@ -16,6 +16,8 @@ mod support;
 use std::collections::BTreeSet;
 
 use gp2gp::check::rcv;
+use gp2gp::driver::Sut;
+use gp2gp_mocks::RequestingDefect;
 use gp2gp_model::plan::{Decision, Role};
 use gp2gp_model::trace::{Observation, What};
 use gp2gp_model::verdict::{Assessment, Profile};
@@ -25,7 +27,7 @@ use gp2gp_wire::hl7::AckType;
 use cases::{Case, cases};
 use forge::*;
 use support::tamper::Taken;
-use support::trace_of;
+use support::{plan, run, trace_of};
 
 #[test]
 fn every_check_holds_on_a_healthy_trace() {
@@ -97,6 +99,41 @@ fn a_fragment_may_be_refused_only_above_the_total_that_is_declared() {
     let practices = smaller.trace.header.practices.as_mut();
     practices.expect("a run knows them").caps.total_bytes = Some(599_999);
     assert!(matches!(assess(&smaller), Assessment::Held { .. }));
+}
+
+/// 4h 10m and one message of 7h from 09:00 on, where five were promised in the end.
+#[test]
+fn a_timeout_at_the_wrong_time_is_told_with_its_arithmetic_and_what_was_not_counted() {
+    let sut = Sut::broken(RequestingDefect::IndexNotCounted.into());
+    let taken = run(&plan("outage/fragment-lost"), &sut);
+    for requirement in ["RCV-38", "RCV-39"] {
+        let Assessment::Broken(violations) = taken.assess(requirement, Profile::Strict) else {
+            panic!("{requirement} is broken");
+        };
+        let [violation] = violations.as_slice() else {
+            panic!("{violations:#?}");
+        };
+        let due = "is refused at 2026-01-07T00:10:01.000000Z. The time counts from the ebXML Timestamp of the core, 2026-01-05T09:00:01.000000Z. It is the persist duration of the extract, 4h 10m, plus 5 times the persist duration of a fragment, 7h: one for each promised message (1 by the core itself, and 4 more by what an index announced)";
+        assert!(violation.expected.ends_with(due), "{violation:#?}");
+        let came = ", 1d 4h too early. That is the time computed for the 1 message that the core itself promises, without the 4 that an index announced";
+        assert!(violation.seen.ends_with(came), "{violation:#?}");
+        let view = taken.view();
+        let kinds: Vec<_> = (violation.with.iter())
+            .map(|event| {
+                let mut posts = view.posts.iter();
+                posts
+                    .find(|post| post.seq == *event)
+                    .expect("a post")
+                    .kind()
+            })
+            .collect();
+        let told = [
+            MessageKind::EhrExtract,
+            MessageKind::Continue,
+            MessageKind::Fragment,
+        ];
+        assert_eq!(kinds, told.map(Some), "{violation:#?}");
+    }
 }
 
 #[test]

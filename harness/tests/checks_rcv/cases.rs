@@ -284,7 +284,7 @@ pub(crate) fn cases() -> Vec<Case> {
             "RCV-38",
             "outage/continue-lost",
             |t| t.delay(ack(1), Duration::from_secs(7_200)),
-            "refusal with 31",
+            "2h too late",
         ),
         case(
             "RCV-38",
@@ -293,13 +293,13 @@ pub(crate) fn cases() -> Vec<Case> {
                 t.move_before(ack(1), Pick(Role::Sending, MessageKind::Acknowledgement, 1))
                     .delay(ack(1), Duration::from_secs(3_600))
             },
-            "refusal with 31",
+            "1h too late",
         ),
         case(
             "RCV-39",
             "outage/fragment-lost",
             |t| t.delay(ack(5), Duration::from_secs(86_400)),
-            "refusal with 31",
+            "1d too late",
         ),
         case(
             "RCV-40",

@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// The eb:Timestamp from which the time counts has whole seconds.
 const ROUNDING: Duration = Duration::from_secs(1);
 
+/// A time that is off by a larger part of the time for one message tells nothing of how many were counted.
+const TELLING: u32 = 20;
+
 /// A core of which something promised had not come when its time was over.
 struct Incomplete<'v> {
     attempt: Attempt<'v>,
@@ -30,6 +33,8 @@ struct Incomplete<'v> {
     persist: Option<Persist>,
     /// Its time was over when it came.
     came_late: bool,
+    /// What the time depends on: the core, the Continue, and every index that promised messages.
+    counted: Vec<u64>,
 }
 
 /// Persist durations of the requesting practice.
@@ -101,7 +106,11 @@ impl<'v> Incomplete<'v> {
         }
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let by_core = promises.iter().filter(|promise| !promise.by_index);
+        let continues = attempt.continues(transfer).map(|post| post.seq);
+        let by = promises.iter().map(|promise| promise.by.seq);
+        let counted = [core.seq].into_iter().chain(continues).chain(by).collect();
         Some(Self {
+            counted,
             core,
             by_core: count(by_core.count()),
             promised: count(promises.len()),
@@ -189,25 +198,87 @@ pub(super) fn is_over_on_arrival(view: &View, core: &Post) -> bool {
 
 fn wrong_time(incomplete: &Incomplete<'_>, timeout: &Ack<'_>, due: Time) -> Option<Violation> {
     let at = timeout.post.at;
-    let is_not_early = incomplete.came_late || at + ROUNDING >= due;
-    let is_right = is_not_early && at <= due.max(incomplete.core.at) + PATIENCE;
-    (!is_right).then(|| {
-        let before = incomplete
-            .deadline(incomplete.by_core)
-            .filter(|_| incomplete.promised > incomplete.by_core);
-        let old = before.map_or_else(String::new, |before| {
-            format!(" (not {before}, the time before the index)")
-        });
-        violation(
-            timeout.post,
-            format!(
-                "the refusal of core {} at {due}{old}: {} promised",
-                id_of(incomplete.core),
-                count(incomplete.promised, "message")
+    let latest = due.max(incomplete.core.at);
+    let is_early = !incomplete.came_late && at + ROUNDING < due;
+    let off = match (is_early, at > latest + PATIENCE) {
+        (false, false) => return None,
+        (true, _) => format!("{} too early", spoken(due.since(at))),
+        (false, true) => format!("{} too late", spoken(at.since(latest))),
+    };
+    let hint = incomplete.as_if_promised(at);
+    let seen = format!("{}, {off}{}", timeout.show(), hint.unwrap_or_default());
+    let expected = incomplete.arithmetic(due)?;
+    Some(violation(timeout.post, expected, seen).with(incomplete.counted.iter().copied()))
+}
+
+impl Incomplete<'_> {
+    /// How the time at which it is due comes about.
+    fn arithmetic(&self, due: Time) -> Option<String> {
+        let persist = self.persist?;
+        let start = self.core.seen()?.header.timestamp;
+        let by_index = self.promised - self.by_core;
+        let whose = match by_index {
+            0 => String::new(),
+            _ => format!(
+                " ({} by the core itself, and {by_index} more by what an index announced)",
+                self.by_core
             ),
-            timeout.show(),
-        )
-    })
+        };
+        let late = match self.came_late {
+            true => ". That was over when the core came, so the refusal is due at once",
+            false => "",
+        };
+        Some(format!(
+            "core {} is refused at {due}. The time counts from the ebXML Timestamp of the core, {start}. It is the persist duration of the extract, {}, plus {} the persist duration of a fragment, {}: one for each promised message{whose}{late}",
+            id_of(self.core),
+            spoken(persist.extract),
+            count(self.promised, "time"),
+            spoken(persist.copc),
+        ))
+    }
+
+    /// Whether a wrong time is the right one of another number of messages.
+    fn as_if_promised(&self, at: Time) -> Option<String> {
+        let persist = self.persist?;
+        let for_messages = (at + ROUNDING).since(self.deadline(0)?);
+        let messages = for_messages
+            .as_micros()
+            .checked_div(persist.copc.as_micros())?;
+        let messages = u32::try_from(messages).ok()?;
+        let off = at.since(self.deadline(messages)?);
+        let is_just_then =
+            off <= PATIENCE.min(persist.copc / TELLING) && at + ROUNDING >= self.deadline(0)?;
+        if !is_just_then || messages == self.promised {
+            return None;
+        }
+        let told = match (messages == self.by_core, self.promised - self.by_core) {
+            (true, by_index @ 1..) => format!(
+                "the {} that the core itself promises, without the {by_index} that an index announced",
+                count(messages, "message")
+            ),
+            (true | false, _) => count(messages, "promised message"),
+        };
+        Some(format!(". That is the time computed for {told}"))
+    }
+}
+
+/// A length of time for people: to the minute, or to the second if it is short.
+fn spoken(long: Duration) -> String {
+    let seconds = long.as_secs();
+    if seconds < 120 {
+        return format!("{seconds}s");
+    }
+    let minutes = (seconds + 30) / 60;
+    let parts = [
+        (minutes / 1_440, "d"),
+        (minutes / 60 % 24, "h"),
+        (minutes % 60, "m"),
+    ];
+    let told = parts.iter().filter(|(number, _)| *number > 0);
+    let told: Vec<String> = told
+        .map(|(number, unit)| format!("{number}{unit}"))
+        .collect();
+    told.join(" ")
 }
 
 /// RCV-40.
@@ -272,4 +343,18 @@ pub(super) fn incomplete_is_never_filed(view: &View, _: Profile) -> Assessment {
         }
     }
     ruling.assess("every promised message came, or there was still time for it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_the_units_that_matter() {
+        let told = |seconds| spoken(Duration::from_secs(seconds));
+        assert_eq!(told(90), "90s");
+        assert_eq!(told(4 * 3_600 + 600), "4h 10m");
+        assert_eq!(told(21 * 3_600 - 1), "21h");
+        assert_eq!(told(86_400), "1d");
+    }
 }
