@@ -4,6 +4,8 @@
 //! It is made from the trace alone: what the store was asked and answered, what crossed the wire, and
 //! what the requesting system says that it filed. A document is the same wherever its digest is.
 
+mod instead;
+
 use std::collections::BTreeMap;
 
 use gp2gp_model::http::Method;
@@ -436,10 +438,50 @@ impl<'v> Life<'v> {
 
     /// For a report.
     pub fn report(&self, view: &View) -> CustodyReport {
+        let filed_instead = self.filed_instead(view);
+        let is_replaced = filed_instead.is_some_and(FiledInstead::is_placeholder);
+        let missing = self.is_missing_where_acknowledged(view) && !is_replaced;
+        let mut steps = self.told(missing || is_replaced);
+        if is_replaced {
+            let held_by = steps.last().map(|step| step.held_by.clone());
+            steps.push(CustodyStep {
+                at: view.ended_at,
+                event: None,
+                what: "a placeholder stands for it in the record of the new practice, as planned"
+                    .to_owned(),
+                held_by: held_by.unwrap_or_else(|| Holders::FIRST.to_string()),
+            });
+        }
+        CustodyReport {
+            patient: self.held.patient,
+            file_name: self.held.file_name.clone(),
+            bytes: self.held.bytes,
+            sha256: self.held.sha256,
+            steps,
+            whereabouts: self.whereabouts(view, missing, is_replaced).to_owned(),
+            missing_where_acknowledged: missing,
+            removed_too_soon: self.was_removed_too_soon(view),
+            filed_instead,
+        }
+    }
+
+    fn told(&self, is_not_with_new_practice: bool) -> Vec<CustodyStep> {
+        let moments = self.moments().map(|(step, holders)| CustodyStep {
+            at: step.at,
+            event: Some(step.event).filter(|event| *event != u64::MAX),
+            what: step.what.to_string(),
+            held_by: Holders {
+                new_practice: holders.new_practice && !is_not_with_new_practice,
+                ..holders
+            }
+            .to_string(),
+        });
+        moments.collect()
+    }
+
+    fn whereabouts(&self, view: &View, missing: bool, is_replaced: bool) -> &'static str {
         let state = self.state(view);
-        let missing = self.is_missing_where_acknowledged(view);
-        let removed_too_soon = self.was_removed_too_soon(view);
-        let whereabouts = match (state.map(DocumentState::is_in_record), self.was_filed()) {
+        match (state.map(DocumentState::is_in_record), self.was_filed()) {
             (Some(true), false) if missing => {
                 "with the old practice; the new one acknowledged it and does NOT have it"
             }
@@ -447,77 +489,22 @@ impl<'v> Life<'v> {
                 "in the archive of the old practice; the new one acknowledged it and does NOT have it"
             }
             (Some(true), true) => "with both practices",
+            (Some(true), false) if is_replaced => {
+                "with the old practice; a placeholder stands for it in the new record, as planned"
+            }
             (Some(true), false) => "with the old practice",
             (Some(false), true) => "with the new practice",
             (Some(false), false) if self.is_lost(view) => CustodyReport::LOST,
-            (Some(false), false) if removed_too_soon => {
+            (Some(false), false) if self.was_removed_too_soon(view) => {
                 "in the archive of the old practice alone; removed from its record before an acknowledgement allowed it"
+            }
+            (Some(false), false) if is_replaced => {
+                "in the archive of the old practice; a placeholder stands for it in the new record, as planned"
             }
             (Some(false), false) => "in the archive of the old practice",
             (None, true) => "with the new practice, and the store does not say",
             (None, false) => "nobody says",
-        };
-        CustodyReport {
-            patient: self.held.patient,
-            file_name: self.held.file_name.clone(),
-            bytes: self.held.bytes,
-            sha256: self.held.sha256,
-            steps: (self.moments())
-                .map(|(step, holders)| CustodyStep {
-                    at: step.at,
-                    event: Some(step.event).filter(|event| *event != u64::MAX),
-                    what: step.what.to_string(),
-                    held_by: Holders {
-                        new_practice: holders.new_practice && !missing,
-                        ..holders
-                    }
-                    .to_string(),
-                })
-                .collect(),
-            whereabouts: whereabouts.to_owned(),
-            missing_where_acknowledged: missing,
-            removed_too_soon,
-            filed_instead: self.filed_instead(view),
         }
-    }
-
-    /// What the new practice has under its name, or openly in its place (RCV-64).
-    fn filed_instead(&self, view: &View) -> Option<FiledInstead> {
-        if self.was_filed() {
-            return None;
-        }
-        let of_patient =
-            |by: Endpoint, patient: NhsNumber| is_new_practice(by) && patient == self.held.patient;
-        let is_held = |digest: &Sha256| {
-            let mut held = view.held.iter();
-            held.any(|it| it.patient == self.held.patient && it.sha256 == *digest)
-        };
-        let caps = view.header.practices.as_ref().map(|it| it.caps);
-        let is_too_large = caps.is_some_and(|caps| caps.is_too_large(self.held.bytes));
-        view.observed
-            .iter()
-            .find_map(|(by, observation)| match observation {
-                Observation::Stored {
-                    patient,
-                    placeholder: true,
-                    ..
-                } => {
-                    (of_patient(*by, *patient) && is_too_large).then_some(FiledInstead::Placeholder)
-                }
-                Observation::Stored {
-                    patient,
-                    file_name,
-                    sha256,
-                    bytes,
-                    ..
-                } => {
-                    let is_its_name =
-                        of_patient(*by, *patient) && *file_name == self.held.file_name;
-                    (is_its_name && !is_held(sha256))
-                        .then_some(FiledInstead::Damaged { bytes: *bytes })
-                }
-                Observation::InStore { .. } | Observation::Transfer { .. } => None,
-            })
     }
 }
 

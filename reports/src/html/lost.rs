@@ -21,12 +21,12 @@ const FAILURES: usize = 3;
 
 pub(super) struct Lost<'a> {
     pub(super) total: usize,
-    /// Of these, what the system openly did without.
-    pub(super) planned: usize,
     /// Of these, what the old practice removed too soon, and can restore.
     pub(super) removed: usize,
     /// That have documents.
     pub(super) parts: Vec<Part<'a>>,
+    /// Beside these, what a placeholder openly stands for.
+    pub(super) replaced: usize,
     /// Where all others are.
     pub(super) others: String,
 }
@@ -67,19 +67,20 @@ enum Standing {
     Failure,
     /// The old practice removed it too soon, and has a copy.
     Removed,
-    /// The system may do without it.
-    Planned,
 }
 
 impl<'a> Lost<'a> {
     pub(super) fn of(report: &'a RunReport, troubles: &[Trouble<'_>]) -> Self {
         let mut rows: BTreeMap<Standing, Vec<LostRow<'a>>> = BTreeMap::new();
         let mut others: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut replaced = 0;
         for (at, scenario) in report.scenarios.iter().enumerate() {
             for (number, document) in scenario.custody.iter().enumerate() {
                 if document.is_unsafe() {
                     let row = LostRow::of(at, scenario, number, troubles);
                     rows.entry(row.standing).or_default().push(row);
+                } else if (document.filed_instead).is_some_and(FiledInstead::is_placeholder) {
+                    replaced += 1;
                 } else {
                     *others.entry(&document.whereabouts).or_default() += 1;
                 }
@@ -87,9 +88,9 @@ impl<'a> Lost<'a> {
         }
         Self {
             total: rows.values().map(Vec::len).sum(),
-            planned: rows.get(&Standing::Planned).map_or(0, Vec::len),
             removed: rows.get(&Standing::Removed).map_or(0, Vec::len),
             parts: rows.into_iter().map(Part::of).collect(),
+            replaced,
             others: whereabouts(&others),
         }
     }
@@ -99,9 +100,9 @@ impl Lost<'_> {
     /// What it comes to.
     pub(super) fn sum(&self) -> String {
         let removed = self.removed as u64;
-        let planned = self.planned as u64;
-        let damage = self.total as u64 - planned - removed;
-        if self.total == 0 && self.others.is_empty() {
+        let replaced = self.replaced as u64;
+        let damage = self.total as u64 - removed;
+        if self.total == 0 && replaced == 0 && self.others.is_empty() {
             return "No scenario of this run has a document whose life can be told.".to_owned();
         }
         let mut told = vec![match damage {
@@ -117,10 +118,10 @@ impl Lost<'_> {
                 is_are(removed)
             ));
         }
-        if planned > 0 {
+        if replaced > 0 {
             told.push(format!(
-                "{} replaced by a placeholder as planned.",
-                is_are(planned)
+                "As planned, a placeholder stands in the new record for {}: for what the store of the old practice did not give, or what is larger than the system of the new one takes.",
+                count(replaced, "document")
             ));
         }
         told.join(" ")
@@ -158,10 +159,6 @@ impl<'a> Part<'a> {
             Standing::Removed => (
                 "Removed from the record of the old practice against the rules",
                 "No positive acknowledgement of their record had come when the old practice's system had them deleted, and the new practice does not have them. A copy of each is in the archive of the old practice, and somebody has to restore it.",
-            ),
-            Standing::Planned => (
-                "Replaced by a placeholder, as planned",
-                "No damage: the new practice's system says beforehand how large a document it can take, and people find a placeholder that tells them to ask for this one. The old practice still has it.",
             ),
         };
         let rest = rows.split_off(SHOWN.min(rows.len()));
@@ -213,11 +210,10 @@ impl<'a> LostRow<'a> {
         let is_told = !shown_by.is_empty();
         shown_by.truncate(FAILURES);
         let is_harmed = document.is_lost_or_damaged();
-        let standing = match (is_harmed, is_told, document.filed_instead) {
-            (false, _, _) => Standing::Removed,
-            (true, true, _) => Standing::Failure,
-            (true, false, Some(FiledInstead::Placeholder)) => Standing::Planned,
-            (true, false, Some(FiledInstead::Damaged { .. }) | None) => Standing::Untold,
+        let standing = match (is_harmed, is_told) {
+            (false, _) => Standing::Removed,
+            (true, true) => Standing::Failure,
+            (true, false) => Standing::Untold,
         };
         Self {
             at,
@@ -246,7 +242,7 @@ impl<'a> LostRow<'a> {
     }
 }
 
-/// What names it, and where nothing does, all that is not well in its scenario; unless the system may do without it.
+/// What names it, and where nothing does, all that is not well in its scenario.
 fn failures(at: usize, document: &CustodyReport, troubles: &[Trouble<'_>]) -> Vec<(usize, String)> {
     let of_scenario = || {
         troubles.iter().filter_map(move |trouble| {
@@ -264,8 +260,7 @@ fn failures(at: usize, document: &CustodyReport, troubles: &[Trouble<'_>]) -> Ve
         })
     });
     let named = all(named.map(|(trouble, _)| trouble).collect());
-    let may_do_without = document.filed_instead == Some(FiledInstead::Placeholder);
-    if !named.is_empty() || may_do_without {
+    if !named.is_empty() {
         return named;
     }
     all(of_scenario().map(|(trouble, _)| trouble).collect())
@@ -280,16 +275,16 @@ fn what(document: &CustodyReport) -> String {
             words::size(document.bytes),
             document.whereabouts
         ),
-        Some(FiledInstead::Placeholder) => {
-            "the new practice has a placeholder in its place; it is with the old practice"
-                .to_owned()
-        }
-        None if document.whereabouts == CustodyReport::LOST => {
+        Some(FiledInstead::Placeholder | FiledInstead::SentPlaceholder) | None
+            if document.whereabouts == CustodyReport::LOST =>
+        {
             let last = document.steps.last();
             let last = last.map_or("nothing happened to it", |it| it.what.as_str());
             format!("LOST: nobody has it. The last that happened to it: {last}")
         }
-        None => document.whereabouts.clone(),
+        Some(FiledInstead::Placeholder | FiledInstead::SentPlaceholder) | None => {
+            document.whereabouts.clone()
+        }
     }
 }
 

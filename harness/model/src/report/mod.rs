@@ -219,7 +219,8 @@ pub struct CustodyReport {
     pub steps: Vec<CustodyStep>,
     /// Where it is at the end, in words.
     pub whereabouts: String,
-    /// The new practice acknowledged its record, and by its own words does not have it as it was.
+    /// The new practice acknowledged its record, and by its own words has neither it as it was nor a placeholder that may
+    /// stand for it.
     #[serde(default)]
     pub missing_where_acknowledged: bool,
     /// The old practice's system had it deleted before a positive acknowledgement of its record had come, the new
@@ -242,6 +243,18 @@ pub enum FiledInstead {
     },
     /// A placeholder, because it is above the limit that the new practice's system declares.
     Placeholder,
+    /// A placeholder that came in its place, because the store of the old practice did not give it.
+    SentPlaceholder,
+}
+
+impl FiledInstead {
+    /// People find openly that it is missing, and are to ask the old practice for it.
+    pub const fn is_placeholder(self) -> bool {
+        match self {
+            Self::Damaged { .. } => false,
+            Self::Placeholder | Self::SentPlaceholder => true,
+        }
+    }
 }
 
 impl CustodyReport {
