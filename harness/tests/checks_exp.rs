@@ -284,7 +284,10 @@ fn the_life_of_an_exported_document_ends_with_the_new_practice() {
             steps.contains(&"delivered by the clearing house"),
             "{steps:?}"
         );
-        assert_eq!(steps.last(), Some(&"filed by the new practice"));
+        assert_eq!(
+            steps.last(),
+            Some(&"seen in the record of the new practice at the end of the run")
+        );
     }
 }
 

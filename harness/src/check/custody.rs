@@ -531,7 +531,9 @@ impl std::fmt::Display for StepKind<'_> {
             Self::Archive(call) => write!(f, "archive: {}", said(call)),
             Self::Delete(call) => write!(f, "delete: {}", said(call)),
             Self::Restore(call) => write!(f, "restore: {}", said(call)),
-            Self::Filed => f.write_str("filed by the new practice"),
+            Self::Filed => {
+                f.write_str("seen in the record of the new practice at the end of the run")
+            }
         }
     }
 }
