@@ -21,7 +21,7 @@ pub(super) fn kept_until_acknowledged(view: &View, _: Profile) -> Assessment {
         match breach {
             Some(violation) => tally.expect(false, || violation.with(life.events())),
             None if was_tried || is_kept(life, view) => {
-                tally.expect(true, || Violation::new(None, String::new(), String::new()))
+                tally.expect(true, || Violation::new(None, "", ""));
             }
             None => {}
         }
