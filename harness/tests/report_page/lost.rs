@@ -109,7 +109,11 @@ fn thousands_of_lost_documents_stay_readable_and_are_counted() {
     let scenario = &mut material.report.scenarios[0];
     let mut lost = scenario.custody[0].clone();
     lost.whereabouts = "LOST".to_owned();
-    scenario.custody = vec![lost; 5_000];
+    let numbered = (0..5_000).map(|number| {
+        lost.file_name = format!("letter {number}");
+        lost.clone()
+    });
+    scenario.custody = numbered.collect();
     let page = material.page();
     let lost = part(&page, "lost", "</section>");
     assert_eq!(lost.matches("<tr><td>").count(), 100);
@@ -175,4 +179,47 @@ fn good_systems_remove_nothing_too_soon() {
         "some were archived by others"
     );
     assert!(documents.all(|it| !it.is_unsafe()));
+}
+
+/// Six and four documents called `Untitled`, of which the new practice has no more than one.
+#[test]
+fn documents_with_one_name_and_one_fate_are_one_row_with_what_tells_them_apart() {
+    let ids = [
+        "transfer/same-file-name-in-fragments",
+        "transfer/same-file-name",
+    ];
+    let defect = Defect::from_name("names-overwrite").expect("a defect");
+    let material = play(&ids, Sut::Broken(vec![defect]), Scope::Selection);
+    let page = material.page();
+    let lost = part(&page, "lost", "</section>");
+    assert_eq!(lost.matches("<tr><td>").count(), 2, "{lost}");
+    for scenario in &material.report.scenarios {
+        let harmed = scenario.custody.iter().filter(|it| it.is_unsafe());
+        let called = format!(
+            "{} documents called <b>Untitled</b>",
+            harmed.clone().count()
+        );
+        assert!(lost.contains(&called), "{called}: {lost}");
+        for document in harmed {
+            let digest = document.sha256.to_string();
+            assert!(
+                lost.contains(&format!(", sha256 {}</a>", &digest[..8])),
+                "{lost}"
+            );
+        }
+    }
+}
+
+#[test]
+fn of_very_many_documents_with_one_name_the_first_are_told_apart() {
+    let mut material = play(&["transfer/mixed"], Sut::Reference, Scope::Selection);
+    let scenario = &mut material.report.scenarios[0];
+    let mut lost = scenario.custody[0].clone();
+    lost.whereabouts = "LOST".to_owned();
+    scenario.custody = vec![lost; 5_000];
+    let page = material.page();
+    let lost = part(&page, "lost", "</section>");
+    assert!(lost.contains("5000 documents called <b>"), "{lost}");
+    assert!(lost.contains("; and 4988 more</span>"), "{lost}");
+    assert_eq!(lost.matches(", sha256 ").count(), 12);
 }

@@ -16,6 +16,12 @@ const SHOWN: usize = 100;
 /// Scenarios that are named for the rest.
 const NAMED: usize = 12;
 
+/// Documents of one row that are told apart.
+const ALIKE: usize = 12;
+
+/// Digits of a digest that tell one document from another.
+const DIGITS: usize = 8;
+
 /// Failures that are named for one document.
 const FAILURES: usize = 3;
 
@@ -35,9 +41,25 @@ pub(super) struct Lost<'a> {
 pub(super) struct Part<'a> {
     pub(super) heading: &'static str,
     pub(super) about: &'static str,
-    pub(super) rows: Vec<LostRow<'a>>,
+    pub(super) rows: Vec<Alike<'a>>,
     /// Those that are not shown, in words.
     pub(super) rest: Option<String>,
+}
+
+/// Documents of one scenario with one name, of which all that is told is the same.
+pub(super) struct Alike<'a> {
+    /// The first of them.
+    pub(super) row: LostRow<'a>,
+    /// Where there are several: each, to tell them apart.
+    pub(super) each: Vec<Told>,
+    pub(super) number: usize,
+}
+
+/// One of several documents that have one name.
+pub(super) struct Told {
+    pub(super) href: Option<String>,
+    /// `412 KB, sha256 1f2e3d4c`.
+    pub(super) text: String,
 }
 
 pub(super) struct LostRow<'a> {
@@ -146,7 +168,7 @@ fn whereabouts(counts: &BTreeMap<&str, u64>) -> String {
 }
 
 impl<'a> Part<'a> {
-    fn of((standing, mut rows): (Standing, Vec<LostRow<'a>>)) -> Self {
+    fn of((standing, rows): (Standing, Vec<LostRow<'a>>)) -> Self {
         let (heading, about) = match standing {
             Standing::Untold => (
                 "Lost or damaged, and no failure says so",
@@ -161,6 +183,7 @@ impl<'a> Part<'a> {
                 "No positive acknowledgement of their record had come when the old practice's system had them deleted, and the new practice does not have them. A copy of each is in the archive of the old practice, and somebody has to restore it.",
             ),
         };
+        let mut rows = alike(rows);
         let rest = rows.split_off(SHOWN.min(rows.len()));
         Self {
             heading,
@@ -171,14 +194,59 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Too many to show, by scenario.
-fn of_rest(rows: &[LostRow<'_>]) -> String {
-    let mut scenarios: Vec<(&str, usize)> = Vec::new();
+/// Rows that say the same of documents with one name are one row.
+fn alike(rows: Vec<LostRow<'_>>) -> Vec<Alike<'_>> {
+    let mut places = BTreeMap::new();
+    let mut all: Vec<Alike<'_>> = Vec::new();
     for row in rows {
-        let name = name(row.scenario);
+        let document = row.document;
+        let key = (
+            row.at,
+            document.patient,
+            &document.file_name,
+            row.what.clone(),
+        );
+        match places.get(&key) {
+            Some(place) => Alike::add(&mut all[*place], row),
+            None => {
+                places.insert(key, all.len());
+                all.push(Alike {
+                    each: vec![row.told()],
+                    number: 1,
+                    row,
+                });
+            }
+        }
+    }
+    all
+}
+
+impl<'a> Alike<'a> {
+    fn add(&mut self, row: LostRow<'a>) {
+        self.number += 1;
+        if self.each.len() < ALIKE {
+            self.each.push(row.told());
+        }
+    }
+
+    pub(super) const fn are_several(&self) -> bool {
+        self.number > 1
+    }
+
+    /// Those that are not told apart.
+    pub(super) const fn more(&self) -> usize {
+        self.number - self.each.len()
+    }
+}
+
+/// Too many to show, by scenario.
+fn of_rest(rows: &[Alike<'_>]) -> String {
+    let mut scenarios: Vec<(&str, usize)> = Vec::new();
+    for alike in rows {
+        let name = name(alike.row.scenario);
         match scenarios.last_mut() {
-            Some((last, number)) if *last == name => *number += 1,
-            Some(_) | None => scenarios.push((name, 1)),
+            Some((last, number)) if *last == name => *number += alike.number,
+            Some(_) | None => scenarios.push((name, alike.number)),
         }
     }
     let named = scenarios.iter().take(NAMED);
@@ -192,7 +260,10 @@ fn of_rest(rows: &[LostRow<'_>]) -> String {
     let told: Vec<&str> = told.iter().map(String::as_str).collect();
     format!(
         "And {} in {}. Each is among the documents of its scenario, and all are in report.json.",
-        count(rows.len(), "more document"),
+        count(
+            rows.iter().map(|it| it.number).sum::<usize>(),
+            "more document"
+        ),
         words::list(&told)
     )
 }
@@ -226,6 +297,15 @@ impl<'a> LostRow<'a> {
             why_not: (standing == Standing::Untold).then(|| why_not(scenario, document)),
             planned: planned(scenario),
             standing,
+        }
+    }
+
+    fn told(&self) -> Told {
+        let digest = self.document.sha256.to_string();
+        let digest: String = digest.chars().take(DIGITS).collect();
+        Told {
+            href: self.href.clone(),
+            text: format!("{}, sha256 {digest}", words::size(self.document.bytes)),
         }
     }
 
