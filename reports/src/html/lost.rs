@@ -207,7 +207,7 @@ fn alike(rows: Vec<LostRow<'_>>) -> Vec<Alike<'_>> {
             row.what.clone(),
         );
         match places.get(&key) {
-            Some(place) => Alike::add(&mut all[*place], row),
+            Some(place) => Alike::add(&mut all[*place], &row),
             None => {
                 places.insert(key, all.len());
                 all.push(Alike {
@@ -221,8 +221,8 @@ fn alike(rows: Vec<LostRow<'_>>) -> Vec<Alike<'_>> {
     all
 }
 
-impl<'a> Alike<'a> {
-    fn add(&mut self, row: LostRow<'a>) {
+impl Alike<'_> {
+    fn add(&mut self, row: &LostRow<'_>) {
         self.number += 1;
         if self.each.len() < ALIKE {
             self.each.push(row.told());
