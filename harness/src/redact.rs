@@ -16,6 +16,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::story::stable;
+
 /// Added to the notice of a report.
 const REDACTED: &str = "redacted: identifiers, bodies and logs are left out";
 
@@ -113,6 +115,16 @@ impl Redactor {
         let arrived = report.documents.iter().map(|document| &document.file_name);
         for name in stored.chain(arrived) {
             self.know(name, "document");
+            self.know_also(&stable(name), name);
+        }
+    }
+
+    /// The short form in which stories tell of a document.
+    fn know_also(&mut self, short: &str, name: &str) {
+        let is_part = short.len() >= 4 && short != name && name.ends_with(short);
+        if let Some(other) = self.known.get(name).filter(|_| is_part).cloned() {
+            self.known.entry(short.to_owned()).or_insert(other);
+            self.words = None;
         }
     }
 
