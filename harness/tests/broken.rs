@@ -347,8 +347,8 @@ fn blamed_on_others(defect: Defect, plans: &[Plan]) -> Vec<String> {
 }
 
 /// How a document is damaged, and what that says of rules: pieces in the wrong order, and documents that are not found.
-const DAMAGE: [(RequestingDefect, &str, &str, Verdict); 16] = {
-    use RequestingDefect::{ChunksReversed, NamesOverwrite, UnderscoreMatters};
+const DAMAGE: [(RequestingDefect, &str, &str, Verdict); 18] = {
+    use RequestingDefect::{ChunksReversed, FirstChunkLost, NamesOverwrite, UnderscoreMatters};
     use Verdict::{Fail, Pass, Unknown};
     [
         (
@@ -400,6 +400,18 @@ const DAMAGE: [(RequestingDefect, &str, &str, Verdict); 16] = {
             "transfer/inline-attachments",
             "RCV-27",
             Unknown,
+        ),
+        (
+            FirstChunkLost,
+            "transfer/same-file-name-in-fragments",
+            "RCV-26",
+            Fail,
+        ),
+        (
+            FirstChunkLost,
+            "transfer/same-file-name-in-fragments",
+            "RCV-64",
+            Fail,
         ),
         (NamesOverwrite, "transfer/same-file-name", "RCV-36", Fail),
         (

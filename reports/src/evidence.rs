@@ -30,8 +30,10 @@ pub(crate) struct Ill<'a> {
 /// neither shows an event nor may follow stands alone.
 pub(crate) fn together(all: &[Ill<'_>], scenarios: &[ScenarioReport]) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
-    let (followers, shown): (Vec<_>, Vec<_>) =
+    let (followers, mut shown): (Vec<_>, Vec<_>) =
         all.iter().enumerate().partition(|(_, it)| it.may_follow);
+    // What is found in most scenarios may have others with it, whichever of them is the gravest.
+    shown.sort_by_key(|(_, it)| Reverse(it.found.len()));
     for (at, ill) in shown {
         let leads = |group: &&mut Vec<usize>| {
             let leader = group.first().and_then(|leader| all.get(*leader));

@@ -148,7 +148,8 @@ pub(super) fn since_when(report: &RunReport, since: Option<&RunName>) -> String 
 /// Since when something is as it is.
 pub(super) fn since(report: &RunReport, since: Option<&RunName>) -> String {
     match (since, &report.changes) {
-        (None, _) => "not known: this run was compared with no earlier one".to_owned(),
+        (None, None) => "not known: this run was compared with no earlier one".to_owned(),
+        (None, Some(_)) => "not known: it is not followed through earlier runs".to_owned(),
         (Some(since), Some(changes)) if Some(since) == report.name().as_ref() => {
             format!("new: it was not so in the run of {}", changes.earlier)
         }

@@ -127,12 +127,14 @@ fn harm<'v>(record: &Filed<'v>, document: &Document) -> Option<Harm<'v>> {
         return None;
     }
     let names = names_of(record, document);
-    let mut namesakes = record.stored.iter();
-    let namesake = namesakes.find(|stored| {
-        let is_its =
-            |name: &String| stored.file_name == name || stored.file_name == percent_decoded(name);
-        names.iter().any(is_its)
-    });
+    let is_its = |stored: &&Stored<'_>| {
+        let mut names = names.iter();
+        names.any(|name| stored.file_name == name || stored.file_name == percent_decoded(name))
+    };
+    let under_its_name: Vec<&Stored<'v>> = record.stored.iter().filter(is_its).collect();
+    // Beside whole namesakes, what nobody sent is what became of it.
+    let mut altered = under_its_name.iter().filter(|it| !record.was_sent(it));
+    let became = altered.next().or(under_its_name.first());
     let is_namesake = |stored: &Stored<'_>| {
         let mut sent = record.documents.iter();
         sent.any(|other| {
@@ -140,10 +142,10 @@ fn harm<'v>(record: &Filed<'v>, document: &Document) -> Option<Harm<'v>> {
                 && names_of(record, other).iter().any(|it| names.contains(it))
         })
     };
-    Some(match namesake {
+    Some(match became {
         None => Harm::Missing,
         Some(stored) if is_namesake(stored) => Harm::Overwritten,
-        Some(stored) => Harm::Altered(*stored),
+        Some(stored) => Harm::Altered(**stored),
     })
 }
 
@@ -154,14 +156,8 @@ pub(super) fn altered_copies(record: &Filed<'_>, documents: &[&Document]) -> usi
         .flat_map(|document| names_of(record, document));
     let names: BTreeSet<String> = names.collect();
     let stored = record.stored.iter();
-    let altered = stored.filter(|it| names.contains(it.file_name) && !was_sent(record, it));
+    let altered = stored.filter(|it| names.contains(it.file_name) && !record.was_sent(it));
     altered.count()
-}
-
-/// Whether it is the content of a document that was sent.
-fn was_sent(record: &Filed<'_>, stored: &Stored<'_>) -> bool {
-    let mut sent = record.documents.iter();
-    sent.any(|document| matches!(&document.content, Ok((own, _)) if own == stored.sha256))
 }
 
 /// What a document may be called: by its description, and by its link in the record.
@@ -193,13 +189,13 @@ impl Fate<'_> {
             (Sign::Shuffled, Harm::Missing) | (_, Harm::Overwritten) => false,
             (Sign::Misread | Sign::Unfound, Harm::Missing) => true,
             (Sign::Shuffled, Harm::Altered(stored)) => {
-                stored.bytes == bytes && !was_sent(record, stored)
+                stored.bytes == bytes && !record.was_sent(stored)
             }
             (Sign::Misread, Harm::Altered(stored)) => {
-                stored.bytes != bytes && !was_sent(record, stored)
+                stored.bytes != bytes && !record.was_sent(stored)
             }
             (Sign::Unfound, Harm::Altered(stored)) => {
-                stored.bytes == 0 || stored.placeholder || was_sent(record, stored)
+                stored.bytes == 0 || stored.placeholder || record.was_sent(stored)
             }
         }
     }

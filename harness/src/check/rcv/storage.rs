@@ -149,13 +149,25 @@ impl<'v> Filed<'v> {
             .filter(move |stored| stored.sha256 == sha256)
     }
 
+    /// Whether it is the content of a document that was sent.
+    pub(super) fn was_sent(&self, stored: &Stored<'_>) -> bool {
+        let mut sent = self.documents.iter();
+        sent.any(|document| matches!(&document.content, Ok((own, _)) if own == stored.sha256))
+    }
+
     /// What speaks against content having been stored as it was.
     pub(super) fn altered(&self, name: &str, sha256: &Sha256, bytes: u64) -> Option<Violation> {
         if self.with_content(sha256).next().is_some() || self.is_openly_replaced(bytes) {
             return None;
         }
-        let namesake = self.stored.iter().find(|stored| stored.file_name == name);
-        let seen = match namesake {
+        // Of several under one name, what nobody sent is what became of it.
+        let namesakes = || self.stored.iter().filter(|stored| stored.file_name == name);
+        let altered = namesakes().find(|stored| !self.was_sent(stored));
+        let seen = match altered.or(namesakes().next()) {
+            Some(stored) if self.was_sent(stored) => format!(
+                "under its name is only another document of the record, of {} bytes, digest {}",
+                stored.bytes, stored.sha256
+            ),
             Some(stored) => format!(
                 "stored with {} bytes, digest {}",
                 stored.bytes, stored.sha256
