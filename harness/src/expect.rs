@@ -3,8 +3,8 @@
 use gp2gp_model::expectation::{Expectation, Of, Outcome};
 use gp2gp_model::export::ExportState;
 use gp2gp_model::matrix::End;
-use gp2gp_model::paper::count;
 use gp2gp_model::plan::Role;
+use gp2gp_model::plural::count;
 use gp2gp_model::report::ExpectationReport;
 use gp2gp_model::response_code::ResponseCode;
 use gp2gp_model::trace::{Endpoint, Observation};
@@ -116,10 +116,7 @@ fn filed(
         // Whatever an importing practice holds, it has filed.
         let filed = observed.filter(|observation| is_of_sort(observation, of.patient, view));
         let filed = filed.count();
-        return (
-            pass_if(filed == of.value as usize),
-            count(filed as u64, what),
-        );
+        return (pass_if(filed == of.value as usize), count(filed, what));
     }
     if observed.peek().is_none() {
         return unsaid("the requesting system does not say what it has filed");
@@ -132,7 +129,7 @@ fn filed(
         Outcome::Refused | Outcome::Failed | Outcome::NotRequested => 0,
     };
     let verdict = pass_if(filed == of.value as usize);
-    (verdict, count(filed as u64, what))
+    (verdict, count(filed, what))
 }
 
 /// With the content that the old practice held, or a placeholder; not the record itself.

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gp2gp_model::http::Method;
-use gp2gp_model::paper::count;
 use gp2gp_model::plan::{Act, Decision, Role, StrayMessage, Wish};
+use gp2gp_model::plural::count;
 use gp2gp_model::trace::{Endpoint, Observation};
 use gp2gp_model::{ConversationId, EbxmlMessageId, Hl7MessageId, MessageKind};
 use gp2gp_wire::attachment::DescriptionStyle;

@@ -1,6 +1,6 @@
 //! Workflow commands of GitHub Actions that annotate a run: few, the gravest first.
 
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::report::RunReport;
 use gp2gp_model::requirement::Requirement;
 

@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::report::ScenarioReport;
 use gp2gp_model::verdict::{Finding, Verdict, Violation};
 

@@ -1,6 +1,6 @@
 //! Markdown for job summaries and comments: what failed first, and why it matters.
 
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::report::{Grade, RunReport, Share};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::verdict::Verdict;

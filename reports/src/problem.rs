@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::report::{RunReport, ScenarioReport, find};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::verdict::{Finding, Verdict};

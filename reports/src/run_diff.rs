@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::run_diff::{
     DiffKind, Divergent, FieldDiff, RunDiff, RunSide, ScenarioDiff, StepSeen,
 };

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::slice;
 
 use gp2gp_model::paper;
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::report::{
     DocumentReport, Excused, FaultReport, Grade, RunReport, ScenarioReport, Score, Share, find,
 };

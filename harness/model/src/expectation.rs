@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::NhsNumber;
 use crate::export::ExportState;
-use crate::paper::{are, count};
+use crate::plural::{are, count};
 
 /// One thing that must be true when a run is over.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::federation::FederationOperation;
-use crate::paper::count;
 use crate::plan::Role;
+use crate::plural::count;
 use crate::trace::Endpoint;
 use crate::{Break, MessageKind};
 

@@ -27,6 +27,7 @@ pub mod matrix;
 pub mod paper;
 pub mod pds;
 pub mod plan;
+pub mod plural;
 pub mod registry;
 pub mod replay;
 pub mod report;

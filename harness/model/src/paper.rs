@@ -1,5 +1,6 @@
 //! What an old practice prints when a patient has moved.
 
+use crate::plural::count;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -147,20 +148,4 @@ pub fn lines(papers: &[Paper]) -> Vec<String> {
         }
     };
     groups.into_iter().map(line).collect()
-}
-
-/// `1 page`, `2 pages`.
-pub fn count<N: TryInto<u64>>(number: N, what: &str) -> String {
-    match number.try_into().unwrap_or(u64::MAX) {
-        1 => format!("1 {what}"),
-        number => format!("{number} {what}s"),
-    }
-}
-
-/// `is` behind one, `are` behind others.
-pub const fn are(number: u64) -> &'static str {
-    match number {
-        1 => "is",
-        _ => "are",
-    }
 }

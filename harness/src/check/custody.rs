@@ -9,8 +9,8 @@ mod instead;
 use std::collections::BTreeMap;
 
 use gp2gp_model::http::Method;
-use gp2gp_model::paper::count;
 use gp2gp_model::plan::Role;
+use gp2gp_model::plural::count;
 use gp2gp_model::report::{CustodyReport, CustodyStep, FiledInstead};
 use gp2gp_model::store::DocumentState;
 use gp2gp_model::trace::{Endpoint, Observation};

@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use gp2gp_model::paper::count;
 use gp2gp_model::plan::Role;
+use gp2gp_model::plural::count;
 use gp2gp_model::report::DocumentReport;
 use gp2gp_model::trace::{Bodies, Endpoint};
 use gp2gp_model::{EbxmlMessageId, Sha256};

@@ -1,8 +1,8 @@
 //! `gp2gp check`.
 
-use gp2gp_model::paper::count;
 use std::path::PathBuf;
 
+use gp2gp_model::plural::count;
 use serde::Serialize;
 
 use super::output::Output;

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use gp2gp_model::ScenarioId;
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::run_log::Scope;
 use gp2gp_model::snapshot::Difference;
 use miette::{IntoDiagnostic as _, miette};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::requirement::Requirement;
 use miette::{IntoDiagnostic as _, WrapErr as _};
 use serde::Serialize;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use gp2gp_model::export::Ruling;
-use gp2gp_model::paper::count;
 use gp2gp_model::plan::Wish;
+use gp2gp_model::plural::count;
 use gp2gp_model::trace::Endpoint;
 use gp2gp_wire::export::{DeskOutcome, Fate, Opening, Ticket, Word};
 

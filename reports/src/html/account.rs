@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gp2gp_model::RequirementId;
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::report::RunReport;
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::verdict::{Finding, Verdict};

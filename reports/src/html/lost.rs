@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use gp2gp_model::paper::{are, count};
 use gp2gp_model::plan::Role;
+use gp2gp_model::plural::{are, count};
 use gp2gp_model::report::{CustodyReport, FiledInstead, RunReport, ScenarioReport};
 
 use super::trouble::Trouble;
@@ -205,6 +205,7 @@ fn alike(rows: Vec<LostRow<'_>>) -> Vec<Alike<'_>> {
             document.patient,
             &document.file_name,
             row.what.clone(),
+            row.shown_by.clone(),
         );
         match places.get(&key) {
             Some(place) => Alike::add(&mut all[*place], &row),

@@ -1,6 +1,7 @@
 //! What the old practices print, over the whole run: as the scenarios plan it, and where something went wrong.
 
-use gp2gp_model::paper::{self, Paper, count};
+use gp2gp_model::paper::{self, Paper};
+use gp2gp_model::plural::count;
 use gp2gp_model::report::{RunReport, ScenarioReport};
 
 use super::{name, words};

@@ -1,6 +1,6 @@
 //! The table of requirements: what was declared, exercised, proven, and what could not be reached and why.
 
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::report::{RequirementOutcome, RunReport, find};
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::verdict::{Finding, Verdict};

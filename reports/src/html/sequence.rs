@@ -683,7 +683,7 @@ fn kept(steps: &[&Step], parts: &[InBreach]) -> Vec<bool> {
 }
 
 fn gap(left_out: usize) -> Option<Item> {
-    let steps = gp2gp_model::paper::count(left_out, "step");
+    let steps = gp2gp_model::plural::count(left_out, "step");
     let told = format!("{steps} left out; all are in the sequence diagram");
     (left_out > 0).then_some(Item::Gap(told))
 }

@@ -189,11 +189,11 @@ impl<'a> Trouble<'a> {
         match self.tested {
             Some(tested) if self.verdict == Verdict::Unknown => format!(
                 "{}, and decided in {}",
-                gp2gp_model::paper::count(self.cases.len(), "scenario"),
-                gp2gp_model::paper::count(tested, "scenario"),
+                gp2gp_model::plural::count(self.cases.len(), "scenario"),
+                gp2gp_model::plural::count(tested, "scenario"),
             ),
             Some(tested) => share(self.cases.len(), tested),
-            None => gp2gp_model::paper::count(self.cases.len(), "scenario"),
+            None => gp2gp_model::plural::count(self.cases.len(), "scenario"),
         }
     }
 
@@ -220,18 +220,8 @@ impl<'a> Trouble<'a> {
         Ill {
             found: self.found(),
             scenarios: self.cases.iter().map(|it| it.scenario).collect(),
-            may_follow: match self.verdict {
-                Verdict::Unknown => self.cases.iter().any(|it| it.finding.is_some()),
-                Verdict::Fail => self.is_end,
-                Verdict::Pass
-                | Verdict::Warn
-                | Verdict::CouldNotRun
-                | Verdict::NotApplicable
-                | Verdict::KnownFailure
-                | Verdict::UnexpectedPass
-                | Verdict::Flaky
-                | Verdict::HarnessError => false,
-            },
+            may_follow: (self.is_end && self.verdict == Verdict::Fail)
+                || (self.verdict == Verdict::Unknown && !self.found().is_empty()),
         }
     }
 
@@ -303,20 +293,13 @@ fn of_findings<'a>(
         let trouble = Trouble {
             requirement,
             known: finding.known.as_ref(),
-            whose: match finding.verdict {
-                Verdict::Unknown => format!(
+            whose: if finding.verdict == Verdict::Unknown {
+                format!(
                     "nobody's so far: it is not decided; it is about {}",
                     whose(report, finding.role)
-                ),
-                Verdict::Pass
-                | Verdict::Fail
-                | Verdict::Warn
-                | Verdict::CouldNotRun
-                | Verdict::NotApplicable
-                | Verdict::KnownFailure
-                | Verdict::UnexpectedPass
-                | Verdict::Flaky
-                | Verdict::HarnessError => whose(report, finding.role),
+                )
+            } else {
+                whose(report, finding.role)
             },
             who: format!("{} system", finding.role),
             ..trouble(

@@ -7,7 +7,7 @@ use askama::Template;
 use gp2gp_model::Time;
 use gp2gp_model::control::Level;
 use gp2gp_model::glossary::Source;
-use gp2gp_model::paper;
+use gp2gp_model::plural;
 use gp2gp_model::report::FaultReport;
 use gp2gp_model::requirement::Requirement;
 use gp2gp_model::trace::Endpoint;
@@ -15,11 +15,11 @@ use gp2gp_model::verdict::Verdict;
 
 /// `1 page`, `2 pages`. Templates give what they count by reference, loops of them by value.
 pub(super) fn count(number: impl Borrow<usize>, what: &str) -> String {
-    paper::count(*number.borrow(), what)
+    plural::count(*number.borrow(), what)
 }
 
 pub(super) fn are(number: impl Borrow<usize>) -> &'static str {
-    paper::are(*number.borrow() as u64)
+    plural::are(*number.borrow() as u64)
 }
 
 /// `could not run`.
@@ -184,7 +184,7 @@ pub(super) fn fired(fault: &FaultReport) -> String {
 
 pub(super) fn size(bytes: u64) -> String {
     match bytes {
-        0..10_000 => paper::count(bytes, "byte"),
+        0..10_000 => plural::count(bytes, "byte"),
         10_000..1_000_000 => format!("{} KB", bytes / 1_000),
         1_000_000.. => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
     }

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::replay::RecordedSystem;
 use gp2gp_model::report::{ExpectationReport, Mishap, RunName, ScenarioReport, find};
 use gp2gp_model::requirement::Requirement;

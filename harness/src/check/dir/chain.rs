@@ -1,6 +1,6 @@
 //! DIR-09: a patient who moves from A to B and on to C before A's record has reached B.
 
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 
 use super::super::transfer::{name, transfers};

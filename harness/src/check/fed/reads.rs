@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_model::{EntryId, NhsNumber};

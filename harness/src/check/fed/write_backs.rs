@@ -1,7 +1,7 @@
 //! FED-01: what is recorded at the hub reaches the registered practice, exactly once.
 
 use gp2gp_model::OdsCode;
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_wire::federation::member::Filed;
 

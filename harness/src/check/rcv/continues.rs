@@ -1,7 +1,7 @@
 //! The Continue (RCV-15 to 19).
 
-use gp2gp_model::paper::count;
 use gp2gp_model::plan::Role;
+use gp2gp_model::plural::count;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_model::{Hl7MessageId, Interaction, OdsCode};
 use gp2gp_wire::hl7::Continue;

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gp2gp_model::Sha256;
-use gp2gp_model::paper::count;
 use gp2gp_model::plan::Decision;
+use gp2gp_model::plural::count;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use gp2gp_wire::attachment::{Description, DescriptionStyle, Placeholder};
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use gp2gp_model::Time;
 use gp2gp_model::alert::{Concern, PENDING};
-use gp2gp_model::paper::count;
 use gp2gp_model::plan::Role;
+use gp2gp_model::plural::count;
 use gp2gp_model::trace::{Endpoint, Lifecycle, Observation};
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 

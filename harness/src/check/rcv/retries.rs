@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use gp2gp_model::paper::count;
 use gp2gp_model::plan::Role;
+use gp2gp_model::plural::count;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use gp2gp_model::{EbxmlMessageId, Interaction};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use gp2gp_model::{Interaction, Time};
 

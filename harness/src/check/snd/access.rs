@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64_simd::URL_SAFE_NO_PAD;
 use gp2gp_model::Time;
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::trace::{Endpoint, Lifecycle};
 use gp2gp_model::verdict::{Assessment, Profile, Violation};
 use serde_json::{Map, Value};

@@ -2,8 +2,8 @@
 //! and that something stands for those that cannot be sent.
 
 use gp2gp_model::NhsNumber;
-use gp2gp_model::paper::count;
 use gp2gp_model::plan::Role;
+use gp2gp_model::plural::count;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_wire::attachment::{Description, DescriptionStyle, Placeholder, PlaceholderReason};
 use gp2gp_wire::hl7::Acknowledgement;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use gp2gp_model::paper::count;
 use gp2gp_model::plan::Role;
+use gp2gp_model::plural::count;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_wire::attachment::{Description, DescriptionStyle, SPINE_MEDIA_TYPES, spine_media_type};
 

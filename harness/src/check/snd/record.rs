@@ -1,7 +1,7 @@
 //! What the record source held, and what the extract says of it.
 
 use gp2gp_model::NhsNumber;
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::verdict::{Assessment, Profile};
 use gp2gp_wire::hl7::ExtractVersion;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gp2gp_model::Interaction;
 use gp2gp_model::directory::Contract;
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::verdict::{Assessment, Profile};
 
 use super::super::transfer::{Transfer, accepted_at, attempts, name, transfers};

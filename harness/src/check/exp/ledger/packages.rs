@@ -1,7 +1,7 @@
 //! Packages: which may be begun, what may be in them, and what becomes of them.
 
 use gp2gp_model::export::{ExportEvent, ExportState, is_on_a_later_day};
-use gp2gp_model::paper::count;
+use gp2gp_model::plural::count;
 use gp2gp_model::trace::Endpoint;
 use gp2gp_model::{NhsNumber, Sha256};
 use gp2gp_wire::export::{Fate, Opening, RestoreOrder};
